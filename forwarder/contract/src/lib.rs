@@ -1,0 +1,18 @@
+//! What the operator and the functions exchange, and nothing else.
+//!
+//! Two contracts join the control plane to the data plane: the items of a gateway's DynamoDB table ([`table`],
+//! [`policy`]) and the functions' environment ([`environment`]). This crate is their only definition. Operator and
+//! functions are never upgraded at one instant, so readers ignore unknown fields, writers only add fields, and one
+//! version of skew works both ways. Pure: no I/O, no clock, no randomness.
+
+pub mod context;
+pub mod credential;
+pub mod environment;
+pub mod family;
+pub mod partition;
+pub mod policy;
+pub mod table;
+
+pub use credential::Credential;
+pub use family::Family;
+pub use partition::Partition;

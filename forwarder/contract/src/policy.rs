@@ -1,0 +1,90 @@
+//! What the data plane needs to know of one tenant: the `tenant#ID` / `policy` item's document.
+
+use serde::{Deserialize, Serialize};
+
+/// Decisions of the control plane about one tenant. Written by the operator only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantPolicy {
+    /// Namespace of the Tenant object, for messages and logs.
+    pub namespace: String,
+    /// Name of the Tenant object, for messages and logs.
+    pub name: String,
+    /// Tier in force.
+    pub tier: String,
+    /// Value of the internal API Gateway key whose usage plan limits this tenant; empty once the tenant is deleted.
+    pub usage_key: String,
+    /// Why the tenant may not call, if it may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Suspension>,
+    /// The Tenant object is gone; the item stays so that a re-applied tenant continues its counters.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// Accepted credentials.
+    #[serde(default)]
+    pub keys: Vec<KeyHash>,
+}
+
+impl TenantPolicy {
+    /// The accepted key of this id, if it is accepted at `now` (seconds since the Unix epoch).
+    pub fn key(&self, id: &str, now: i64) -> Option<&KeyHash> {
+        self.keys.iter().find(|key| key.id == id && key.not_after.is_none_or(|end| now < end))
+    }
+
+    /// Whether calls of this tenant are to be refused whatever their credential.
+    pub fn denied(&self) -> bool {
+        self.deleted || self.suspended.is_some()
+    }
+}
+
+/// Who suspended a tenant. The platform's suspension outranks the team's in messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Suspension {
+    /// Listed in the gateway's `spec.tenants.suspended`: only the platform team can lift it.
+    Platform,
+    /// The tenant's own `spec.suspend`.
+    Team,
+}
+
+/// One accepted credential, known by hash only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyHash {
+    /// Key id, `k1`, `k2`, …; never reused within a tenant.
+    pub id: String,
+    /// Lower-case hex SHA-256 of the whole credential.
+    pub sha256: String,
+    /// Seconds since the Unix epoch from which on the key is refused; absent for the active key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_fields_are_ignored_and_missing_optional_fields_have_a_value() {
+        let text = r#"{"namespace":"n","name":"m","tier":"bronze","usageKey":"u","futureField":{"a":1}}"#;
+        let policy: TenantPolicy = serde_json::from_str(text).unwrap();
+        assert!(!policy.denied());
+        assert!(policy.keys.is_empty());
+    }
+
+    #[test]
+    fn a_retiring_key_ends_at_its_time() {
+        let key = KeyHash { id: "k1".into(), sha256: String::new(), not_after: Some(100) };
+        let policy = TenantPolicy {
+            namespace: "n".into(),
+            name: "m".into(),
+            tier: "t".into(),
+            usage_key: "u".into(),
+            suspended: None,
+            deleted: false,
+            keys: vec![key],
+        };
+        assert!(policy.key("k1", 99).is_some());
+        assert!(policy.key("k1", 100).is_none());
+        assert!(policy.key("k2", 0).is_none());
+    }
+}

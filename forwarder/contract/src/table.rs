@@ -1,0 +1,90 @@
+//! Keys and attributes of the gateway's DynamoDB table.
+//!
+//! | `pk` / `sk` | written by | content |
+//! |---|---|---|
+//! | `gateway` / `config` | operator | [`GatewayConfig`] as a document |
+//! | `gateway` / `owner` | operator | ownership record: which object of which cluster drives this gateway |
+//! | `tenant#ID` / `policy` | operator | [`crate::policy::TenantPolicy`] as a document |
+//! | `meter#ID` / `now` | operator (version, suspension), forwarder (counts) | [`MeterHead`] as attributes |
+//!
+//! A *document* item carries its content as JSON text in [`DOCUMENT`] beside [`VERSION`], a counter that every write
+//! raises by one under the condition that it still is what the writer read: an old writer cannot move the world back.
+//! The functions' roles may write only partition keys that begin with `meter#` and `usage#`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Family;
+
+/// Partition key attribute.
+pub const PK: &str = "pk";
+/// Sort key attribute.
+pub const SK: &str = "sk";
+/// Attribute DynamoDB's time to live watches: seconds since the Unix epoch.
+pub const TTL: &str = "ttl";
+/// Counter of a document item.
+pub const VERSION: &str = "version";
+/// JSON text of a document item.
+pub const DOCUMENT: &str = "document";
+/// Meter attribute: version of the policy the counters were set up for.
+pub const METER_POLICY_VERSION: &str = "policyVersion";
+/// Meter attribute: whether calls are refused.
+pub const METER_SUSPENDED: &str = "suspended";
+
+/// Partition key of the items about the gateway itself.
+pub const GATEWAY_PK: &str = "gateway";
+/// Sort key of the gateway's configuration.
+pub const CONFIG_SK: &str = "config";
+/// Sort key of the ownership record.
+pub const OWNER_SK: &str = "owner";
+/// Sort key of a tenant's policy.
+pub const POLICY_SK: &str = "policy";
+/// Sort key of a tenant's running meter.
+pub const METER_SK: &str = "now";
+/// First characters of the partition keys that the functions may write.
+pub const FUNCTION_WRITABLE_PREFIXES: [&str; 2] = ["meter#", "usage#"];
+
+/// Partition key of a tenant's policy.
+pub fn tenant_pk(tenant_id: &str) -> String {
+    format!("tenant#{tenant_id}")
+}
+
+/// Partition key of a tenant's meter.
+pub fn meter_pk(tenant_id: &str) -> String {
+    format!("meter#{tenant_id}")
+}
+
+/// What the forwarder must know of its gateway: document of `gateway` / `config`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayConfig {
+    /// REST API whose events the forwarder serves; events of any other are refused.
+    pub rest_api_id: String,
+    /// Stages whose events the forwarder serves.
+    pub stages: Vec<String>,
+    /// Families a client may reach.
+    pub families: Vec<Family>,
+}
+
+/// The part of a meter item that gates every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MeterHead {
+    /// The forwarder's policy must have this version, else it reads the policy again.
+    pub policy_version: i64,
+    /// Refuse all calls.
+    pub suspended: bool,
+}
+
+/// The ownership record: document of `gateway` / `owner`. The identity of a gateway is its name in an installation;
+/// this record is the guard that tells "ours" from "left behind" and "alive elsewhere".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerRecord {
+    /// UID of the owning cluster's `kube-system` namespace.
+    pub cluster_uid: String,
+    /// UID of the AIGateway object.
+    pub object_uid: String,
+    /// Raised by one at every change of owner.
+    pub epoch: i64,
+    /// When the owner last said it is alive, in seconds since the Unix epoch.
+    pub heartbeat: i64,
+}
