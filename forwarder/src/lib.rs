@@ -1,1 +1,38 @@
-//! Placeholder.
+//! The data plane: what runs in Lambda between API Gateway and Bedrock.
+//!
+//! [`proxy`] is the core, `(request, caller) → streamed response`, and knows nothing of Lambda; [`lambda`] turns
+//! API Gateway's events into its terms; [`runtime_api`] is the transport below. [`authorize`] decides who calls,
+//! [`admission`] whether they still may, both from the gateway's [`table`]. There is no AWS SDK in here: start-up
+//! time and memory are what a Lambda function is paid in.
+
+pub mod access_log;
+pub mod admission;
+pub mod authorize;
+pub mod denial;
+pub mod event_stream;
+pub mod gateway;
+pub mod http_client;
+pub mod lambda;
+pub mod memory;
+pub mod policies;
+pub mod proxy;
+pub mod runtime_api;
+pub mod settings;
+pub mod sign;
+pub mod start;
+pub mod table;
+
+mod clock;
+mod query;
+
+/// An error with its sources, outermost first, on one line.
+fn describe(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,1 +1,21 @@
-//! Placeholder.
+//! AI Gateway Operator for Amazon Bedrock, as a library: everything but the choice of cloud.
+//!
+//! `main` names the AWS adapters and hands them to [`run`]; tests hand in fakes and run the same operator. Two
+//! controllers ([`gateway`], [`tenant`]) stand on one [`harness`], which knows Kubernetes and nothing of AWS.
+
+pub mod args;
+pub mod context;
+pub mod crdgen;
+pub mod gateway;
+pub mod harness;
+pub mod http;
+pub mod memory;
+pub mod metrics;
+mod report;
+pub mod run;
+pub mod telemetry;
+pub mod tenant;
+
+pub use args::{Args, Command, Settings};
+pub use context::{Clock, Context, Random, Stores, SystemClock, SystemRandom};
+pub use metrics::Metrics;

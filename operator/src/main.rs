@@ -1,1 +1,57 @@
-fn main() {}
+//! The binary: arguments in, exit code out. The only place that names the AWS adapters.
+
+use std::process::exit;
+use std::sync::Arc;
+
+use aigw_aws::{AwsClouds, Call, Observer};
+use aigw_operator::args::{Args, Command, Settings};
+use aigw_operator::harness::error::chain;
+use aigw_operator::{Metrics, crdgen, run, telemetry};
+use clap::Parser;
+
+/// Bad arguments, as `clap` and shells have it.
+const USAGE: i32 = 2;
+
+/// Counts every AWS call.
+struct Counted(Arc<Metrics>);
+
+impl Observer for Counted {
+    fn called(&self, call: &Call<'_>) {
+        self.0.cloud_call(call.operation, call.outcome, call.duration, call.waited);
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    run::install_crypto_provider();
+    let args = Args::parse();
+    if let Some(Command::Crd { kind }) = &args.command {
+        match crdgen::yaml(kind.as_deref()) {
+            Ok(yaml) => return print!("{yaml}"),
+            Err(error) => fail(&error, USAGE),
+        }
+    }
+    let started = telemetry::start(&args.run.log_level, args.run.log_format);
+    let settings = match started.and_then(|()| Settings::from_args(args.run)) {
+        Ok(settings) => settings,
+        Err(error) => fail(&error, USAGE),
+    };
+    let metrics = Arc::new(Metrics::default());
+    let mut aws = aigw_aws::Settings { observer: Arc::new(Counted(metrics.clone())), ..Default::default() };
+    if let Some(share) = settings.control_plane_share {
+        aws.quota_share = share;
+    }
+    let clouds = Arc::new(AwsClouds::new(aws).await);
+    if let Err(error) = run::run(settings, clouds, metrics).await {
+        tracing::error!(error = chain(&error), "ending");
+        exit(1);
+    }
+    tracing::info!("stopped");
+    // Not by returning: what a dropped runtime waits for must not delay the end.
+    exit(0);
+}
+
+fn fail(error: &dyn std::error::Error, code: i32) -> ! {
+    eprintln!("aigw-operator: {}", chain(error));
+    exit(code)
+}

@@ -14,6 +14,13 @@ pub struct TenantPolicy {
     pub tier: String,
     /// Value of the internal API Gateway key whose usage plan limits this tenant; empty once the tenant is deleted.
     pub usage_key: String,
+    /// Counts the internal keys this tenant has had, so that a value is never used twice.
+    #[serde(default)]
+    pub usage_key_generation: i64,
+    /// When `usage_key` came into force, in seconds since the Unix epoch. The key before it is deleted once no cached
+    /// authorizer answer can name it any more.
+    #[serde(default)]
+    pub usage_key_since: i64,
     /// Why the tenant may not call, if it may not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<Suspension>,
@@ -79,6 +86,8 @@ mod tests {
             name: "m".into(),
             tier: "t".into(),
             usage_key: "u".into(),
+            usage_key_generation: 0,
+            usage_key_since: 0,
             suspended: None,
             deleted: false,
             keys: vec![key],

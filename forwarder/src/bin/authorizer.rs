@@ -1,1 +1,5 @@
-fn main() {}
+//! The authorizer function's bootstrap.
+
+fn main() -> std::process::ExitCode {
+    aigw_forwarder::start::authorizer()
+}

@@ -1,1 +1,25 @@
-//! Placeholder.
+//! `AIGateway` and `Tenant`: the custom resources of group `aigateway.dev/v1alpha1`.
+//!
+//! Types only: no I/O and no client. Field docs become the CRDs' descriptions, so they are written for users. Shapes
+//! are for ever (there is no conversion webhook): what may grow is a list of objects from the start. No schema
+//! defaults: they would add fields that Git lacks and show as drift in GitOps tools; `aigw-plan` fills them in and
+//! `status.effective` shows them.
+
+mod common;
+pub mod conditions;
+mod gateway;
+mod gateway_status;
+mod tenant;
+
+pub use common::{GROUP, NamedObject, VERSION, annotations, labels};
+pub use gateway::{
+    AIGateway, AIGatewaySpec, ApiKeyAuth, Architecture, Auth, AuthorizerFunction, Bedrock, DeletionPolicy, Endpoint,
+    EndpointType, Family, ForwarderFunction, Functions, NamespaceMatch, NamespaceOrigin, RuleAllow, RuleDefaults,
+    RuleMatch, Stage, TenantRule, Tenants, Throttle, Tier,
+};
+pub use gateway_status::{
+    AIGatewayStatus, EffectiveGateway, EffectiveTier, FunctionStatus, StageStatus, TenantsStatus, UsagePlanStatus,
+};
+pub use tenant::{
+    ApiKey, CredentialStatus, CredentialsStatus, EffectiveTenant, GatewayRef, SecretGroup, Tenant, TenantSpec, TenantStatus,
+};

@@ -1,1 +1,31 @@
-//! Placeholder.
+//! The adapters: the ports of [`aigw_cloud`] over the AWS SDK.
+//!
+//! An adapter translates, nothing else: a port's call becomes SDK calls, an SDK error becomes a
+//! [`aigw_cloud::CloudError`] with a class. Every SDK call passes through [`service::Service::call`], so that limiter,
+//! metrics, log line and error class cannot be forgotten; API Gateway's clients carry a [`limiter::Limiter`] besides.
+
+mod account;
+mod api_keys;
+mod classify;
+mod clouds;
+mod functions;
+mod imported;
+mod items;
+mod limiter;
+mod log_groups;
+mod patch;
+mod quotas;
+mod rest_apis;
+mod roles;
+mod service;
+mod stable_text;
+mod tables;
+mod usage_plans;
+
+#[cfg(test)]
+mod keys_tests;
+#[cfg(test)]
+mod testing;
+
+pub use clouds::{AwsClouds, Settings};
+pub use service::{Call, NoObserver, Observer};

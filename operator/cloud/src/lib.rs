@@ -1,1 +1,47 @@
-//! Placeholder.
+//! The ports: narrow async traits over the AWS calls the operator makes, and the error they share.
+//!
+//! The operator sees AWS only through these. Two things implement them: the adapters of `aigw-aws` over the SDK, and
+//! fakes in tests. They speak the plan's language ([`aigw_plan`]): a look-up returns an observed value or `None`, a
+//! change takes what a step carries. No SDK type appears here, and no method makes a choice the plan did not.
+
+mod code;
+mod error;
+mod keys;
+mod ports;
+
+pub use code::{CodeError, FunctionCode, FunctionCodes};
+pub use error::CloudError;
+pub use keys::{ApiKeys, UsagePlans};
+pub use ports::{Account, Functions, LogGroups, RestApis, Roles, Tables};
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+/// Every port for one Region of one account.
+#[derive(Clone)]
+pub struct Cloud {
+    /// Whose credentials these are.
+    pub account: Arc<dyn Account>,
+    /// DynamoDB.
+    pub tables: Arc<dyn Tables>,
+    /// IAM.
+    pub roles: Arc<dyn Roles>,
+    /// CloudWatch Logs.
+    pub log_groups: Arc<dyn LogGroups>,
+    /// Lambda.
+    pub functions: Arc<dyn Functions>,
+    /// API Gateway: REST APIs, deployments, stages.
+    pub rest_apis: Arc<dyn RestApis>,
+    /// API Gateway: usage plans.
+    pub usage_plans: Arc<dyn UsagePlans>,
+    /// API Gateway: API keys.
+    pub api_keys: Arc<dyn ApiKeys>,
+}
+
+/// Gives the ports for a Region. Clients and limiters are made once per Region and shared.
+#[async_trait]
+pub trait Clouds: Send + Sync {
+    /// The ports for `region`.
+    async fn region(&self, region: &str) -> Cloud;
+}

@@ -92,6 +92,10 @@ packages_stamp=$({ "$python" -c 'import sys; print(sys.version, sys.base_prefix)
 rm -f "$stamp_file"
 : >"$log"
 if [ "$(cat "$venv/.aigw-packages" 2>/dev/null || true)" != "$packages_stamp" ]; then
+    if [ -n "$(ls -A "$venv" 2>/dev/null || true)" ] && [ ! -f "$venv/pyvenv.cfg" ]; then
+        echo "emulator: $venv exists and is not a Python environment, so it is left alone" >&2
+        exit 2
+    fi
     rm -rf "$venv"
     step "creating a Python 3.13 environment in $venv" "$python" -m venv "$venv"
     step "installing LocalEmu and its dependencies (about a minute, 600 MB)" \

@@ -1,0 +1,90 @@
+//! Refusals, in the shape AWS services answer with, so that every SDK classifies them as it would Bedrock's own.
+//!
+//! Each message says what was refused, whose setting did it and who can change it. 403 where retrying is pointless,
+//! 503 where it is not, 400 where the request itself is wrong.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+/// Response header from which SDKs take the type of an error.
+pub const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+/// A request that is answered by the gateway itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// AWS error type, for example `AccessDeniedException`.
+    pub error_type: &'static str,
+    /// For the client's developer.
+    pub message: Cow<'static, str>,
+}
+
+/// A denial, and what the client is not told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the client is told.
+    pub denial: Denial,
+    /// What the log says instead, where the denial is not the whole story. Holds no content of the call.
+    pub cause: Option<String>,
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self { denial, cause: None }
+    }
+}
+
+impl Refusal {
+    /// A denial for a reason that is ours alone to know.
+    pub fn because(denial: Denial, error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { denial, cause: Some(crate::describe(error)) }
+    }
+}
+
+impl Denial {
+    /// The request is wrong: 400.
+    pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "ValidationException", message)
+    }
+
+    /// The caller may not do this: 403.
+    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "AccessDeniedException", message)
+    }
+
+    /// The gateway cannot answer now: 503.
+    pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException", message)
+    }
+
+    /// Bedrock did not answer in time: 504.
+    pub fn timed_out(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "ServiceUnavailableException", message)
+    }
+
+    /// The gateway is at fault: 500.
+    pub fn internal(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerException", message)
+    }
+
+    /// Headers of the response.
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(2);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ERROR_TYPE, HeaderValue::from_static(self.error_type));
+        headers
+    }
+
+    /// Body of the response.
+    pub fn body(&self) -> Bytes {
+        serde_json::json!({ "message": self.message }).to_string().into()
+    }
+
+    fn new(status: StatusCode, error_type: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, error_type, message: message.into() }
+    }
+}

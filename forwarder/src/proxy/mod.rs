@@ -1,0 +1,148 @@
+//! The proxy core: `(request, caller) → streamed response`, whatever transport they come and go by.
+//!
+//! Order matters: the path is judged before anything is read from it; the caller is admitted while the connection
+//! to Bedrock is being made ready; nothing is signed for a caller who was not admitted. The host is looked up in a
+//! table and never built from what a client sent.
+
+mod headers;
+mod path;
+mod route;
+mod stream;
+mod upstream;
+
+use std::sync::Arc;
+
+use aigw_contract::Family;
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use tokio::time::Instant;
+
+use crate::admission::{Admission, Caller};
+use crate::denial::{Denial, Refusal};
+use crate::gateway::Gateway;
+
+pub use stream::{Broken, UpstreamStream};
+pub use upstream::Upstream;
+use upstream::{Forwarded, Prepared};
+
+/// A client's request, free of any transport's form.
+#[derive(Debug)]
+pub struct Request {
+    /// HTTP method.
+    pub method: Method,
+    /// Path exactly as the client sent it, mount segment included.
+    pub path: String,
+    /// Query, already encoded; empty where there is none.
+    pub query: String,
+    /// All headers the client sent.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// When the response must have ended.
+    pub deadline: Instant,
+}
+
+/// The answer to a request, and what a log line says about it.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Headers, safe to pass on.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: AnswerBody,
+    /// Family, once known.
+    pub family: Option<Family>,
+    /// Why the gateway answered itself, for the log; never holds content of the call.
+    pub cause: Option<String>,
+}
+
+/// Where the body comes from.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// The gateway's own.
+    Own(Bytes),
+    /// Bedrock's, as it arrives.
+    Upstream(Box<UpstreamStream>),
+}
+
+/// The proxy.
+pub struct Proxy {
+    gateway: Arc<Gateway>,
+    admission: Admission,
+    upstream: Upstream,
+}
+
+impl Proxy {
+    /// A proxy of these parts.
+    pub fn new(gateway: Arc<Gateway>, admission: Admission, upstream: Upstream) -> Self {
+        Self { gateway, admission, upstream }
+    }
+
+    /// Answers one request.
+    pub async fn call(&self, request: Request, caller: &Caller) -> Answer {
+        let mut family = None;
+        match self.forward(request, caller, &mut family).await {
+            Ok(Forwarded { status, headers, stream }) => {
+                Answer { status, headers, body: AnswerBody::Upstream(Box::new(stream)), family, cause: None }
+            }
+            Err(refusal) => Answer { family, ..Answer::refused(refusal) },
+        }
+    }
+
+    async fn forward(
+        &self,
+        request: Request,
+        caller: &Caller,
+        found: &mut Option<Family>,
+    ) -> Result<Forwarded, Refusal> {
+        path::check(&request.path)?;
+        let route = route::resolve(&request.method, &request.path, &request.headers)?;
+        let family = *found.insert(route.family);
+        path::check_supported(route.path)?;
+        let path_and_query = join(route.path, &request.query);
+        let headers = headers::to_upstream(request.headers)?;
+        self.check_open(family).await?;
+
+        let (admitted, connection) = tokio::join!(self.admission.admit(caller), self.upstream.connection(family));
+        if let Err(refusal) = admitted {
+            if let Ok(connection) = connection {
+                self.upstream.give_back(connection);
+            }
+            return Err(refusal);
+        }
+        let prepared = Prepared { family, method: request.method, path_and_query, headers, body: request.body };
+        self.upstream.forward(connection?, prepared, request.deadline).await
+    }
+
+    async fn check_open(&self, family: Family) -> Result<(), Refusal> {
+        let open = |config: &aigw_contract::table::GatewayConfig| config.families.contains(&family);
+        let config = self.gateway.config(open).await?;
+        if open(&config) {
+            return Ok(());
+        }
+        Err(Denial::forbidden(format!(
+            "{family} is not open on this gateway; the platform team can add it to spec.bedrock.families of the \
+             AIGateway"
+        ))
+        .into())
+    }
+}
+
+impl Answer {
+    /// The gateway's own answer.
+    pub fn refused(refusal: impl Into<Refusal>) -> Self {
+        let Refusal { denial, cause } = refusal.into();
+        Self {
+            status: denial.status,
+            headers: denial.headers(),
+            body: AnswerBody::Own(denial.body()),
+            family: None,
+            cause: Some(cause.unwrap_or_else(|| denial.message.to_string())),
+        }
+    }
+}
+
+fn join(path: &str, query: &str) -> String {
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}

@@ -1,0 +1,132 @@
+//! Bedrock: one signed request, one streamed response.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use aigw_contract::Family;
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Uri};
+use tokio::time::Instant;
+
+use super::headers;
+use super::stream::UpstreamStream;
+use crate::denial::{Denial, Refusal};
+use crate::http_client::{Client, ConnectError, Connection, Destination};
+use crate::sign::{Signable, Signer};
+
+/// The way to every family's endpoint.
+pub struct Upstream {
+    client: Arc<Client>,
+    signer: Arc<Signer>,
+    endpoints: [Endpoint; Family::ALL.len()],
+}
+
+struct Endpoint {
+    /// Host that is signed and named in the request.
+    host: String,
+    /// Where the connection leads: that host, or the override.
+    destination: Arc<Destination>,
+}
+
+/// A request that may go out.
+pub(super) struct Prepared {
+    pub family: Family,
+    pub method: Method,
+    pub path_and_query: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// Bedrock's answer.
+pub(super) struct Forwarded {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub stream: UpstreamStream,
+}
+
+impl Upstream {
+    /// Bedrock in `region`, or all of it at `instead`.
+    pub fn new(client: Arc<Client>, signer: Arc<Signer>, region: &str, instead: Option<Destination>) -> Self {
+        let instead = instead.map(Arc::new);
+        let endpoints = Family::ALL.map(|family| {
+            let host = family.host(region);
+            let destination = instead.clone().unwrap_or_else(|| Arc::new(Destination::https(host.clone())));
+            Endpoint { host, destination }
+        });
+        Self { client, signer, endpoints }
+    }
+
+    /// Opens a connection to the most used family ahead of the first call.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; nothing is lost then but time later.
+    pub async fn warm(&self) -> Result<(), ConnectError> {
+        let connection = self.client.checkout(&self.endpoint(Family::BedrockRuntime).destination).await?;
+        self.client.release(connection);
+        Ok(())
+    }
+
+    /// A connection to the family's endpoint.
+    pub(super) async fn connection(&self, family: Family) -> Result<Connection, Refusal> {
+        let endpoint = self.endpoint(family);
+        self.client.checkout(&endpoint.destination).await.map_err(|error| unreachable(&endpoint.host, &error))
+    }
+
+    /// Returns a connection that was not needed.
+    pub(super) fn give_back(&self, connection: Connection) {
+        self.client.release(connection);
+    }
+
+    /// Signs and sends; returns as soon as the response head is there.
+    pub(super) async fn forward(
+        &self,
+        connection: Connection,
+        prepared: Prepared,
+        deadline: Instant,
+    ) -> Result<Forwarded, Refusal> {
+        let endpoint = self.endpoint(prepared.family);
+        let request = self.sign(&endpoint.host, prepared)?;
+        let response = match tokio::time::timeout_at(deadline, self.client.send(connection, request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(unreachable(&endpoint.host, &error)),
+            Err(_) => {
+                let message = "the time for this call ended before Bedrock began its response";
+                return Err(Denial::timed_out(message).into());
+            }
+        };
+        let (parts, body) = response.into_parts();
+        let stream = UpstreamStream::new(&parts.headers, body, deadline);
+        Ok(Forwarded { status: parts.status, headers: headers::to_client(parts.headers), stream })
+    }
+
+    fn sign(&self, host: &str, prepared: Prepared) -> Result<http::Request<Bytes>, Refusal> {
+        let Prepared { family, method, path_and_query, mut headers, body } = prepared;
+        let invalid = |_| Denial::invalid("the path or query holds characters that HTTP does not allow");
+        let uri = Uri::try_from(&path_and_query).map_err(invalid)?;
+        let signable = Signable {
+            service: family.signing_name(),
+            method: &method,
+            host,
+            path_and_query: &path_and_query,
+            body: &body,
+        };
+        self.signer.sign(&signable, &mut headers, SystemTime::now()).map_err(|error| Refusal {
+            denial: Denial::internal("the gateway could not sign the request"),
+            cause: Some(error.to_string()),
+        })?;
+        let mut request = http::Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    fn endpoint(&self, family: Family) -> &Endpoint {
+        let position = Family::ALL.iter().position(|other| *other == family).unwrap_or(0);
+        &self.endpoints[position]
+    }
+}
+
+fn unreachable(host: &str, error: &(dyn std::error::Error + 'static)) -> Refusal {
+    Refusal::because(Denial::unavailable(format!("Bedrock at {host} did not answer; try again")), error)
+}

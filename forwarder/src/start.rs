@@ -1,0 +1,128 @@
+//! Start-up: environment → parts → invocation loops.
+//!
+//! Lambda does not throttle the init phase, so TLS configuration and first connections are made there, within a
+//! bound: a table or an endpoint that does not answer must not keep the function from saying so to its callers.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::access_log::AccessLog;
+use crate::admission::Admission;
+use crate::authorize::Authorization;
+use crate::gateway::Gateway;
+use crate::http_client::{Client, Destination, TlsError, client_config};
+use crate::lambda::{Authorizer, Forwarder};
+use crate::memory;
+use crate::proxy::{Proxy, Upstream};
+use crate::runtime_api::{Function, RuntimeApi, serve};
+use crate::settings::{Settings, SettingsError};
+use crate::sign::Signer;
+use crate::table::Table;
+
+/// What warming up may take. Well below Lambda's ten seconds for the init phase.
+const WARM_UP: Duration = Duration::from_secs(1);
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+
+/// The function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The environment is not usable.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Parts both functions are made of.
+struct Base {
+    client: Arc<Client>,
+    signer: Arc<Signer>,
+    table: Arc<Table>,
+}
+
+impl Base {
+    fn new(settings: &Settings) -> Result<Self, StartError> {
+        let client = Client::new(client_config(settings.ca_file.as_deref())?);
+        let signer = Arc::new(Signer::new(settings.credentials.clone(), settings.region.clone()));
+        let table =
+            Table::new(Arc::clone(&client), settings.dynamodb.clone(), Arc::clone(&signer), settings.table.clone());
+        Ok(Self { client, signer, table: Arc::new(table) })
+    }
+}
+
+/// Runs the forwarder until the environment ends.
+pub fn forwarder() -> ExitCode {
+    run(async |settings: &Settings| build_forwarder(settings, AccessLog::stdout(&settings.gateway)).await)
+}
+
+/// Runs the authorizer until the environment ends.
+pub fn authorizer() -> ExitCode {
+    run(async |settings: &Settings| build_authorizer(settings, AccessLog::stdout(&settings.gateway)).await)
+}
+
+/// The forwarder, warmed up.
+///
+/// # Errors
+/// [`StartError`] where it cannot work whatever happens later.
+pub async fn build_forwarder(settings: &Settings, log: AccessLog) -> Result<Forwarder, StartError> {
+    let Base { client, signer, table } = Base::new(settings)?;
+    let gateway = Arc::new(Gateway::new(Arc::clone(&table)));
+    let upstream = Upstream::new(client, signer, &settings.region, settings.bedrock_override.clone());
+    // Both are best effort: what fails here fails again, and is then answered, with the first call.
+    let warm = async { tokio::join!(upstream.warm(), gateway.config(|_| true)) };
+    let _ = tokio::time::timeout(WARM_UP, warm).await;
+    let proxy = Proxy::new(Arc::clone(&gateway), Admission::new(table), upstream);
+    Ok(Forwarder::new(gateway, proxy, log))
+}
+
+/// The authorizer, warmed up.
+///
+/// # Errors
+/// [`StartError`] where it cannot work whatever happens later.
+pub async fn build_authorizer(settings: &Settings, log: AccessLog) -> Result<Authorizer, StartError> {
+    let Base { table, .. } = Base::new(settings)?;
+    let _ = tokio::time::timeout(WARM_UP, table.warm()).await;
+    Ok(Authorizer::new(Authorization::new(table), log))
+}
+
+fn run<F: Function + 'static>(build: impl AsyncFnOnce(&Settings) -> Result<F, StartError>) -> ExitCode {
+    memory::keep_large_buffers();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(start(build)),
+        Err(error) => Err(format!("the async runtime cannot start: {error}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start<F: Function + 'static>(
+    build: impl AsyncFnOnce(&Settings) -> Result<F, StartError>,
+) -> Result<(), String> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let endpoint = variable(RUNTIME_API).ok_or("this program runs as an AWS Lambda function only")?;
+    let endpoint = Destination::plain(&endpoint).map_err(|error| format!("{RUNTIME_API}: {error}"))?;
+    let client = Client::new(client_config(None).map_err(|error| crate::describe(&error))?);
+    let api = RuntimeApi::new(client, endpoint);
+
+    let started: Result<_, StartError> = async {
+        let settings = Settings::read(variable)?;
+        Ok((build(&settings).await?, settings.concurrency))
+    }
+    .await;
+    match started {
+        Ok((function, concurrency)) => serve(api, function, concurrency).await.map_err(|error| crate::describe(&error)),
+        Err(error) => {
+            let message = crate::describe(&error);
+            let _ = api.init_error("Gateway.Start", &message).await;
+            Err(message)
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The functions from end to end: a fake Runtime API, a fake table and a fake Bedrock around the real code, over
+//! real sockets on the loopback interface. No test measures time.
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+mod authorizing;
+mod connections;
+mod forwarding;
+mod measure;
+mod refusing;
+mod starting;
+mod streaming;
+mod support;

@@ -1,0 +1,9 @@
+//! Fakes around the functions and the world they make up together.
+
+pub mod bedrock;
+pub mod http;
+pub mod process;
+pub mod runtime_api;
+pub mod sigv4;
+pub mod table;
+pub mod world;

@@ -1,0 +1,83 @@
+//! A fake DynamoDB with one operation.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use super::http::{Body, json as respond, spawn};
+use super::sigv4;
+
+#[derive(Clone, Default)]
+pub struct FakeTable {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    items: HashMap<(String, String), Value>,
+    reads: Vec<String>,
+    failure: Option<(u16, &'static str)>,
+    failures_left: usize,
+}
+
+impl FakeTable {
+    pub async fn spawn(&self) -> SocketAddr {
+        let table = self.clone();
+        spawn(move |request| table.clone().answer(request)).await
+    }
+
+    /// Puts an item whose attributes are in DynamoDB's JSON form.
+    pub fn put(&self, pk: &str, sk: &str, item: Value) {
+        self.state.lock().unwrap().items.insert((pk.into(), sk.into()), item);
+    }
+
+    pub fn put_document(&self, pk: &str, sk: &str, version: i64, document: &Value) {
+        let item = json!({ "version": { "N": version.to_string() }, "document": { "S": document.to_string() } });
+        self.put(pk, sk, item);
+    }
+
+    pub fn remove(&self, pk: &str, sk: &str) {
+        self.state.lock().unwrap().items.remove(&(pk.into(), sk.into()));
+    }
+
+    /// Answers the next `count` reads with this error.
+    pub fn fail(&self, status: u16, code: &'static str, count: usize) {
+        let mut state = self.state.lock().unwrap();
+        state.failure = Some((status, code));
+        state.failures_left = count;
+    }
+
+    /// Partition keys read since the last call of this.
+    pub fn take_reads(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().unwrap().reads)
+    }
+
+    async fn answer(self, request: Request<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        sigv4::verify(&parts, &body, "dynamodb");
+        assert_eq!(parts.headers["x-amz-target"], "DynamoDB_20120810.GetItem");
+        assert_eq!(parts.headers["content-type"], "application/x-amz-json-1.0");
+        let input: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(input["TableName"], "gateway-table");
+        assert_eq!(input["ConsistentRead"], true);
+        let key = |name: &str| input["Key"][name]["S"].as_str().unwrap().to_owned();
+
+        let mut state = self.state.lock().unwrap();
+        state.reads.push(key("pk"));
+        if state.failures_left > 0 {
+            state.failures_left -= 1;
+            let (status, code) = state.failure.unwrap();
+            return respond(status, &json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}") }));
+        }
+        match state.items.get(&(key("pk"), key("sk"))) {
+            Some(item) => respond(200, &json!({ "Item": item })),
+            None => respond(200, &json!({})),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Condition types and reasons. A reason is part of the API: scripts and alerts match on it, so it is never renamed.
+
+/// Types of conditions. kstatus (`Ready`, `Reconciling`, `Stalled`) plus ones that carry a meaning of their own.
+pub mod kind {
+    /// Everything asked for is in place and was observed. What `kubectl wait` should wait for.
+    pub const READY: &str = "Ready";
+    /// The operator is changing something or waiting for something that passes by itself.
+    pub const RECONCILING: &str = "Reconciling";
+    /// Nothing will change until a person does something.
+    pub const STALLED: &str = "Stalled";
+    /// The spec is valid and what it refers to exists and permits it.
+    pub const ACCEPTED: &str = "Accepted";
+    /// AWS was observed to match the spec.
+    pub const PROGRAMMED: &str = "Programmed";
+    /// The tenant's Secret holds a credential that the gateway accepts.
+    pub const CREDENTIALS_READY: &str = "CredentialsReady";
+    /// Calls are refused on purpose.
+    pub const SUSPENDED: &str = "Suspended";
+    /// The account's quotas leave room.
+    pub const CAPACITY_OK: &str = "CapacityOK";
+}
+
+/// Reasons of conditions.
+pub mod reason {
+    /// Spec valid, references resolved.
+    pub const ACCEPTED: &str = "Accepted";
+    /// The spec breaks a rule that the schema cannot express.
+    pub const INVALID: &str = "Invalid";
+    /// AWS was read and matches.
+    pub const IN_SYNC: &str = "InSync";
+    /// Everything is ready.
+    pub const READY: &str = "Ready";
+    /// Changes are being made.
+    pub const PROGRESSING: &str = "Progressing";
+    /// Nothing to do.
+    pub const IDLE: &str = "Idle";
+    /// Waiting for something in AWS that passes by itself.
+    pub const WAITING: &str = "Waiting";
+    /// AWS limits how fast the control plane may be called.
+    pub const THROTTLED: &str = "Throttled";
+    /// A quota of the account is used up.
+    pub const QUOTA_EXCEEDED: &str = "QuotaExceeded";
+    /// AWS refused the operator's credentials or permissions.
+    pub const ACCESS_DENIED: &str = "AccessDenied";
+    /// `spec.accountId` is not the account the credentials belong to.
+    pub const WRONG_ACCOUNT: &str = "WrongAccount";
+    /// AWS refused a request of ours as invalid.
+    pub const REJECTED_BY_AWS: &str = "RejectedByAWS";
+    /// AWS failed repeatedly in a way that may pass.
+    pub const CLOUD_ERROR: &str = "CloudError";
+    /// A defect of the operator: an invariant did not hold, and nothing was changed.
+    pub const INTERNAL_ERROR: &str = "InternalError";
+    /// Another cluster or object keeps this gateway alive.
+    pub const OWNED_ELSEWHERE: &str = "OwnedElsewhere";
+    /// More than one AWS object carries this identity; none is touched.
+    pub const DUPLICATE_EXTERNAL: &str = "DuplicateExternal";
+    /// Deletion waits because tenants are attached.
+    pub const TENANTS_ATTACHED: &str = "TenantsAttached";
+    /// Being deleted.
+    pub const DELETING: &str = "Deleting";
+    /// The gateway named by `spec.gatewayRef` does not exist.
+    pub const GATEWAY_NOT_FOUND: &str = "GatewayNotFound";
+    /// The gateway exists but is not programmed yet.
+    pub const GATEWAY_NOT_READY: &str = "GatewayNotReady";
+    /// No rule of the gateway admits this tenant.
+    pub const NOT_ALLOWED: &str = "NotAllowed";
+    /// The namespace already holds as many tenants as its rule allows.
+    pub const TOO_MANY_TENANTS: &str = "TooManyTenants";
+    /// The tier does not exist or the rule does not allow it.
+    pub const TIER_NOT_ALLOWED: &str = "TierNotAllowed";
+    /// A Secret of that name exists and is not the operator's.
+    pub const SECRET_NOT_OURS: &str = "SecretNotOurs";
+    /// The credential was issued and is in the Secret.
+    pub const ISSUED: &str = "Issued";
+    /// API keys are switched off at the gateway.
+    pub const API_KEYS_DISABLED: &str = "APIKeysDisabled";
+    /// Suspended by the platform team.
+    pub const SUSPENDED_BY_PLATFORM: &str = "SuspendedByPlatform";
+    /// Suspended by the tenant's own spec.
+    pub const SUSPENDED_BY_TEAM: &str = "SuspendedByTeam";
+    /// Not suspended.
+    pub const ACTIVE: &str = "Active";
+    /// Use is below the quota.
+    pub const BELOW_QUOTA: &str = "BelowQuota";
+    /// Use is close to or at the quota.
+    pub const NEAR_QUOTA: &str = "NearQuota";
+}

@@ -1,0 +1,399 @@
+//! `AIGateway`: what the platform team declares.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::common::NamedObject;
+use crate::gateway_status::AIGatewayStatus;
+
+/// One governed door to Amazon Bedrock in one AWS account and Region: an API Gateway REST API with its stage, usage
+/// plans, authorizer and forwarder functions, and the table of its tenants.
+#[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "aigateway.dev",
+    version = "v1alpha1",
+    kind = "AIGateway",
+    plural = "aigateways",
+    shortname = "aigw",
+    category = "aigateways",
+    namespaced,
+    status = "AIGatewayStatus",
+    derive = "PartialEq",
+    doc = "One governed door to Amazon Bedrock in one AWS account and Region.",
+    selectable = ".spec.region",
+    selectable = ".spec.accountId",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoint"),
+    printcolumn(name = "Tenants", type_ = "integer", json_path = ".status.tenants.total"),
+    printcolumn(name = "Region", type_ = "string", json_path = ".spec.region", priority = 1),
+    printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountId", priority = 1),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        priority = 1
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct AIGatewaySpec {
+    /// AWS Region the gateway and its Bedrock calls live in, for example `eu-central-1`. Immutable.
+    #[schemars(length(min = 6, max = 32), regex(pattern = r"^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("region is immutable: create a new AIGateway in the other Region"))]
+    pub region: String,
+
+    /// AWS account the operator may act in for this gateway, 12 digits. A guard: where the operator's credentials
+    /// belong to another account it makes no change and says so.
+    #[schemars(regex(pattern = r"^[0-9]{12}$"))]
+    pub account_id: String,
+
+    /// Stages of the REST API, each with its own URL. One for now.
+    #[schemars(length(min = 1, max = 1))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub stages: Vec<Stage>,
+
+    /// How clients reach the gateway.
+    pub endpoint: Endpoint,
+
+    /// How clients prove who they are. Default: API keys, answers cached for 60 seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
+
+    /// Which Bedrock APIs are reachable. Default: `bedrock-runtime` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bedrock: Option<Bedrock>,
+
+    /// Sizes and roles of the two Lambda functions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub functions: Option<Functions>,
+
+    /// Limit of the whole stage, over all tenants. Default: the account's limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttle: Option<Throttle>,
+
+    /// Classes of tenants. Each is one usage plan, whose limits count per tenant.
+    #[schemars(length(min = 1, max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub tiers: Vec<Tier>,
+
+    /// Who may attach as a tenant, and what they get.
+    pub tenants: Tenants,
+
+    /// Further tags on every AWS object of this gateway, for cost allocation and policies that demand tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 30))]
+    #[x_kube(validation = Rule::new("self.all(k, k.size() > 0 && k.size() <= 128 && self[k].size() <= 256 && !k.startsWith('aws:') && !k.startsWith('aigateway.dev/'))").message("tag keys have 1 to 128 characters and must not begin with 'aws:' or 'aigateway.dev/'; values have at most 256 characters"))]
+    pub tags: Option<BTreeMap<String, String>>,
+
+    /// What happens to the REST API, functions, roles and keys when this object is deleted. Default: Delete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "deletion_policy_schema")]
+    pub deletion_policy: Option<DeletionPolicy>,
+
+    /// What happens to the table, which holds the tenants' usage, when this object is deleted. Default: Retain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "deletion_policy_schema")]
+    pub data_deletion_policy: Option<DeletionPolicy>,
+}
+
+/// One stage of the REST API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stage {
+    /// Name of the stage, the last part of the gateway's URL, for example `v1`.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
+    pub name: String,
+}
+
+/// How clients reach the gateway.
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.type != 'Private' || (has(self.vpcEndpointIds) && self.vpcEndpointIds.size() > 0)").message("a Private endpoint needs at least one entry in vpcEndpointIds").field_path(".vpcEndpointIds"),
+    validation = Rule::new("self.type == 'Private' || !has(self.vpcEndpointIds) || self.vpcEndpointIds.size() == 0").message("vpcEndpointIds is only for type Private").field_path(".vpcEndpointIds"),
+    validation = Rule::new("self.type == 'Regional' || !has(self.sourceCidrs) || self.sourceCidrs.size() == 0").message("sourceCidrs is only for type Regional; a Private endpoint is reached through its VPC endpoints").field_path(".sourceCidrs")
+)]
+pub struct Endpoint {
+    /// `Regional`: reachable from the internet, by authorized clients, optionally only from `sourceCidrs`. `Private`:
+    /// reachable only through the VPC endpoints listed. There is no edge-optimized type: it cuts a stream that is
+    /// silent for 30 seconds.
+    #[serde(rename = "type")]
+    pub type_: EndpointType,
+
+    /// VPC endpoints (of service `execute-api`) that a Private gateway is reached through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), inner(length(max = 64), regex(pattern = r"^vpce-[0-9a-f]+$")))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub vpc_endpoint_ids: Vec<String>,
+
+    /// IPv4 or IPv6 address ranges that a Regional gateway may be called from. Default: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), inner(length(max = 49)))]
+    #[x_kube(
+        merge_strategy = ListMerge::Set,
+        validation = Rule::new("self.all(c, isCIDR(c))").message("every entry of sourceCidrs must be an address range such as 203.0.113.0/24")
+    )]
+    pub source_cidrs: Vec<String>,
+}
+
+/// Type of the REST API's endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum EndpointType {
+    /// Reachable from the internet.
+    Regional,
+    /// Reachable through VPC endpoints only.
+    Private,
+}
+
+/// How clients prove who they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Auth {
+    /// Credentials issued by the operator into the tenants' Secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_keys: Option<ApiKeyAuth>,
+    /// Seconds API Gateway may reuse an authorizer's answer for the same credential. 0 asks every time. Default: 60.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 3600))]
+    pub cache_seconds: Option<i32>,
+}
+
+/// Credentials issued by the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApiKeyAuth {
+    /// Whether tenants get a credential in a Secret.
+    pub enabled: bool,
+}
+
+/// Which Bedrock APIs are reachable.
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bedrock {
+    /// Endpoint families clients may call. Families beyond `bedrock-runtime` reach data that all tenants share
+    /// (knowledge bases, agents, sessions), so they are reachable only when named here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub families: Vec<Family>,
+}
+
+/// One Bedrock endpoint family, named by its endpoint prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// Model inference.
+    BedrockRuntime,
+    /// Control plane: models, guardrails, inference profiles.
+    Bedrock,
+    /// Control plane of agents, flows, prompts and knowledge bases.
+    BedrockAgent,
+    /// Agents, flows, retrieval.
+    BedrockAgentRuntime,
+    /// Control plane of data automation.
+    BedrockDataAutomation,
+    /// Data automation jobs.
+    BedrockDataAutomationRuntime,
+    /// AgentCore data plane.
+    BedrockAgentcore,
+    /// AgentCore control plane.
+    BedrockAgentcoreControl,
+}
+
+/// Sizes and roles of the two Lambda functions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Functions {
+    /// The function that signs and streams calls to Bedrock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarder: Option<ForwarderFunction>,
+    /// The function that turns a credential into a tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorizer: Option<AuthorizerFunction>,
+}
+
+/// The forwarder function.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ForwarderFunction {
+    /// Instruction set of both functions. Default: arm64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "architecture_schema")]
+    pub architecture: Option<Architecture>,
+    /// Memory in MiB, which also sets the share of a CPU. 256 suits text; take 1024 where prompts of 1 MB and more
+    /// are common. Default: 256.
+    #[serde(rename = "memoryMiB", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 128, max = 10240))]
+    pub memory_mib: Option<i32>,
+    /// Longest call in seconds; must exceed the longest stream. Default: 900, which is also Lambda's maximum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 900))]
+    pub timeout_seconds: Option<i32>,
+    /// ARN of an existing execution role. Default: the operator makes one that may call the named families, read the
+    /// table and write usage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048), regex(pattern = r"^arn:[a-z-]+:iam::[0-9]{12}:role/.+$"))]
+    pub role_arn: Option<String>,
+}
+
+/// The authorizer function.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthorizerFunction {
+    /// Memory in MiB. Default: 128.
+    #[serde(rename = "memoryMiB", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 128, max = 10240))]
+    pub memory_mib: Option<i32>,
+    /// ARN of an existing execution role. Default: the operator makes one that may read the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048), regex(pattern = r"^arn:[a-z-]+:iam::[0-9]{12}:role/.+$"))]
+    pub role_arn: Option<String>,
+}
+
+/// Instruction set of the functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Architecture {
+    /// AWS Graviton: cheaper, and the default.
+    #[serde(rename = "arm64")]
+    Arm64,
+    /// x86.
+    #[serde(rename = "x86_64")]
+    X8664,
+}
+
+/// A rate with a burst. Best effort: API Gateway counts approximately.
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.burst >= self.requestsPerSecond").message("burst must be at least requestsPerSecond, else that rate can never be reached").field_path(".burst"))]
+pub struct Throttle {
+    /// Steady rate in requests per second.
+    #[schemars(range(min = 1, max = 10000))]
+    pub requests_per_second: i32,
+    /// Requests that may come at once.
+    #[schemars(range(min = 1, max = 10000))]
+    pub burst: i32,
+}
+
+/// A class of tenants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Tier {
+    /// Name that tenants and rules refer to.
+    #[schemars(length(min = 1, max = 40), regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    pub name: String,
+    /// Limits of the tier's usage plan, counted per tenant.
+    pub plan: Throttle,
+}
+
+/// Who may attach as a tenant, and what they get.
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tenants {
+    /// The first rule that matches a tenant's namespace decides. A tenant that no rule matches is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub rules: Vec<TenantRule>,
+    /// Tenants whose calls are refused, whatever their own spec says: the platform's kill switch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 500))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["namespace".into(), "name".into()]))]
+    pub suspended: Vec<NamedObject>,
+}
+
+/// One rule about who may attach.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TenantRule {
+    /// Name shown in the status of tenants the rule decided about.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    pub name: String,
+    /// Which tenants the rule is about.
+    #[serde(rename = "match")]
+    pub match_: RuleMatch,
+    /// What those tenants may ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow: Option<RuleAllow>,
+    /// What those tenants get where they ask for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defaults: Option<RuleDefaults>,
+}
+
+/// Which tenants a rule is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RuleMatch {
+    /// By the tenant's namespace.
+    pub namespaces: NamespaceMatch,
+}
+
+/// Namespaces by origin or by label.
+#[derive(KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[x_kube(validation = Rule::new("has(self.from) != has(self.selector)").message("set exactly one of 'from' and 'selector'"))]
+pub struct NamespaceMatch {
+    /// `Same`: the gateway's own namespace. `All`: every namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "namespace_origin_schema")]
+    pub from: Option<NamespaceOrigin>,
+    /// Namespaces whose labels match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<LabelSelector>,
+}
+
+/// Namespaces by origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum NamespaceOrigin {
+    /// The gateway's own namespace.
+    Same,
+    /// Every namespace.
+    All,
+}
+
+/// What tenants under a rule may ask for.
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleAllow {
+    /// Tiers they may choose. Default: only `defaults.tier`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), inner(length(min = 1, max = 40)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub tiers: Vec<String>,
+    /// Most tenants one namespace may attach. Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_tenants_per_namespace: Option<i32>,
+}
+
+/// What tenants under a rule get where they ask for nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RuleDefaults {
+    /// Tier of tenants that name none. Default: the gateway's first tier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 40))]
+    pub tier: Option<String>,
+}
+
+/// What happens to AWS objects at deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    /// Delete them.
+    Delete,
+    /// Leave them as they are.
+    Retain,
+}
+
+// An Option of an enum would list `null` among the enum's values, which GitOps tools and `kubectl explain` show as a
+// choice. These spell the schema out instead.
+
+fn string_enum(description: &str, values: &[&str]) -> schemars::Schema {
+    schemars::json_schema!({"type": "string", "description": description, "enum": values})
+}
+
+fn deletion_policy_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    string_enum("Delete: remove the AWS objects. Retain: leave them as they are.", &["Delete", "Retain"])
+}
+
+fn architecture_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    string_enum("Instruction set of both functions: arm64 (default) or x86_64.", &["arm64", "x86_64"])
+}
+
+fn namespace_origin_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    string_enum("Same: the gateway's own namespace. All: every namespace.", &["Same", "All"])
+}

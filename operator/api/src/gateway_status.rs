@@ -1,0 +1,133 @@
+//! Status of an `AIGateway`: what was observed. Ids here are hints for people; the operator finds AWS objects by tag.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::{Architecture, Family};
+
+/// What was observed of a gateway.
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AIGatewayStatus {
+    /// Generation of the spec this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Conditions, one per type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// Base URL clients use; a family's name follows it, for example `/bedrock-runtime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Identity of this gateway in AWS: the value of the tag `aigateway.dev/id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Id of the REST API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest_api_id: Option<String>,
+    /// Name of the DynamoDB table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table_name: Option<String>,
+    /// Stages and what they serve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub stages: Vec<StageStatus>,
+    /// Functions and the version that serves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub functions: Vec<FunctionStatus>,
+    /// One usage plan per tier.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["tier".into()]))]
+    pub usage_plans: Vec<UsagePlanStatus>,
+    /// Attached tenants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<TenantsStatus>,
+    /// What is in force, with defaults filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<EffectiveGateway>,
+}
+
+/// A stage and what it serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StageStatus {
+    /// Name of the stage.
+    pub name: String,
+    /// Deployment it serves.
+    pub deployment_id: String,
+    /// Hash of the API document that deployment was made from.
+    pub document_hash: String,
+}
+
+/// A function and the version that serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FunctionStatus {
+    /// `forwarder` or `authorizer`.
+    pub name: String,
+    /// Published version behind the alias `live`.
+    pub version: String,
+    /// SHA-256 of its code, base64 as Lambda reports it.
+    pub code_sha256: String,
+}
+
+/// The usage plan of a tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UsagePlanStatus {
+    /// Tier.
+    pub tier: String,
+    /// Id of the usage plan.
+    pub id: String,
+}
+
+/// Attached tenants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TenantsStatus {
+    /// Tenant objects that refer to this gateway.
+    pub total: i32,
+}
+
+/// What is in force, with defaults filled in.
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EffectiveGateway {
+    /// Whether tenants get credentials.
+    pub api_keys: bool,
+    /// Seconds an authorizer's answer may be reused.
+    pub cache_seconds: i32,
+    /// Families clients may call.
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub families: Vec<Family>,
+    /// Instruction set of the functions.
+    pub architecture: Architecture,
+    /// Memory of the forwarder in MiB.
+    #[serde(rename = "forwarderMemoryMiB")]
+    pub forwarder_memory_mib: i32,
+    /// Longest call in seconds.
+    pub timeout_seconds: i32,
+    /// Memory of the authorizer in MiB.
+    #[serde(rename = "authorizerMemoryMiB")]
+    pub authorizer_memory_mib: i32,
+    /// Tiers with their limits.
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub tiers: Vec<EffectiveTier>,
+    /// What deletion does to compute.
+    pub deletion_policy: String,
+    /// What deletion does to the table.
+    pub data_deletion_policy: String,
+}
+
+/// A tier with its limits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EffectiveTier {
+    /// Name of the tier.
+    pub name: String,
+    /// Steady rate per tenant.
+    pub requests_per_second: i32,
+    /// Burst per tenant.
+    pub burst: i32,
+}

@@ -1,0 +1,164 @@
+//! `Tenant`: what a team asks for.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A team's access to a gateway. What it asks for is a request; what binds it is the gateway's `tenants.rules`.
+#[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[kube(
+    group = "aigateway.dev",
+    version = "v1alpha1",
+    kind = "Tenant",
+    plural = "tenants",
+    shortname = "aitn",
+    category = "aigateways",
+    namespaced,
+    status = "TenantStatus",
+    derive = "PartialEq",
+    doc = "A team's access to an AIGateway.",
+    selectable = ".spec.gatewayRef.name",
+    selectable = ".spec.gatewayRef.namespace",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Tier", type_ = "string", json_path = ".status.effective.tier"),
+    printcolumn(name = "Gateway", type_ = "string", json_path = ".spec.gatewayRef.name"),
+    printcolumn(name = "Suspended", type_ = "string", json_path = ".status.conditions[?(@.type==\"Suspended\")].status"),
+    printcolumn(name = "Secret", type_ = "string", json_path = ".status.credentials.secretName", priority = 1),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        priority = 1
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("(has(self.apiKey) && has(self.apiKey.secretName) ? self.apiKey.secretName : '') == (has(oldSelf.apiKey) && has(oldSelf.apiKey.secretName) ? oldSelf.apiKey.secretName : '')").message("secretName is immutable: delete and re-create the Tenant to use another Secret").field_path(".apiKey.secretName"))]
+pub struct TenantSpec {
+    /// The gateway to attach to. Immutable.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("gatewayRef is immutable: create another Tenant for the other gateway"))]
+    pub gateway_ref: GatewayRef,
+
+    /// Tier to be in; the gateway's rules say which are allowed. Default: the rule's default tier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 40))]
+    pub tier: Option<String>,
+
+    /// The Secret the credential is written to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<ApiKey>,
+
+    /// Refuse all calls of this tenant: the team's own switch. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
+}
+
+/// A gateway by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GatewayRef {
+    /// Name of the AIGateway.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Namespace of the AIGateway. Default: the tenant's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub namespace: Option<String>,
+}
+
+/// The Secret the credential is written to.
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiKey {
+    /// Name of the Secret, in the tenant's namespace. It must not exist yet, or be this tenant's already. Immutable.
+    /// Default: `ai-gateway-` and the tenant's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    pub secret_name: Option<String>,
+    /// Groups of variables in the Secret. `aws`: what AWS SDKs need for Bedrock, nothing else. `region`: the Region,
+    /// for every AWS client in the pod. `openai`: the OpenAI SDK. `claudeCode`: Claude Code. Default: `[aws]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub env: Vec<SecretGroup>,
+}
+
+/// A group of variables in the Secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SecretGroup {
+    /// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, `AWS_ENDPOINT_URL_BEDROCK`, `AWS_BEARER_TOKEN_BEDROCK`.
+    Aws,
+    /// `AWS_REGION`, `AWS_DEFAULT_REGION`.
+    Region,
+    /// `OPENAI_BASE_URL`, `OPENAI_API_KEY`.
+    Openai,
+    /// `CLAUDE_CODE_USE_BEDROCK`, `ANTHROPIC_BEDROCK_BASE_URL`.
+    ClaudeCode,
+}
+
+/// What was observed of a tenant.
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantStatus {
+    /// Generation of the spec this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Conditions, one per type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// Id of the tenant: stable over rotation, deletion and re-creation, and the same in logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// Base URL of the gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The issued credentials, by id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<CredentialsStatus>,
+    /// What is in force and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<EffectiveTenant>,
+}
+
+/// The issued credentials.
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialsStatus {
+    /// Secret that holds the active credential.
+    pub secret_name: String,
+    /// Accepted credentials.
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
+    pub keys: Vec<CredentialStatus>,
+}
+
+/// One accepted credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialStatus {
+    /// Id, the third part of the credential.
+    pub id: String,
+    /// `Active` or `Retiring`.
+    pub state: String,
+    /// When a retiring credential ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retires_at: Option<String>,
+}
+
+/// What is in force and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EffectiveTenant {
+    /// Tier in force.
+    pub tier: String,
+    /// Rule of the gateway that admitted the tenant.
+    pub rule: String,
+    /// Steady rate of the tier.
+    pub requests_per_second: i32,
+    /// Burst of the tier.
+    pub burst: i32,
+    /// Whether calls are refused, by the team or the platform.
+    pub suspended: bool,
+}

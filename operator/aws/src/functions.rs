@@ -1,0 +1,314 @@
+//! Lambda functions, their versions, and the alias `live` with its permissions.
+
+use aigw_cloud::{CloudError, FunctionCode, Functions};
+use aigw_plan::gateway::observed::{FunctionState, ObservedFunction, ObservedPermission, ObservedVersion, Tags};
+use aigw_plan::gateway::step::FunctionSpec;
+use async_trait::async_trait;
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Architecture, Environment, FunctionConfiguration, LastUpdateStatus, LogFormat, LoggingConfig, Runtime, State,
+};
+use serde_json::Value;
+
+use crate::service::{Absence, Service, incomplete};
+
+/// The alias API Gateway calls.
+const ALIAS: &str = "live";
+/// The functions are plain executables.
+const RUNTIME: Runtime = Runtime::Providedal2023;
+/// Name of the executable in the zip.
+const HANDLER: &str = "bootstrap";
+/// The version that is always there and never served.
+const LATEST: &str = "$LATEST";
+
+/// Functions over the SDK.
+pub struct LambdaFunctions {
+    lambda: Service<Client>,
+}
+
+impl LambdaFunctions {
+    pub fn new(lambda: Service<Client>) -> Self {
+        Self { lambda }
+    }
+
+    /// Published versions, oldest first.
+    async fn versions(&self, name: &str) -> Result<Vec<ObservedVersion>, CloudError> {
+        let mut versions = Vec::new();
+        let mut marker = None;
+        loop {
+            let page = self
+                .lambda
+                .call("lambda:ListVersionsByFunction", |lambda| {
+                    lambda.list_versions_by_function().function_name(name).set_marker(marker.take()).send()
+                })
+                .await
+                .absent_as_none()?;
+            let Some(page) = page else { break };
+            versions.extend(page.versions.unwrap_or_default().into_iter().filter_map(|version| {
+                Some(ObservedVersion {
+                    version: version.version.filter(|number| number != LATEST)?,
+                    description: version.description.unwrap_or_default(),
+                    code_sha256: version.code_sha256.unwrap_or_default(),
+                })
+            }));
+            marker = page.next_marker.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                break;
+            }
+        }
+        versions.sort_by_key(|version| version.version.parse::<u64>().unwrap_or_default());
+        Ok(versions)
+    }
+
+    async fn live_version(&self, name: &str) -> Result<Option<String>, CloudError> {
+        let alias = self
+            .lambda
+            .call("lambda:GetAlias", |lambda| lambda.get_alias().function_name(name).name(ALIAS).send())
+            .await
+            .absent_as_none()?;
+        Ok(alias.and_then(|alias| alias.function_version))
+    }
+
+    async fn permissions(&self, name: &str) -> Result<Vec<ObservedPermission>, CloudError> {
+        let policy = self
+            .lambda
+            .call("lambda:GetPolicy", |lambda| lambda.get_policy().function_name(name).qualifier(ALIAS).send())
+            .await
+            .absent_as_none()?;
+        Ok(policy.and_then(|policy| policy.policy).map(|policy| statements(&policy)).unwrap_or_default())
+    }
+}
+
+#[async_trait]
+impl Functions for LambdaFunctions {
+    async fn get(&self, name: &str) -> Result<Option<ObservedFunction>, CloudError> {
+        const GET_FUNCTION: &str = "lambda:GetFunction";
+        let answer = self
+            .lambda
+            .call(GET_FUNCTION, |lambda| lambda.get_function().function_name(name).send())
+            .await
+            .absent_as_none()?;
+        let Some(answer) = answer else { return Ok(None) };
+        let configuration = answer.configuration.ok_or_else(|| incomplete(GET_FUNCTION, "configuration"))?;
+        let versions = self.versions(name).await?;
+        let live_version = self.live_version(name).await?;
+        // Without the alias there is no policy of the alias.
+        let permissions = if live_version.is_some() { self.permissions(name).await? } else { Vec::new() };
+        let state = state(&configuration);
+        Ok(Some(ObservedFunction {
+            arn: configuration.function_arn.ok_or_else(|| incomplete(GET_FUNCTION, "ARN"))?,
+            state,
+            role_arn: configuration.role.unwrap_or_default(),
+            architecture: configuration
+                .architectures
+                .and_then(|architectures| architectures.into_iter().next())
+                .unwrap_or(Architecture::X8664)
+                .as_str()
+                .to_owned(),
+            memory_mib: configuration.memory_size.unwrap_or_default(),
+            timeout_seconds: configuration.timeout.unwrap_or_default(),
+            environment: configuration
+                .environment
+                .and_then(|environment| environment.variables)
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+            code_sha256: configuration.code_sha256.unwrap_or_default(),
+            revision_id: configuration.revision_id,
+            tags: answer.tags.unwrap_or_default().into_iter().collect(),
+            versions,
+            live_version,
+            permissions,
+        }))
+    }
+
+    async fn create(&self, function: &FunctionSpec, code: &FunctionCode) -> Result<(), CloudError> {
+        let code = aws_sdk_lambda::types::FunctionCode::builder().zip_file(Blob::new(code.zip.as_ref())).build();
+        self.lambda
+            .call("lambda:CreateFunction", |lambda| {
+                lambda
+                    .create_function()
+                    .function_name(&function.name)
+                    .role(&function.role_arn)
+                    .runtime(RUNTIME)
+                    .handler(HANDLER)
+                    .architectures(Architecture::from(function.architecture.as_str()))
+                    .memory_size(function.memory_mib)
+                    .timeout(function.timeout_seconds)
+                    .environment(environment(function))
+                    .logging_config(logging(function))
+                    .set_tags(Some(function.tags.clone().into_iter().collect()))
+                    .code(code)
+                    .publish(false)
+                    .send()
+            })
+            .await
+            .map(drop)
+    }
+
+    async fn update_configuration(&self, function: &FunctionSpec, revision_id: Option<&str>) -> Result<(), CloudError> {
+        self.lambda
+            .call("lambda:UpdateFunctionConfiguration", |lambda| {
+                lambda
+                    .update_function_configuration()
+                    .function_name(&function.name)
+                    .role(&function.role_arn)
+                    .runtime(RUNTIME)
+                    .handler(HANDLER)
+                    .memory_size(function.memory_mib)
+                    .timeout(function.timeout_seconds)
+                    .environment(environment(function))
+                    .logging_config(logging(function))
+                    .set_revision_id(revision_id.map(str::to_owned))
+                    .send()
+            })
+            .await
+            .map(drop)
+    }
+
+    async fn update_code(&self, function: &FunctionSpec, code: &FunctionCode, revision_id: Option<&str>) -> Result<(), CloudError> {
+        self.lambda
+            .call("lambda:UpdateFunctionCode", |lambda| {
+                lambda
+                    .update_function_code()
+                    .function_name(&function.name)
+                    .architectures(Architecture::from(function.architecture.as_str()))
+                    .zip_file(Blob::new(code.zip.as_ref()))
+                    .publish(false)
+                    .set_revision_id(revision_id.map(str::to_owned))
+                    .send()
+            })
+            .await
+            .map(drop)
+    }
+
+    async fn publish(&self, name: &str, code_sha256: &str, description: &str) -> Result<String, CloudError> {
+        const OPERATION: &str = "lambda:PublishVersion";
+        let version = self
+            .lambda
+            .call(OPERATION, |lambda| {
+                lambda.publish_version().function_name(name).code_sha256(code_sha256).description(description).send()
+            })
+            .await?;
+        version.version.ok_or_else(|| incomplete(OPERATION, "version"))
+    }
+
+    async fn point_alias(&self, name: &str, version: &str, create: bool) -> Result<(), CloudError> {
+        if create {
+            let created = self.lambda.call("lambda:CreateAlias", |lambda| {
+                lambda.create_alias().function_name(name).name(ALIAS).function_version(version).send()
+            });
+            created.await.map(drop)
+        } else {
+            let updated = self.lambda.call("lambda:UpdateAlias", |lambda| {
+                lambda.update_alias().function_name(name).name(ALIAS).function_version(version).send()
+            });
+            updated.await.map(drop)
+        }
+    }
+
+    async fn add_permission(&self, name: &str, statement_id: &str, source_arn: &str) -> Result<(), CloudError> {
+        let added = self
+            .lambda
+            .call("lambda:AddPermission", |lambda| {
+                lambda
+                    .add_permission()
+                    .function_name(name)
+                    .qualifier(ALIAS)
+                    .statement_id(statement_id)
+                    .action("lambda:InvokeFunction")
+                    .principal("apigateway.amazonaws.com")
+                    .source_arn(source_arn)
+                    .send()
+            })
+            .await;
+        match added {
+            // The statement is there; if it names another source, the next observation shows that.
+            Err(error) if error.code == "ResourceConflictException" => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    async fn remove_permission(&self, name: &str, statement_id: &str) -> Result<(), CloudError> {
+        self.lambda
+            .call("lambda:RemovePermission", |lambda| {
+                lambda.remove_permission().function_name(name).qualifier(ALIAS).statement_id(statement_id).send()
+            })
+            .await
+            .absent_is_done()
+    }
+
+    async fn delete_version(&self, name: &str, version: &str) -> Result<(), CloudError> {
+        self.lambda
+            .call("lambda:DeleteFunction", |lambda| lambda.delete_function().function_name(name).qualifier(version).send())
+            .await
+            .absent_is_done()
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), CloudError> {
+        self.lambda
+            .call("lambda:DeleteFunction", |lambda| lambda.delete_function().function_name(name).send())
+            .await
+            .absent_is_done()
+    }
+
+    async fn tag(&self, arn: &str, tags: &Tags) -> Result<(), CloudError> {
+        let tags = tags.clone().into_iter().collect();
+        self.lambda
+            .call("lambda:TagResource", |lambda| lambda.tag_resource().resource(arn).set_tags(Some(tags)).send())
+            .await
+            .map(drop)
+    }
+}
+
+fn environment(function: &FunctionSpec) -> Environment {
+    Environment::builder().set_variables(Some(function.environment.clone().into_iter().collect())).build()
+}
+
+/// Text, although the functions write JSON lines: with format Text Lambda passes every line on as it was written, while
+/// format JSON gives Lambda a say in our lines (level filter, wrapping of what it cannot parse).
+fn logging(function: &FunctionSpec) -> LoggingConfig {
+    LoggingConfig::builder().log_group(&function.log_group).log_format(LogFormat::Text).build()
+}
+
+/// A function that AWS put to sleep (`Inactive`) wakes up by itself and can be changed.
+fn state(configuration: &FunctionConfiguration) -> FunctionState {
+    match (&configuration.state, &configuration.last_update_status) {
+        (Some(State::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => FunctionState::Pending,
+        (Some(State::Failed), _) => {
+            let reason = configuration.state_reason_code.as_ref().map_or("Unknown", |code| code.as_str());
+            FunctionState::Failed(reason.to_owned())
+        }
+        (_, Some(LastUpdateStatus::Failed)) => {
+            let reason = configuration.last_update_status_reason_code.as_ref().map_or("Unknown", |code| code.as_str());
+            FunctionState::Failed(reason.to_owned())
+        }
+        _ => FunctionState::Ready,
+    }
+}
+
+/// Statements of a resource policy. One without a source gets an empty one, which is no wanted source.
+fn statements(policy: &str) -> Vec<ObservedPermission> {
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    let statements = policy["Statement"].as_array().map(Vec::as_slice).unwrap_or_default();
+    statements
+        .iter()
+        .filter_map(|statement| {
+            let statement_id = statement["Sid"].as_str()?.to_owned();
+            Some(ObservedPermission { statement_id, source_arn: source_arn(statement).unwrap_or_default().to_owned() })
+        })
+        .collect()
+}
+
+/// The source a statement demands, whatever the operator (`ArnLike`, `StringEquals`, …) and case of the key.
+fn source_arn(statement: &Value) -> Option<&str> {
+    let operators = statement["Condition"].as_object()?;
+    let keys = operators.values().filter_map(Value::as_object).flatten();
+    let (_, value) = keys.into_iter().find(|(key, _)| key.eq_ignore_ascii_case("aws:SourceArn"))?;
+    value.as_str()
+}
+
+#[cfg(test)]
+#[path = "functions_tests.rs"]
+mod tests;

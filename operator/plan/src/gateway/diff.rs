@@ -1,0 +1,360 @@
+//! From what should be and what is to the next steps.
+//!
+//! A plan holds only steps whose inputs were observed: what needs an id that AWS has yet to give comes in the next
+//! plan, after the next observation. So a plan is complete in itself, and a crash between two steps needs no memory.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::desired::{DesiredGateway, LOG_RETENTION_DAYS, version_description};
+use super::document::same_policy;
+use super::observed::{FunctionState, ObservedFunction, ObservedGateway, ObservedRestApi, ObservedTable, Tags};
+use super::step::{FunctionSpec, GatewayStep, StageThrottle, TaggedResource};
+use crate::identity::{Function, ROLE_PATH};
+use crate::plan::Plan;
+
+/// When to look again at something Lambda or DynamoDB is working on.
+const SOON: Duration = Duration::from_secs(2);
+/// Deployments kept beside the one that serves, so that a person can look at or return to the last few.
+const KEPT_DEPLOYMENTS: usize = 3;
+/// Function versions kept beside the one that serves.
+const KEPT_VERSIONS: usize = 3;
+
+/// Why no plan can be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Blocked {
+    /// More than one object carries the identity; deleting the wrong one would be worse than standing still.
+    #[error("{count} {what} carry the tag of this gateway: {ids}; delete all but one")]
+    Duplicate {
+        /// Kind of object.
+        what: &'static str,
+        /// How many.
+        count: usize,
+        /// Their ids.
+        ids: String,
+    },
+    /// The endpoint type in AWS cannot be changed by an import.
+    #[error("the REST API {id} is {actual}, not {wanted}; endpoint.type cannot change")]
+    EndpointType {
+        /// REST API.
+        id: String,
+        /// Type in AWS.
+        actual: String,
+        /// Type in the spec.
+        wanted: String,
+    },
+}
+
+/// Derives the next steps. `tiers_in_use` are tiers some tenant is in: their plans stay although the spec dropped them.
+///
+/// # Errors
+/// [`Blocked`] where a person has to decide.
+pub fn diff(
+    desired: &DesiredGateway,
+    observed: &ObservedGateway,
+    tiers_in_use: &BTreeSet<String>,
+) -> Result<Plan<GatewayStep>, Blocked> {
+    let mut plan = Plan::default();
+    let table_ready = diff_table(desired, observed.table.as_ref(), &mut plan);
+    diff_roles(desired, observed, &mut plan);
+    diff_log_groups(desired, observed, &mut plan);
+    for function in desired.functions.values() {
+        diff_function(desired, function, observed, &mut plan);
+    }
+    match observed.rest_apis.as_slice() {
+        [] => plan.step(GatewayStep::CreateRestApi {
+            name: desired.rest_api.name.clone(),
+            endpoint_type: desired.rest_api.endpoint_type.clone(),
+            vpc_endpoint_ids: desired.rest_api.vpc_endpoint_ids.clone(),
+            tags: desired.tags.clone(),
+        }),
+        [api] => {
+            if api.endpoint_type != desired.rest_api.endpoint_type {
+                let (actual, wanted) = (api.endpoint_type.clone(), desired.rest_api.endpoint_type.clone());
+                return Err(Blocked::EndpointType { id: api.id.clone(), actual, wanted });
+            }
+            diff_permissions(desired, observed, &mut plan);
+            diff_config(desired, observed, table_ready, &mut plan);
+            diff_api(desired, api, observed, table_ready, &mut plan);
+            diff_usage_plans(desired, api, observed, tiers_in_use, &mut plan)?;
+        }
+        several => {
+            let ids = several.iter().map(|api| api.id.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(Blocked::Duplicate { what: "REST APIs", count: several.len(), ids });
+        }
+    }
+    Ok(plan)
+}
+
+fn retag(plan: &mut Plan<GatewayStep>, resource: TaggedResource, desired: &Tags, observed: &Tags) {
+    // Only ours are compared: tools and AWS itself add tags of their own, and those are none of our business.
+    let missing = desired.iter().any(|(key, value)| observed.get(key) != Some(value));
+    if missing {
+        plan.step(GatewayStep::Tag { resource, tags: desired.clone() });
+    }
+}
+
+/// Returns whether items can be read and written now.
+fn diff_table(desired: &DesiredGateway, observed: Option<&ObservedTable>, plan: &mut Plan<GatewayStep>) -> bool {
+    let name = desired.table.clone();
+    let Some(table) = observed else {
+        plan.step(GatewayStep::CreateTable { name, tags: desired.tags.clone() });
+        return false;
+    };
+    if table.deleting {
+        plan.wait("the table of an earlier gateway of this name is being deleted", SOON);
+        return false;
+    }
+    if !table.active {
+        plan.wait("the table is being created", SOON);
+        return false;
+    }
+    if !table.time_to_live {
+        plan.step(GatewayStep::EnableTimeToLive { table: name.clone() });
+    }
+    if !table.point_in_time_recovery {
+        plan.step(GatewayStep::EnablePointInTimeRecovery { table: name.clone() });
+    }
+    if !table.deletion_protection {
+        plan.step(GatewayStep::SetDeletionProtection { table: name.clone(), enabled: true });
+    }
+    retag(plan, TaggedResource::Table(name), &desired.tags, &table.tags);
+    true
+}
+
+fn diff_roles(desired: &DesiredGateway, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
+    for (function, role) in &desired.roles {
+        let put_policy = || GatewayStep::PutRolePolicy { name: role.name.clone(), policy: role.policy.clone() };
+        let Some(actual) = observed.roles.get(function) else {
+            plan.step(GatewayStep::CreateRole {
+                name: role.name.clone(),
+                path: ROLE_PATH.into(),
+                trust: role.trust.clone(),
+                permissions_boundary: role.permissions_boundary.clone(),
+                tags: desired.tags.clone(),
+            });
+            plan.step(put_policy());
+            continue;
+        };
+        if !same_policy(Some(&actual.trust), Some(&role.trust)) {
+            plan.step(GatewayStep::UpdateRoleTrust { name: role.name.clone(), trust: role.trust.clone() });
+        }
+        if !same_policy(actual.policy.as_ref(), Some(&role.policy)) {
+            plan.step(put_policy());
+        }
+        retag(plan, TaggedResource::Role(role.name.clone()), &desired.tags, &actual.tags);
+    }
+}
+
+fn diff_log_groups(desired: &DesiredGateway, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
+    for (function, spec) in &desired.functions {
+        let name = spec.log_group.clone();
+        let group = observed.log_groups.get(function);
+        if group.is_none() {
+            plan.step(GatewayStep::CreateLogGroup { name: name.clone(), tags: desired.tags.clone() });
+        }
+        if group.and_then(|group| group.retention_days) != Some(LOG_RETENTION_DAYS) {
+            plan.step(GatewayStep::SetRetention { name, days: LOG_RETENTION_DAYS });
+        }
+    }
+}
+
+/// At most one change of `$LATEST` per plan: Lambda refuses a second while the first is in progress.
+fn diff_function(desired: &DesiredGateway, spec: &FunctionSpec, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
+    let boxed = || Box::new(spec.clone());
+    let Some(actual) = observed.functions.get(&spec.function) else {
+        // The role is made in an earlier plan, so that Lambda has had a moment to notice it.
+        if desired.roles.contains_key(&spec.function) && !observed.roles.contains_key(&spec.function) {
+            plan.wait("the functions' roles are being created", Duration::ZERO);
+        } else {
+            plan.step(GatewayStep::CreateFunction(boxed()));
+        }
+        return;
+    };
+    retag(plan, TaggedResource::Function(actual.arn.clone()), &spec.tags, &actual.tags);
+    if actual.state == FunctionState::Pending {
+        plan.wait(format!("Lambda is working on the {}", spec.function.as_str()), SOON);
+        return;
+    }
+    let revision_id = actual.revision_id.clone();
+    if !same_configuration(spec, actual) {
+        plan.step(GatewayStep::UpdateFunctionConfiguration { function: boxed(), revision_id });
+        return;
+    }
+    if actual.code_sha256 != spec.code_sha256 || actual.architecture != spec.architecture {
+        plan.step(GatewayStep::UpdateFunctionCode { function: boxed(), revision_id });
+        return;
+    }
+    if let FunctionState::Failed(reason) = &actual.state {
+        plan.wait(format!("Lambda reports that the last change of the {} failed: {reason}", spec.function.as_str()), Duration::from_secs(30));
+        return;
+    }
+    diff_versions(spec, actual, plan);
+}
+
+fn same_configuration(spec: &FunctionSpec, actual: &ObservedFunction) -> bool {
+    spec.role_arn == actual.role_arn
+        && spec.memory_mib == actual.memory_mib
+        && spec.timeout_seconds == actual.timeout_seconds
+        && spec.environment == actual.environment
+}
+
+fn diff_versions(spec: &FunctionSpec, actual: &ObservedFunction, plan: &mut Plan<GatewayStep>) {
+    let description = version_description(spec);
+    let Some(version) =
+        actual.versions.iter().rev().find(|version| version.description == description && version.code_sha256 == spec.code_sha256)
+    else {
+        plan.step(GatewayStep::PublishVersion { name: spec.name.clone(), code_sha256: spec.code_sha256.clone(), description });
+        return;
+    };
+    if actual.live_version.as_ref() != Some(&version.version) {
+        let create = actual.live_version.is_none();
+        plan.step(GatewayStep::PointAlias { name: spec.name.clone(), version: version.version.clone(), create });
+        return;
+    }
+    let spare: Vec<_> = actual.versions.iter().filter(|other| other.version != version.version).collect();
+    for old in spare.iter().take(spare.len().saturating_sub(KEPT_VERSIONS)) {
+        plan.step(GatewayStep::DeleteVersion { name: spec.name.clone(), version: old.version.clone() });
+    }
+}
+
+/// Id of the one statement we put on each alias.
+pub const STATEMENT_ID: &str = "aigw-api-gateway";
+
+fn diff_permissions(desired: &DesiredGateway, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
+    for (function, source_arn) in &desired.permission_sources {
+        let Some(actual) = observed.functions.get(function).filter(|actual| actual.live_version.is_some()) else { continue };
+        let name = desired.functions[function].name.clone();
+        let ours = actual.permissions.iter().find(|permission| permission.statement_id == STATEMENT_ID);
+        if ours.is_some_and(|permission| permission.source_arn == *source_arn) {
+            continue;
+        }
+        if ours.is_some() {
+            plan.step(GatewayStep::RemovePermission { name: name.clone(), statement_id: STATEMENT_ID.into() });
+        }
+        plan.step(GatewayStep::AddPermission { name, statement_id: STATEMENT_ID.into(), source_arn: source_arn.clone() });
+    }
+}
+
+fn diff_config(desired: &DesiredGateway, observed: &ObservedGateway, table_ready: bool, plan: &mut Plan<GatewayStep>) {
+    let Some(config) = desired.config.as_ref().filter(|_| table_ready) else { return };
+    if observed.config.as_ref().map(|document| &document.content) != Some(config) {
+        let expected = observed.config.as_ref().map(|document| document.version);
+        plan.step(GatewayStep::WriteConfig { table: desired.table.clone(), expected, config: config.clone() });
+    }
+}
+
+/// Both aliases exist and let this API call them, so a deployment that names them works.
+fn functions_callable(desired: &DesiredGateway, observed: &ObservedGateway) -> bool {
+    Function::ALL.iter().all(|function| observed.functions.get(function).is_some_and(|actual| actual.live_version.is_some()))
+        && !desired.permission_sources.is_empty()
+}
+
+fn diff_api(
+    desired: &DesiredGateway,
+    api: &ObservedRestApi,
+    observed: &ObservedGateway,
+    table_ready: bool,
+    plan: &mut Plan<GatewayStep>,
+) {
+    retag(plan, TaggedResource::RestApi(api.id.clone()), &desired.tags, &api.tags);
+    let Some(document) = &desired.document else { return };
+    if !table_ready || !functions_callable(desired, observed) {
+        plan.wait("the functions are being made ready", Duration::ZERO);
+        return;
+    }
+    let rest_api_id = api.id.clone();
+    let stage = observed.stages.get(&desired.stage);
+    let serving = stage.and_then(|stage| observed.deployments.iter().find(|deployment| deployment.id == stage.deployment_id));
+    let newest = observed.deployments.iter().max_by_key(|deployment| (deployment.created, deployment.id.clone()));
+    let fits = serving.filter(|deployment| deployment.description == document.hash);
+    // Only the newest deployment is known to match what is imported now; an older one of the same hash would serve the
+    // right document while somebody's edit lies in wait for the next deployment.
+    let Some(target) = fits.or_else(|| newest.filter(|deployment| deployment.description == document.hash)) else {
+        plan.step(GatewayStep::PutDocument { rest_api_id: rest_api_id.clone(), body: document.body.clone(), hash: document.hash.clone() });
+        plan.step(GatewayStep::VerifyDocument { rest_api_id: rest_api_id.clone(), expectation: Box::new(document.expectation.clone()) });
+        plan.step(GatewayStep::CreateDeployment { rest_api_id, hash: document.hash.clone() });
+        return;
+    };
+    diff_stage(desired, &rest_api_id, &target.id, observed, plan);
+    diff_old_deployments(&rest_api_id, &target.id, observed, plan);
+}
+
+fn diff_stage(desired: &DesiredGateway, rest_api_id: &str, deployment_id: &str, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
+    let name = &desired.stage;
+    let Some(stage) = observed.stages.get(name) else {
+        plan.step(GatewayStep::CreateStage {
+            rest_api_id: rest_api_id.into(),
+            stage: name.clone(),
+            deployment_id: deployment_id.into(),
+            tags: desired.tags.clone(),
+        });
+        return;
+    };
+    let wanted = desired.throttle.map(|(rate, burst)| (f64::from(rate), burst));
+    let throttle_differs = wanted != stage.rate_limit.zip(stage.burst_limit);
+    let moves = stage.deployment_id != deployment_id;
+    if throttle_differs || moves {
+        plan.step(GatewayStep::UpdateStage {
+            rest_api_id: rest_api_id.into(),
+            stage: name.clone(),
+            deployment_id: moves.then(|| deployment_id.to_owned()),
+            throttle: throttle_differs.then_some(StageThrottle(desired.throttle)),
+        });
+    }
+    retag(plan, TaggedResource::Stage(rest_api_id.into(), name.clone()), &desired.tags, &stage.tags);
+}
+
+fn diff_old_deployments(rest_api_id: &str, serving: &str, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
+    let in_use: BTreeSet<&str> = observed.stages.values().map(|stage| stage.deployment_id.as_str()).chain([serving]).collect();
+    let mut spare: Vec<_> = observed.deployments.iter().filter(|deployment| !in_use.contains(deployment.id.as_str())).collect();
+    spare.sort_by_key(|deployment| (deployment.created, &deployment.id));
+    for old in spare.iter().take(spare.len().saturating_sub(KEPT_DEPLOYMENTS)) {
+        plan.step(GatewayStep::DeleteDeployment { rest_api_id: rest_api_id.into(), deployment_id: old.id.clone() });
+    }
+}
+
+fn diff_usage_plans(
+    desired: &DesiredGateway,
+    api: &ObservedRestApi,
+    observed: &ObservedGateway,
+    tiers_in_use: &BTreeSet<String>,
+    plan: &mut Plan<GatewayStep>,
+) -> Result<(), Blocked> {
+    // A plan can only name a stage that exists.
+    if !observed.stages.contains_key(&desired.stage) {
+        return Ok(());
+    }
+    let ours = (api.id.clone(), desired.stage.clone());
+    for spec in &desired.usage_plans {
+        let matching: Vec<_> = observed.usage_plans.iter().filter(|actual| actual.tier == spec.tier).collect();
+        match matching.as_slice() {
+            [] => plan.step(GatewayStep::CreateUsagePlan(spec.clone())),
+            [actual] => {
+                let add_stages: Vec<_> = spec.api_stages.iter().filter(|stage| !actual.api_stages.contains(stage)).cloned().collect();
+                let remove_stages: Vec<_> = actual.api_stages.iter().filter(|stage| **stage != ours).cloned().collect();
+                let limits_differ = actual.rate_limit != Some(f64::from(spec.rate_limit)) || actual.burst_limit != Some(spec.burst_limit);
+                if limits_differ || !add_stages.is_empty() || !remove_stages.is_empty() {
+                    let (id, rate_limit, burst_limit) = (actual.id.clone(), spec.rate_limit, spec.burst_limit);
+                    plan.step(GatewayStep::UpdateUsagePlan { id, rate_limit, burst_limit, add_stages, remove_stages });
+                }
+                retag(plan, TaggedResource::UsagePlan(actual.id.clone()), &spec.tags, &actual.tags);
+            }
+            several => {
+                let ids = several.iter().map(|actual| actual.id.as_str()).collect::<Vec<_>>().join(", ");
+                return Err(Blocked::Duplicate { what: "usage plans of one tier", count: several.len(), ids });
+            }
+        }
+    }
+    for actual in &observed.usage_plans {
+        let wanted = desired.usage_plans.iter().any(|spec| spec.tier == actual.tier);
+        if !wanted && !tiers_in_use.contains(&actual.tier) {
+            plan.step(GatewayStep::DeleteUsagePlan { id: actual.id.clone(), api_stages: actual.api_stages.clone() });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "diff_tests.rs"]
+mod tests;

@@ -1,0 +1,232 @@
+//! What was read from AWS about one gateway, in the form the diff compares.
+
+use std::collections::BTreeMap;
+
+use aigw_contract::table::{GatewayConfig, OwnerRecord};
+use serde_json::Value;
+
+use crate::identity::Function;
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// Everything observed of one gateway. `None` and empty mean: looked, and not there.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ObservedGateway {
+    /// The table.
+    pub table: Option<ObservedTable>,
+    /// The ownership record; not looked for while the table is not active.
+    pub owner: Option<Document<OwnerRecord>>,
+    /// The forwarder's configuration item.
+    pub config: Option<Document<GatewayConfig>>,
+    /// Roles the operator makes; empty for a role given by ARN.
+    pub roles: BTreeMap<Function, ObservedRole>,
+    /// Log groups.
+    pub log_groups: BTreeMap<Function, ObservedLogGroup>,
+    /// Functions.
+    pub functions: BTreeMap<Function, ObservedFunction>,
+    /// REST APIs that carry the gateway's id tag: none, one, or (an accident) several.
+    pub rest_apis: Vec<ObservedRestApi>,
+    /// Deployments of the REST API, if there is exactly one.
+    pub deployments: Vec<ObservedDeployment>,
+    /// Stages of that REST API, by name.
+    pub stages: BTreeMap<String, ObservedStage>,
+    /// Usage plans that carry the gateway's id tag.
+    pub usage_plans: Vec<ObservedUsagePlan>,
+}
+
+/// A document item and its counter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document<T> {
+    /// Counter to condition the next write on.
+    pub version: i64,
+    /// Content.
+    pub content: T,
+}
+
+/// A DynamoDB table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObservedTable {
+    /// Whether it can be read and written now.
+    pub active: bool,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Whether time to live is on for the attribute of the contract.
+    pub time_to_live: bool,
+    /// Whether point-in-time recovery is on.
+    pub point_in_time_recovery: bool,
+    /// Whether deletion protection is on.
+    pub deletion_protection: bool,
+    /// Tags.
+    pub tags: Tags,
+}
+
+/// An IAM role.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObservedRole {
+    /// ARN.
+    pub arn: String,
+    /// Trust policy.
+    pub trust: Value,
+    /// The inline policy of our name, if there.
+    pub policy: Option<Value>,
+    /// Tags.
+    pub tags: Tags,
+}
+
+/// A CloudWatch Logs group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedLogGroup {
+    /// Days events are kept; `None` is for ever.
+    pub retention_days: Option<i32>,
+}
+
+/// A Lambda function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObservedFunction {
+    /// ARN without qualifier.
+    pub arn: String,
+    /// Whether `$LATEST` can be changed and published now.
+    pub state: FunctionState,
+    /// Execution role.
+    pub role_arn: String,
+    /// `arm64` or `x86_64`.
+    pub architecture: String,
+    /// Memory in MiB.
+    pub memory_mib: i32,
+    /// Time-out in seconds.
+    pub timeout_seconds: i32,
+    /// Environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// SHA-256 of the code of `$LATEST`, base64.
+    pub code_sha256: String,
+    /// Precondition for the next change of `$LATEST`.
+    pub revision_id: Option<String>,
+    /// Tags.
+    pub tags: Tags,
+    /// Published versions, oldest first, without `$LATEST`.
+    pub versions: Vec<ObservedVersion>,
+    /// Version behind the alias `live`, if the alias exists.
+    pub live_version: Option<String>,
+    /// Statements of the alias's resource policy.
+    pub permissions: Vec<ObservedPermission>,
+}
+
+/// State of `$LATEST`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FunctionState {
+    /// Can be changed.
+    Ready,
+    /// Being created or updated.
+    Pending,
+    /// The last creation or update failed, with AWS's reason code.
+    Failed(String),
+}
+
+/// A published version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedVersion {
+    /// Number, as text.
+    pub version: String,
+    /// Description; ours is the hash of code and configuration.
+    pub description: String,
+    /// SHA-256 of its code, base64.
+    pub code_sha256: String,
+}
+
+/// A statement that lets API Gateway call a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedPermission {
+    /// Caller-chosen id.
+    pub statement_id: String,
+    /// ARN the call must come from.
+    pub source_arn: String,
+}
+
+/// A REST API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObservedRestApi {
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// `REGIONAL`, `PRIVATE` or `EDGE`.
+    pub endpoint_type: String,
+    /// VPC endpoints, sorted.
+    pub vpc_endpoint_ids: Vec<String>,
+    /// Tags.
+    pub tags: Tags,
+}
+
+/// A deployment: a snapshot of the imported document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedDeployment {
+    /// Id.
+    pub id: String,
+    /// Description; ours is the document's hash.
+    pub description: String,
+    /// Creation time in seconds since the Unix epoch.
+    pub created: i64,
+}
+
+/// A stage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObservedStage {
+    /// Deployment it serves.
+    pub deployment_id: String,
+    /// Rate limit of the stage's `*/*` method setting, if set.
+    pub rate_limit: Option<f64>,
+    /// Burst limit of the stage's `*/*` method setting, if set.
+    pub burst_limit: Option<i32>,
+    /// Tags.
+    pub tags: Tags,
+}
+
+/// A usage plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObservedUsagePlan {
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Value of the tier tag; empty where the tag is missing.
+    pub tier: String,
+    /// Rate limit, if set.
+    pub rate_limit: Option<f64>,
+    /// Burst limit, if set.
+    pub burst_limit: Option<i32>,
+    /// Stages it applies to, as (REST API id, stage name), sorted.
+    pub api_stages: Vec<(String, String)>,
+    /// Tags.
+    pub tags: Tags,
+}
+
+/// What an import made of the document, read back before it is deployed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportedApi {
+    /// `AUTHORIZER` or `HEADER`.
+    pub api_key_source: String,
+    /// Resource policy.
+    pub policy: Option<Value>,
+    /// Every method of every resource.
+    pub methods: Vec<ImportedMethod>,
+}
+
+/// One imported method.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedMethod {
+    /// Resource path.
+    pub path: String,
+    /// HTTP method, `ANY` for all.
+    pub http_method: String,
+    /// `NONE`, `CUSTOM`, …
+    pub authorization_type: String,
+    /// Invocation URI of the method's authorizer, if it has one.
+    pub authorizer_uri: Option<String>,
+    /// Whether a usage plan key is demanded.
+    pub api_key_required: bool,
+    /// Invocation URI of the integration.
+    pub integration_uri: String,
+    /// `STREAM` or `BUFFERED`.
+    pub response_transfer_mode: String,
+}

@@ -1,0 +1,159 @@
+//! What the user is told of a gateway.
+
+use aigw_api::conditions::{kind, reason};
+use aigw_api::{
+    AIGatewayStatus, DeletionPolicy, EffectiveGateway, EffectiveTier, FunctionStatus, StageStatus, TenantsStatus, UsagePlanStatus,
+};
+
+use super::desired::{Build, endpoint_url};
+use super::observed::ObservedGateway;
+use super::validate::{ValidGateway, unwire};
+use crate::conditions::{ConditionSpec, Progress};
+use crate::identity::GatewayIdentity;
+use crate::violation::Violation;
+
+/// What a pass came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GatewayOutcome {
+    /// The spec is not acceptable.
+    Refused(Vec<Violation>),
+    /// AWS matches.
+    InSync,
+    /// Going on by itself.
+    Working {
+        /// Condition reason.
+        reason: &'static str,
+        /// What is being done or waited for.
+        message: String,
+    },
+    /// A person has to act.
+    Stalled {
+        /// Condition reason.
+        reason: &'static str,
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+/// Conditions of a gateway after a pass. `was_ready` says that the last status of this generation was Ready.
+pub fn conditions(outcome: &GatewayOutcome, was_ready: bool) -> Vec<ConditionSpec> {
+    let accepted = ConditionSpec::new(kind::ACCEPTED, true, reason::ACCEPTED, "the spec is valid");
+    let (accepted, programmed, progress) = match outcome {
+        GatewayOutcome::Refused(violations) => {
+            let message = violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            let reason = violations.first().map_or(reason::INVALID, |violation| violation.reason);
+            (
+                ConditionSpec::new(kind::ACCEPTED, false, reason, &message),
+                ConditionSpec::new(kind::PROGRAMMED, None, reason, "the spec was refused; AWS is left as it was"),
+                Progress::Stalled { reason, message },
+            )
+        }
+        GatewayOutcome::InSync => (
+            accepted,
+            ConditionSpec::new(kind::PROGRAMMED, true, reason::IN_SYNC, "AWS was read and matches"),
+            Progress::Ready("the gateway serves".into()),
+        ),
+        GatewayOutcome::Working { reason, message } => (
+            accepted,
+            ConditionSpec::new(kind::PROGRAMMED, was_ready.then_some(true).or(Some(false)), reason, message),
+            Progress::Working { reason, message: message.clone(), serving: was_ready },
+        ),
+        GatewayOutcome::Stalled { reason, message } => (
+            accepted,
+            ConditionSpec::new(kind::PROGRAMMED, false, reason, message),
+            Progress::Stalled { reason, message: message.clone() },
+        ),
+    };
+    let mut conditions = vec![accepted, programmed];
+    conditions.extend(progress.summary());
+    conditions
+}
+
+/// Everything of the status but conditions and generation. What was not observed this time is taken from `previous`.
+pub fn status(
+    valid: &ValidGateway,
+    identity: &GatewayIdentity,
+    build: &Build,
+    observed: &ObservedGateway,
+    tenants: usize,
+    previous: &AIGatewayStatus,
+) -> AIGatewayStatus {
+    let rest_api_id = match observed.rest_apis.as_slice() {
+        [api] => Some(api.id.clone()),
+        _ => None,
+    };
+    // The URL is told once something serves there.
+    let endpoint = rest_api_id
+        .as_ref()
+        .filter(|_| observed.stages.contains_key(&valid.stage))
+        .map(|id| endpoint_url(valid, id, build))
+        .or_else(|| previous.endpoint.clone().filter(|_| rest_api_id.is_some() && previous.rest_api_id == rest_api_id));
+    AIGatewayStatus {
+        observed_generation: None,
+        conditions: Vec::new(),
+        endpoint,
+        id: Some(identity.id()),
+        rest_api_id,
+        table_name: observed.table.as_ref().map(|_| identity.physical_name()),
+        stages: observed
+            .stages
+            .iter()
+            .map(|(name, stage)| StageStatus {
+                name: name.clone(),
+                deployment_id: stage.deployment_id.clone(),
+                document_hash: observed
+                    .deployments
+                    .iter()
+                    .find(|deployment| deployment.id == stage.deployment_id)
+                    .map_or_else(String::new, |deployment| deployment.description.clone()),
+            })
+            .collect(),
+        functions: observed
+            .functions
+            .iter()
+            .filter_map(|(function, actual)| {
+                let live = actual.live_version.as_ref()?;
+                let version = actual.versions.iter().find(|version| version.version == *live)?;
+                Some(FunctionStatus {
+                    name: function.as_str().into(),
+                    version: live.clone(),
+                    code_sha256: version.code_sha256.clone(),
+                })
+            })
+            .collect(),
+        usage_plans: {
+            let mut plans: Vec<_> = observed
+                .usage_plans
+                .iter()
+                .map(|plan| UsagePlanStatus { tier: plan.tier.clone(), id: plan.id.clone() })
+                .collect();
+            plans.sort_by(|one, other| (&one.tier, &one.id).cmp(&(&other.tier, &other.id)));
+            plans
+        },
+        tenants: Some(TenantsStatus { total: i32::try_from(tenants).unwrap_or(i32::MAX) }),
+        effective: Some(effective(valid)),
+    }
+}
+
+fn effective(valid: &ValidGateway) -> EffectiveGateway {
+    let policy = |policy: DeletionPolicy| match policy {
+        DeletionPolicy::Delete => "Delete".to_owned(),
+        DeletionPolicy::Retain => "Retain".to_owned(),
+    };
+    EffectiveGateway {
+        api_keys: valid.api_keys,
+        cache_seconds: valid.cache_seconds,
+        families: valid.families.iter().map(|family| unwire(*family)).collect(),
+        architecture: valid.architecture,
+        forwarder_memory_mib: valid.forwarder_memory_mib,
+        timeout_seconds: valid.timeout_seconds,
+        authorizer_memory_mib: valid.authorizer_memory_mib,
+        tiers: valid
+            .tiers
+            .iter()
+            .map(|tier| EffectiveTier { name: tier.name.clone(), requests_per_second: tier.requests_per_second, burst: tier.burst })
+            .collect(),
+        deletion_policy: policy(valid.deletion_policy),
+        data_deletion_policy: policy(valid.data_deletion_policy),
+    }
+}

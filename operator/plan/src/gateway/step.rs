@@ -1,0 +1,237 @@
+//! The changes a plan can consist of. A step carries everything it needs: whoever executes it makes no choices.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use aigw_contract::table::{GatewayConfig, OwnerRecord};
+use serde_json::Value;
+
+use super::document::Expectation;
+use super::observed::Tags;
+use crate::identity::Function;
+
+/// One change in AWS. Each is idempotent, or collides visibly when repeated.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields are the arguments of the call the variant names")]
+pub enum GatewayStep {
+    /// Create the on-demand table with deletion protection.
+    CreateTable { name: String, tags: Tags },
+    /// Turn on time to live for the contract's attribute.
+    EnableTimeToLive { table: String },
+    /// Turn on point-in-time recovery.
+    EnablePointInTimeRecovery { table: String },
+    /// Switch deletion protection.
+    SetDeletionProtection { table: String, enabled: bool },
+    /// Write the ownership record under the condition that its counter still is `expected`.
+    ClaimOwnership { table: String, expected: Option<i64>, record: OwnerRecord },
+    /// Write the forwarder's configuration item under the same kind of condition.
+    WriteConfig { table: String, expected: Option<i64>, config: GatewayConfig },
+    /// Create a role.
+    CreateRole { name: String, path: String, trust: Value, permissions_boundary: Option<String>, tags: Tags },
+    /// Replace a role's trust policy.
+    UpdateRoleTrust { name: String, trust: Value },
+    /// Write a role's inline policy.
+    PutRolePolicy { name: String, policy: Value },
+    /// Create a log group.
+    CreateLogGroup { name: String, tags: Tags },
+    /// Set how long a log group keeps events.
+    SetRetention { name: String, days: i32 },
+    /// Create a function from the code of that hash.
+    CreateFunction(Box<FunctionSpec>),
+    /// Change a function's configuration, if it still is at `revision_id`.
+    UpdateFunctionConfiguration { function: Box<FunctionSpec>, revision_id: Option<String> },
+    /// Change a function's code, if it still is at `revision_id`.
+    UpdateFunctionCode { function: Box<FunctionSpec>, revision_id: Option<String> },
+    /// Publish `$LATEST`, if its code still has that hash.
+    PublishVersion { name: String, code_sha256: String, description: String },
+    /// Point the alias `live` at a version, creating it where `create`.
+    PointAlias { name: String, version: String, create: bool },
+    /// Delete a published version nobody points at.
+    DeleteVersion { name: String, version: String },
+    /// Let API Gateway call the alias `live`.
+    AddPermission { name: String, statement_id: String, source_arn: String },
+    /// Take such a permission away.
+    RemovePermission { name: String, statement_id: String },
+    /// Create the REST API, empty.
+    CreateRestApi { name: String, endpoint_type: String, vpc_endpoint_ids: Vec<String>, tags: Tags },
+    /// Import the whole document over what is there.
+    PutDocument { rest_api_id: String, body: String, hash: String },
+    /// Read back what the import made and refuse to go on unless it is what was asked for.
+    VerifyDocument { rest_api_id: String, expectation: Box<Expectation> },
+    /// Freeze what was imported, without touching a stage.
+    CreateDeployment { rest_api_id: String, hash: String },
+    /// Delete a deployment no stage serves.
+    DeleteDeployment { rest_api_id: String, deployment_id: String },
+    /// Create a stage.
+    CreateStage { rest_api_id: String, stage: String, deployment_id: String, tags: Tags },
+    /// Change a stage: the deployment it serves, its throttle, or both.
+    UpdateStage { rest_api_id: String, stage: String, deployment_id: Option<String>, throttle: Option<StageThrottle> },
+    /// Create a usage plan for a tier.
+    CreateUsagePlan(UsagePlanSpec),
+    /// Change a usage plan in one call (1 per 20 s and account).
+    UpdateUsagePlan { id: String, rate_limit: i32, burst_limit: i32, add_stages: Vec<(String, String)>, remove_stages: Vec<(String, String)> },
+    /// Delete a usage plan, detaching it from its stages first.
+    DeleteUsagePlan { id: String, api_stages: Vec<(String, String)> },
+    /// Write tags.
+    Tag { resource: TaggedResource, tags: Tags },
+    /// Delete a stage, which detaches its usage plans.
+    DeleteStage { rest_api_id: String, stage: String },
+    /// Delete a REST API and everything in it (1 per 30 s and account).
+    DeleteRestApi { rest_api_id: String },
+    /// Delete an internal key left behind by a tenant.
+    DeleteApiKey { id: String, name: String },
+    /// Delete a function with its versions and alias.
+    DeleteFunction { name: String },
+    /// Delete a role and its inline policy.
+    DeleteRole { name: String },
+    /// Delete a log group.
+    DeleteLogGroup { name: String },
+    /// Delete the table and the ledger in it.
+    DeleteTable { name: String },
+    /// Delete the ownership record, so that whoever comes next may adopt at once.
+    ReleaseOwnership { table: String, expected: i64 },
+}
+
+/// What a [`GatewayStep::Tag`] is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaggedResource {
+    /// REST API by id.
+    RestApi(String),
+    /// Stage by REST API id and name.
+    Stage(String, String),
+    /// Usage plan by id.
+    UsagePlan(String),
+    /// Function by ARN.
+    Function(String),
+    /// Role by name.
+    Role(String),
+    /// Table by name.
+    Table(String),
+}
+
+/// A function as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionSpec {
+    /// Which of the two.
+    pub function: Function,
+    /// Name.
+    pub name: String,
+    /// Execution role.
+    pub role_arn: String,
+    /// `arm64` or `x86_64`.
+    pub architecture: String,
+    /// Memory in MiB.
+    pub memory_mib: i32,
+    /// Time-out in seconds.
+    pub timeout_seconds: i32,
+    /// Environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// SHA-256 of the code, base64 as Lambda reports it.
+    pub code_sha256: String,
+    /// Log group its output goes to.
+    pub log_group: String,
+    /// Tags.
+    pub tags: Tags,
+}
+
+/// Throttle of a whole stage; `None` takes the setting away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageThrottle(pub Option<(i32, i32)>);
+
+/// A usage plan as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsagePlanSpec {
+    /// Tier it implements.
+    pub tier: String,
+    /// Name.
+    pub name: String,
+    /// Requests per second and key.
+    pub rate_limit: i32,
+    /// Burst per key.
+    pub burst_limit: i32,
+    /// Stages it applies to.
+    pub api_stages: Vec<(String, String)>,
+    /// Tags.
+    pub tags: Tags,
+}
+
+impl fmt::Display for GatewayStep {
+    /// One line, stable, without bodies: for golden tests, the `plan` command and the debug log.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use GatewayStep as S;
+        match self {
+            S::CreateTable { name, .. } => write!(formatter, "create table {name}"),
+            S::EnableTimeToLive { table } => write!(formatter, "enable time to live on table {table}"),
+            S::EnablePointInTimeRecovery { table } => write!(formatter, "enable point-in-time recovery on table {table}"),
+            S::SetDeletionProtection { table, enabled } => write!(formatter, "set deletion protection of table {table} to {enabled}"),
+            S::ClaimOwnership { table, expected, record } => {
+                write!(formatter, "claim ownership in table {table}: epoch {} for {}", record.epoch, record.object_uid)?;
+                if expected.is_none() { formatter.write_str(" (first)") } else { Ok(()) }
+            }
+            S::WriteConfig { table, config, .. } => write!(
+                formatter,
+                "write config to table {table}: api {}, stages {}, families {}",
+                config.rest_api_id,
+                config.stages.join(","),
+                config.families.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+            ),
+            S::CreateRole { name, path, .. } => write!(formatter, "create role {path}{name}"),
+            S::UpdateRoleTrust { name, .. } => write!(formatter, "update trust of role {name}"),
+            S::PutRolePolicy { name, .. } => write!(formatter, "put policy of role {name}"),
+            S::CreateLogGroup { name, .. } => write!(formatter, "create log group {name}"),
+            S::SetRetention { name, days } => write!(formatter, "set retention of log group {name} to {days} days"),
+            S::CreateFunction(function) => write!(formatter, "create function {}", function.name),
+            S::UpdateFunctionConfiguration { function, .. } => write!(formatter, "update configuration of function {}", function.name),
+            S::UpdateFunctionCode { function, .. } => write!(formatter, "update code of function {}", function.name),
+            S::PublishVersion { name, description, .. } => write!(formatter, "publish function {name} as {description}"),
+            S::PointAlias { name, version, create } => {
+                write!(formatter, "{} alias live of function {name} at version {version}", if *create { "create" } else { "point" })
+            }
+            S::DeleteVersion { name, version } => write!(formatter, "delete version {version} of function {name}"),
+            S::AddPermission { name, statement_id, source_arn } => {
+                write!(formatter, "add permission {statement_id} to function {name} for {source_arn}")
+            }
+            S::RemovePermission { name, statement_id } => write!(formatter, "remove permission {statement_id} from function {name}"),
+            S::CreateRestApi { name, endpoint_type, .. } => write!(formatter, "create {endpoint_type} rest api {name}"),
+            S::PutDocument { rest_api_id, hash, .. } => write!(formatter, "put document {hash} into rest api {rest_api_id}"),
+            S::VerifyDocument { rest_api_id, .. } => write!(formatter, "verify document of rest api {rest_api_id}"),
+            S::CreateDeployment { rest_api_id, hash } => write!(formatter, "create deployment {hash} of rest api {rest_api_id}"),
+            S::DeleteDeployment { rest_api_id, deployment_id } => {
+                write!(formatter, "delete deployment {deployment_id} of rest api {rest_api_id}")
+            }
+            S::CreateStage { rest_api_id, stage, deployment_id, .. } => {
+                write!(formatter, "create stage {stage} of rest api {rest_api_id} at deployment {deployment_id}")
+            }
+            S::UpdateStage { rest_api_id, stage, deployment_id, throttle } => {
+                write!(formatter, "update stage {stage} of rest api {rest_api_id}:")?;
+                if let Some(deployment) = deployment_id {
+                    write!(formatter, " deployment {deployment}")?;
+                }
+                match throttle {
+                    Some(StageThrottle(Some((rate, burst)))) => write!(formatter, " throttle {rate}/{burst}"),
+                    Some(StageThrottle(None)) => formatter.write_str(" no throttle"),
+                    None => Ok(()),
+                }
+            }
+            S::CreateUsagePlan(plan) => {
+                write!(formatter, "create usage plan {} at {}/{}", plan.name, plan.rate_limit, plan.burst_limit)
+            }
+            S::UpdateUsagePlan { id, rate_limit, burst_limit, add_stages, remove_stages } => write!(
+                formatter,
+                "update usage plan {id} to {rate_limit}/{burst_limit}, stages +{} -{}",
+                add_stages.len(),
+                remove_stages.len()
+            ),
+            S::DeleteUsagePlan { id, .. } => write!(formatter, "delete usage plan {id}"),
+            S::DeleteStage { rest_api_id, stage } => write!(formatter, "delete stage {stage} of rest api {rest_api_id}"),
+            S::DeleteRestApi { rest_api_id } => write!(formatter, "delete rest api {rest_api_id}"),
+            S::DeleteApiKey { name, .. } => write!(formatter, "delete api key {name}"),
+            S::DeleteFunction { name } => write!(formatter, "delete function {name}"),
+            S::DeleteRole { name } => write!(formatter, "delete role {name}"),
+            S::DeleteLogGroup { name } => write!(formatter, "delete log group {name}"),
+            S::DeleteTable { name } => write!(formatter, "delete table {name}"),
+            S::ReleaseOwnership { table, .. } => write!(formatter, "release ownership in table {table}"),
+            S::Tag { resource, tags } => write!(formatter, "tag {resource:?} with {} tags", tags.len()),
+        }
+    }
+}

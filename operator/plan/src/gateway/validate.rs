@@ -1,0 +1,254 @@
+//! From the spec as written to a gateway without options left: defaults filled in, cross-field rules checked.
+//!
+//! The schema and its CEL rules refuse what one field can decide; this stage refuses the rest, and repeats nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use aigw_api::conditions::reason;
+use aigw_api::{AIGatewaySpec, Architecture, DeletionPolicy, EndpointType, Family, NamedObject, TenantRule, Throttle};
+use aigw_contract::{Family as WireFamily, Partition};
+
+use super::document::Access;
+use crate::violation::Violation;
+
+/// Seconds an authorizer's answer is reused unless the spec says otherwise.
+pub const DEFAULT_CACHE_SECONDS: i32 = 60;
+/// Memory of the forwarder unless the spec says otherwise: text needs less, images of a few MB need this.
+pub const DEFAULT_FORWARDER_MEMORY: i32 = 256;
+/// Memory of the authorizer unless the spec says otherwise: Lambda's minimum is enough.
+pub const DEFAULT_AUTHORIZER_MEMORY: i32 = 128;
+/// Lambda's maximum: a stream is cut at the time-out.
+pub const DEFAULT_TIMEOUT_SECONDS: i32 = 900;
+
+/// A gateway as it is to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ValidGateway {
+    /// Region.
+    pub region: String,
+    /// Account.
+    pub account_id: String,
+    /// The one stage.
+    pub stage: String,
+    /// Regional or Private.
+    pub endpoint_type: EndpointType,
+    /// VPC endpoints, sorted; empty for Regional.
+    pub vpc_endpoint_ids: Vec<String>,
+    /// Who may reach the endpoint.
+    pub access: Access,
+    /// Whether tenants get credentials.
+    pub api_keys: bool,
+    /// Seconds an authorizer's answer is reused.
+    pub cache_seconds: i32,
+    /// Reachable families, sorted.
+    pub families: Vec<WireFamily>,
+    /// Instruction set of both functions.
+    pub architecture: Architecture,
+    /// Forwarder memory in MiB.
+    pub forwarder_memory_mib: i32,
+    /// Longest call in seconds.
+    pub timeout_seconds: i32,
+    /// Authorizer memory in MiB.
+    pub authorizer_memory_mib: i32,
+    /// Given role of the forwarder.
+    pub forwarder_role_arn: Option<String>,
+    /// Given role of the authorizer.
+    pub authorizer_role_arn: Option<String>,
+    /// Throttle of the stage.
+    pub throttle: Option<Throttle>,
+    /// Tiers in the order of the spec.
+    pub tiers: Vec<ValidTier>,
+    /// Rules in the order of the spec.
+    pub rules: Vec<TenantRule>,
+    /// Tenants the platform has suspended.
+    pub suspended: BTreeSet<NamedObject>,
+    /// The user's tags.
+    pub tags: BTreeMap<String, String>,
+    /// What deletion does to compute.
+    pub deletion_policy: DeletionPolicy,
+    /// What deletion does to the table.
+    pub data_deletion_policy: DeletionPolicy,
+}
+
+/// A tier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidTier {
+    /// Name.
+    pub name: String,
+    /// Requests per second and tenant.
+    pub requests_per_second: i32,
+    /// Burst per tenant.
+    pub burst: i32,
+}
+
+impl ValidGateway {
+    /// The tier of that name.
+    pub fn tier(&self, name: &str) -> Option<&ValidTier> {
+        self.tiers.iter().find(|tier| tier.name == name)
+    }
+}
+
+/// Fills in defaults and checks what the schema cannot.
+///
+/// # Errors
+/// Every violation found, in the order of the spec.
+pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
+    // Exhaustive: a new field that nobody validates does not compile.
+    let AIGatewaySpec {
+        region,
+        account_id,
+        stages,
+        endpoint,
+        auth,
+        bedrock,
+        functions,
+        throttle,
+        tiers,
+        tenants,
+        tags,
+        deletion_policy,
+        data_deletion_policy,
+    } = spec;
+    let mut violations = Vec::new();
+    let auth = auth.clone().unwrap_or_default();
+    let functions = functions.clone().unwrap_or_default();
+    let forwarder = functions.forwarder.unwrap_or_default();
+    let authorizer = functions.authorizer.unwrap_or_default();
+
+    for (path, arn) in [("forwarder", &forwarder.role_arn), ("authorizer", &authorizer.role_arn)] {
+        violations.extend(arn.as_deref().and_then(|arn| role_violation(path, arn, region, account_id)));
+    }
+    violations.extend(endpoint.source_cidrs.iter().enumerate().filter(|(_, range)| !is_cidr(range)).map(|(index, range)| {
+        let message = format!("{range:?} is not an address range; write it as 203.0.113.0/24 or 2001:db8::/32");
+        Violation::new(format!("spec.endpoint.sourceCidrs[{index}]"), reason::INVALID, message)
+    }));
+    let names: BTreeSet<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
+    for (index, rule) in tenants.rules.iter().enumerate() {
+        violations.extend(rule_violations(index, rule, &names));
+    }
+    let Some(stage) = stages.first() else {
+        violations.push(Violation::new("spec.stages", reason::INVALID, "name one stage, for example v1"));
+        return Err(violations);
+    };
+    if !violations.is_empty() {
+        return Err(violations);
+    }
+
+    let mut vpc_endpoint_ids = endpoint.vpc_endpoint_ids.clone();
+    vpc_endpoint_ids.sort();
+    let mut ranges = endpoint.source_cidrs.clone();
+    ranges.sort();
+    let access = match endpoint.type_ {
+        EndpointType::Private => Access::VpcEndpoints(vpc_endpoint_ids.clone()),
+        EndpointType::Regional if ranges.is_empty() => Access::Anyone,
+        EndpointType::Regional => Access::SourceCidrs(ranges),
+    };
+    let mut families: Vec<WireFamily> = bedrock.iter().flat_map(|bedrock| &bedrock.families).map(|family| wire(*family)).collect();
+    if families.is_empty() {
+        families.push(WireFamily::BedrockRuntime);
+    }
+    families.sort();
+    families.dedup();
+    Ok(ValidGateway {
+        region: region.clone(),
+        account_id: account_id.clone(),
+        stage: stage.name.clone(),
+        endpoint_type: endpoint.type_,
+        vpc_endpoint_ids,
+        access,
+        api_keys: auth.api_keys.is_none_or(|keys| keys.enabled),
+        cache_seconds: auth.cache_seconds.unwrap_or(DEFAULT_CACHE_SECONDS),
+        families,
+        architecture: forwarder.architecture.unwrap_or(Architecture::Arm64),
+        forwarder_memory_mib: forwarder.memory_mib.unwrap_or(DEFAULT_FORWARDER_MEMORY),
+        timeout_seconds: forwarder.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT_SECONDS),
+        authorizer_memory_mib: authorizer.memory_mib.unwrap_or(DEFAULT_AUTHORIZER_MEMORY),
+        forwarder_role_arn: forwarder.role_arn,
+        authorizer_role_arn: authorizer.role_arn,
+        throttle: throttle.clone(),
+        tiers: tiers
+            .iter()
+            .map(|tier| ValidTier {
+                name: tier.name.clone(),
+                requests_per_second: tier.plan.requests_per_second,
+                burst: tier.plan.burst,
+            })
+            .collect(),
+        rules: tenants.rules.clone(),
+        suspended: tenants.suspended.iter().cloned().collect(),
+        tags: tags.clone().unwrap_or_default(),
+        deletion_policy: deletion_policy.unwrap_or(DeletionPolicy::Delete),
+        data_deletion_policy: data_deletion_policy.unwrap_or(DeletionPolicy::Retain),
+    })
+}
+
+fn role_violation(function: &str, arn: &str, region: &str, account_id: &str) -> Option<Violation> {
+    let path = format!("spec.functions.{function}.roleArn");
+    let mut fields = arn.split(':').skip(1);
+    let (partition, account) = (fields.next()?, fields.nth(2)?);
+    let expected = Partition::of(region).id;
+    if partition != expected {
+        let message = format!("is in partition {partition}, but Region {region} is in {expected}");
+        return Some(Violation::new(path, reason::INVALID, message));
+    }
+    (account != account_id).then(|| {
+        let message = format!("is in account {account}, but spec.accountId is {account_id}; a function runs with a role of its own account");
+        Violation::new(path, reason::INVALID, message)
+    })
+}
+
+fn rule_violations(index: usize, rule: &TenantRule, tiers: &BTreeSet<&str>) -> Vec<Violation> {
+    let unknown = |path: String, tier: &str| {
+        let known = tiers.iter().copied().collect::<Vec<_>>().join(", ");
+        Violation::new(path, reason::INVALID, format!("tier {tier:?} is not in spec.tiers ({known})"))
+    };
+    let mut violations = Vec::new();
+    let allowed: &[String] = rule.allow.as_ref().map_or(&[], |allow| &allow.tiers);
+    for (position, tier) in allowed.iter().enumerate().filter(|(_, tier)| !tiers.contains(tier.as_str())) {
+        violations.push(unknown(format!("spec.tenants.rules[{index}].allow.tiers[{position}]"), tier));
+    }
+    if let Some(tier) = rule.defaults.as_ref().and_then(|defaults| defaults.tier.as_deref()) {
+        let path = format!("spec.tenants.rules[{index}].defaults.tier");
+        if !tiers.contains(tier) {
+            violations.push(unknown(path, tier));
+        } else if !allowed.is_empty() && !allowed.iter().any(|allowed| allowed == tier) {
+            let message = format!("the default tier {tier:?} is not among this rule's allow.tiers; add it there");
+            violations.push(Violation::new(path, reason::INVALID, message));
+        }
+    }
+    violations
+}
+
+fn is_cidr(text: &str) -> bool {
+    let Some((address, length)) = text.split_once('/') else { return false };
+    let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u8>()) else { return false };
+    length <= if address.is_ipv4() { 32 } else { 128 }
+}
+
+/// The contract's name of an API family.
+pub const fn wire(family: Family) -> WireFamily {
+    match family {
+        Family::BedrockRuntime => WireFamily::BedrockRuntime,
+        Family::Bedrock => WireFamily::Bedrock,
+        Family::BedrockAgent => WireFamily::BedrockAgent,
+        Family::BedrockAgentRuntime => WireFamily::BedrockAgentRuntime,
+        Family::BedrockDataAutomation => WireFamily::BedrockDataAutomation,
+        Family::BedrockDataAutomationRuntime => WireFamily::BedrockDataAutomationRuntime,
+        Family::BedrockAgentcore => WireFamily::BedrockAgentcore,
+        Family::BedrockAgentcoreControl => WireFamily::BedrockAgentcoreControl,
+    }
+}
+
+/// The API's name of a contract family.
+pub const fn unwire(family: WireFamily) -> Family {
+    match family {
+        WireFamily::BedrockRuntime => Family::BedrockRuntime,
+        WireFamily::Bedrock => Family::Bedrock,
+        WireFamily::BedrockAgent => Family::BedrockAgent,
+        WireFamily::BedrockAgentRuntime => Family::BedrockAgentRuntime,
+        WireFamily::BedrockDataAutomation => Family::BedrockDataAutomation,
+        WireFamily::BedrockDataAutomationRuntime => Family::BedrockDataAutomationRuntime,
+        WireFamily::BedrockAgentcore => Family::BedrockAgentcore,
+        WireFamily::BedrockAgentcoreControl => Family::BedrockAgentcoreControl,
+    }
+}

@@ -1,0 +1,144 @@
+//! Whether a gateway's rules admit a tenant, and what it then gets.
+
+use std::collections::BTreeMap;
+
+use aigw_api::conditions::reason;
+use aigw_api::{NamedObject, NamespaceMatch, NamespaceOrigin, SecretGroup, TenantRule, TenantSpec};
+use aigw_contract::policy::Suspension;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use crate::gateway::validate::{ValidGateway, ValidTier};
+use crate::identity::GatewayIdentity;
+use crate::violation::Violation;
+
+/// What is known of the tenant beside its spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantFacts<'a> {
+    /// Namespace of the Tenant.
+    pub namespace: &'a str,
+    /// Name of the Tenant.
+    pub name: &'a str,
+    /// Labels of that namespace.
+    pub namespace_labels: &'a BTreeMap<String, String>,
+    /// How many tenants of that namespace attached to this gateway earlier than this one.
+    pub earlier_in_namespace: usize,
+}
+
+/// An admitted tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdmittedTenant {
+    /// Id in AWS.
+    pub tenant_id: String,
+    /// Namespace of the Tenant.
+    pub namespace: String,
+    /// Name of the Tenant.
+    pub name: String,
+    /// Tier in force.
+    pub tier: ValidTier,
+    /// Rule that admitted it.
+    pub rule: String,
+    /// Secret to write.
+    pub secret_name: String,
+    /// Groups of variables in it, sorted, `aws` always among them.
+    pub groups: Vec<SecretGroup>,
+    /// Whether calls are refused, and by whom.
+    pub suspended: Option<Suspension>,
+}
+
+/// Applies the gateway's rules: the first whose match fits decides.
+///
+/// # Errors
+/// The one violation that refuses the tenant.
+pub fn admit(
+    spec: &TenantSpec,
+    facts: &TenantFacts<'_>,
+    gateway: &ValidGateway,
+    identity: &GatewayIdentity,
+) -> Result<AdmittedTenant, Violation> {
+    // Exhaustive: a field nobody looks at does not compile.
+    let TenantSpec { gateway_ref: _, tier, api_key, suspend } = spec;
+    let rule = gateway
+        .rules
+        .iter()
+        .find(|rule| matches(&rule.match_.namespaces, facts, identity))
+        .ok_or_else(|| not_allowed(facts, identity))?;
+    let allow = rule.allow.clone().unwrap_or_default();
+    if let Some(most) = allow.max_tenants_per_namespace.and_then(|most| usize::try_from(most).ok())
+        && facts.earlier_in_namespace >= most
+    {
+        let message = format!(
+            "namespace {} already has {most} tenants at this gateway, the most that rule {:?} allows; delete one or ask the platform team to raise allow.maxTenantsPerNamespace",
+            facts.namespace, rule.name
+        );
+        return Err(Violation::new("metadata.namespace", reason::TOO_MANY_TENANTS, message));
+    }
+    let tier = choose_tier(tier.as_deref(), rule, gateway)?;
+    let api_key = api_key.clone().unwrap_or_default();
+    let mut groups = api_key.env;
+    groups.push(SecretGroup::Aws);
+    groups.sort();
+    groups.dedup();
+    let listed = gateway.suspended.contains(&NamedObject { namespace: facts.namespace.into(), name: facts.name.into() });
+    Ok(AdmittedTenant {
+        tenant_id: identity.tenant_id(facts.namespace, facts.name),
+        namespace: facts.namespace.into(),
+        name: facts.name.into(),
+        tier: tier.clone(),
+        rule: rule.name.clone(),
+        secret_name: api_key.secret_name.unwrap_or_else(|| format!("ai-gateway-{}", facts.name)),
+        groups,
+        suspended: if listed { Some(Suspension::Platform) } else { suspend.unwrap_or(false).then_some(Suspension::Team) },
+    })
+}
+
+fn not_allowed(facts: &TenantFacts<'_>, identity: &GatewayIdentity) -> Violation {
+    let message = format!(
+        "no rule of AIGateway {}/{} admits tenants of namespace {}; ask the platform team for a rule in its spec.tenants.rules, or for the label an existing rule selects",
+        identity.namespace, identity.name, facts.namespace
+    );
+    Violation::new("spec.gatewayRef", reason::NOT_ALLOWED, message)
+}
+
+fn choose_tier<'a>(asked: Option<&str>, rule: &TenantRule, gateway: &'a ValidGateway) -> Result<&'a ValidTier, Violation> {
+    let default = rule.defaults.as_ref().and_then(|defaults| defaults.tier.as_deref());
+    let fallback = default.or_else(|| gateway.tiers.first().map(|tier| tier.name.as_str()));
+    let listed: Vec<&str> = rule.allow.iter().flat_map(|allow| &allow.tiers).map(String::as_str).collect();
+    let allowed: Vec<&str> = if listed.is_empty() { fallback.into_iter().collect() } else { listed };
+    // Where a rule lists tiers but no default, the first it lists is what its tenants get.
+    let name = asked.or(default).or_else(|| allowed.first().copied()).unwrap_or_default();
+    let refuse = |message| Violation::new("spec.tier", reason::TIER_NOT_ALLOWED, message);
+    if !allowed.contains(&name) {
+        let message = format!("tier {name:?} is not allowed by rule {:?}; it allows {}", rule.name, allowed.join(", "));
+        return Err(refuse(message));
+    }
+    gateway.tier(name).ok_or_else(|| {
+        let tiers = gateway.tiers.iter().map(|tier| tier.name.as_str()).collect::<Vec<_>>().join(", ");
+        refuse(format!("tier {name:?} does not exist at this gateway; it has {tiers}"))
+    })
+}
+
+fn matches(namespaces: &NamespaceMatch, facts: &TenantFacts<'_>, identity: &GatewayIdentity) -> bool {
+    match (namespaces.from, &namespaces.selector) {
+        (Some(NamespaceOrigin::All), _) => true,
+        (Some(NamespaceOrigin::Same), _) => facts.namespace == identity.namespace,
+        (None, Some(selector)) => selects(selector, facts.namespace_labels),
+        (None, None) => false,
+    }
+}
+
+/// Kubernetes label selector semantics; an operator it does not know selects nothing.
+fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
+    let by_labels = selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value));
+    let by_expressions = selector.match_expressions.iter().flatten().all(|expression| {
+        let value = labels.get(&expression.key);
+        let listed = || value.is_some_and(|value| expression.values.iter().flatten().any(|listed| listed == value));
+        match expression.operator.as_str() {
+            "In" => listed(),
+            "NotIn" => !listed(),
+            "Exists" => value.is_some(),
+            "DoesNotExist" => value.is_none(),
+            _ => false,
+        }
+    });
+    by_labels && by_expressions
+}

@@ -1,0 +1,149 @@
+//! What the user is told of a tenant.
+
+use aigw_api::conditions::{kind, reason};
+use aigw_api::{CredentialStatus, CredentialsStatus, EffectiveTenant, TenantStatus};
+use aigw_contract::policy::{Suspension, TenantPolicy};
+use jiff::Timestamp;
+
+use super::admit::AdmittedTenant;
+use crate::conditions::{ConditionSpec, Progress};
+use crate::violation::Violation;
+
+/// What a pass came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TenantOutcome {
+    /// Not admitted; a person has to act.
+    Refused(Violation),
+    /// The gateway is missing or not ready; goes on by itself once it is.
+    GatewayPending {
+        /// Condition reason.
+        reason: &'static str,
+        /// What is waited for.
+        message: String,
+    },
+    /// AWS and the Secret match.
+    InSync,
+    /// Going on by itself.
+    Working {
+        /// Condition reason.
+        reason: &'static str,
+        /// What is being done or waited for.
+        message: String,
+    },
+    /// A person has to act.
+    Stalled {
+        /// Condition reason.
+        reason: &'static str,
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+/// Conditions after a pass. `policy` is the policy in force, if one was read.
+pub fn conditions(
+    outcome: &TenantOutcome,
+    admitted: Option<&AdmittedTenant>,
+    policy: Option<&TenantPolicy>,
+    was_ready: bool,
+) -> Vec<ConditionSpec> {
+    let accepted = ConditionSpec::new(kind::ACCEPTED, true, reason::ACCEPTED, "a rule of the gateway admits this tenant");
+    let (accepted, programmed, progress) = match outcome {
+        TenantOutcome::Refused(violation) => {
+            let message = violation.to_string();
+            let programmed = ConditionSpec::new(kind::PROGRAMMED, None, violation.reason, "the spec was refused");
+            let stalled = Progress::Stalled { reason: violation.reason, message: message.clone() };
+            (ConditionSpec::new(kind::ACCEPTED, false, violation.reason, message), programmed, stalled)
+        }
+        TenantOutcome::GatewayPending { reason, message } => {
+            // An admitted tenant stays admitted while its gateway is repaired.
+            let accepted = if admitted.is_some() { accepted } else { ConditionSpec::new(kind::ACCEPTED, None, reason, message) };
+            let programmed = ConditionSpec::new(kind::PROGRAMMED, None, reason, message);
+            (accepted, programmed, Progress::Working { reason, message: message.clone(), serving: false })
+        }
+        TenantOutcome::InSync => {
+            let message = match admitted.and_then(|tenant| tenant.suspended) {
+                Some(_) => "in place, and suspended: calls are refused",
+                None => "the tenant can call",
+            };
+            let programmed = ConditionSpec::new(kind::PROGRAMMED, true, reason::IN_SYNC, "AWS was read and matches");
+            (accepted, programmed, Progress::Ready(message.into()))
+        }
+        TenantOutcome::Working { reason, message } => {
+            let programmed = ConditionSpec::new(kind::PROGRAMMED, was_ready, reason, message);
+            (accepted, programmed, Progress::Working { reason, message: message.clone(), serving: was_ready })
+        }
+        TenantOutcome::Stalled { reason, message } => {
+            let programmed = ConditionSpec::new(kind::PROGRAMMED, false, reason, message);
+            (accepted, programmed, Progress::Stalled { reason, message: message.clone() })
+        }
+    };
+    let mut conditions = vec![accepted, programmed, credentials_ready(outcome, admitted, policy), suspended(admitted, policy)];
+    conditions.extend(progress.summary());
+    conditions
+}
+
+fn credentials_ready(outcome: &TenantOutcome, admitted: Option<&AdmittedTenant>, policy: Option<&TenantPolicy>) -> ConditionSpec {
+    if let TenantOutcome::Stalled { reason: reason::SECRET_NOT_OURS, message } = outcome {
+        return ConditionSpec::new(kind::CREDENTIALS_READY, false, reason::SECRET_NOT_OURS, message);
+    }
+    match (admitted, policy) {
+        (Some(_), Some(policy)) if !policy.deleted && policy.keys.is_empty() => {
+            let message = "the gateway issues no API keys (auth.apiKeys.enabled is false)";
+            ConditionSpec::new(kind::CREDENTIALS_READY, false, reason::API_KEYS_DISABLED, message)
+        }
+        (Some(tenant), Some(policy)) if !policy.deleted => {
+            let active = policy.keys.first().map_or("", |key| key.id.as_str());
+            let message = format!("credential {active} is in Secret {}", tenant.secret_name);
+            ConditionSpec::new(kind::CREDENTIALS_READY, true, reason::ISSUED, message)
+        }
+        _ => ConditionSpec::new(kind::CREDENTIALS_READY, None, reason::PROGRESSING, "no credential has been issued yet"),
+    }
+}
+
+fn suspended(admitted: Option<&AdmittedTenant>, policy: Option<&TenantPolicy>) -> ConditionSpec {
+    let by = admitted.map_or_else(|| policy.and_then(|policy| policy.suspended), |tenant| tenant.suspended);
+    match by {
+        Some(Suspension::Platform) => {
+            let message = "the platform team has suspended this tenant at the gateway; only it can lift that";
+            ConditionSpec::new(kind::SUSPENDED, true, reason::SUSPENDED_BY_PLATFORM, message)
+        }
+        Some(Suspension::Team) => {
+            ConditionSpec::new(kind::SUSPENDED, true, reason::SUSPENDED_BY_TEAM, "spec.suspend is true")
+        }
+        None => ConditionSpec::new(kind::SUSPENDED, false, reason::ACTIVE, ""),
+    }
+}
+
+/// Everything of the status but conditions and generation.
+pub fn status(
+    tenant_id: String,
+    endpoint: Option<String>,
+    admitted: Option<&AdmittedTenant>,
+    policy: Option<&TenantPolicy>,
+) -> TenantStatus {
+    TenantStatus {
+        observed_generation: None,
+        conditions: Vec::new(),
+        tenant_id: Some(tenant_id),
+        endpoint,
+        credentials: admitted.zip(policy).filter(|(_, policy)| !policy.keys.is_empty()).map(|(tenant, policy)| CredentialsStatus {
+            secret_name: tenant.secret_name.clone(),
+            keys: policy
+                .keys
+                .iter()
+                .map(|key| CredentialStatus {
+                    id: key.id.clone(),
+                    state: if key.not_after.is_none() { "Active".into() } else { "Retiring".into() },
+                    retires_at: key.not_after.and_then(|end| Timestamp::from_second(end).ok()).map(|end| end.to_string()),
+                })
+                .collect(),
+        }),
+        effective: admitted.map(|tenant| EffectiveTenant {
+            tier: tenant.tier.name.clone(),
+            rule: tenant.rule.clone(),
+            requests_per_second: tenant.tier.requests_per_second,
+            burst: tenant.tier.burst,
+            suspended: tenant.suspended.is_some(),
+        }),
+    }
+}

@@ -1,0 +1,116 @@
+//! The changes a tenant's plan can consist of, and what was observed of a tenant.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use aigw_contract::policy::TenantPolicy;
+use aigw_contract::table::MeterHead;
+
+use crate::gateway::observed::{Document, Tags};
+
+/// An internal API key as listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedApiKey {
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Whether API Gateway accepts it.
+    pub enabled: bool,
+    /// Tags.
+    pub tags: Tags,
+    /// Ids of this gateway's usage plans it is attached to.
+    pub usage_plans: Vec<String>,
+}
+
+/// Everything observed of one tenant.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ObservedTenant {
+    /// Internal keys of this tenant.
+    pub api_keys: Vec<ObservedApiKey>,
+    /// The policy item.
+    pub policy: Option<Document<TenantPolicy>>,
+    /// The meter item's head.
+    pub meter: Option<MeterHead>,
+    /// The Secret of the wanted name.
+    pub secret: ObservedSecret,
+}
+
+/// A Secret as read.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum ObservedSecret {
+    /// Not there.
+    #[default]
+    Absent,
+    /// There, without our mark: never touched.
+    Foreign,
+    /// Ours, with its data.
+    Ours(BTreeMap<String, String>),
+}
+
+impl fmt::Debug for ObservedSecret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => formatter.write_str("Absent"),
+            Self::Foreign => formatter.write_str("Foreign"),
+            Self::Ours(data) => write!(formatter, "Ours({:?})", data.keys().collect::<Vec<_>>()),
+        }
+    }
+}
+
+/// One change for a tenant.
+#[derive(Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields are the arguments of the call the variant names")]
+pub enum TenantStep {
+    /// Create the internal key with a value of our choice, so that a repeat collides.
+    CreateApiKey { name: String, value: String, tags: Tags },
+    /// Accept the key again.
+    EnableApiKey { id: String },
+    /// Attach a key to a usage plan.
+    AttachApiKey { key_id: String, usage_plan_id: String },
+    /// Delete an internal key nobody uses any more.
+    DeleteApiKey { id: String, name: String },
+    /// Write the Secret: its whole data.
+    WriteSecret { namespace: String, name: String, create: bool, data: BTreeMap<String, String>, labels: BTreeMap<String, String> },
+    /// Write the policy item under the condition that its counter still is `expected`.
+    WritePolicy { table: String, tenant_id: String, expected: Option<i64>, version: i64, policy: TenantPolicy, expires: Option<i64> },
+    /// Write the meter item's head: the commit point of a policy change.
+    WriteMeter { table: String, tenant_id: String, head: MeterHead, expires: Option<i64> },
+}
+
+impl fmt::Display for TenantStep {
+    /// One line, stable, never a secret.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CreateApiKey { name, .. } => write!(formatter, "create api key {name}"),
+            Self::EnableApiKey { id } => write!(formatter, "enable api key {id}"),
+            Self::AttachApiKey { key_id, usage_plan_id } => {
+                write!(formatter, "attach api key {key_id} to usage plan {usage_plan_id}")
+            }
+            Self::DeleteApiKey { name, .. } => write!(formatter, "delete api key {name}"),
+            Self::WriteSecret { namespace, name, create, data, .. } => write!(
+                formatter,
+                "{} secret {namespace}/{name}: {}",
+                if *create { "create" } else { "update" },
+                data.keys().cloned().collect::<Vec<_>>().join(",")
+            ),
+            Self::WritePolicy { tenant_id, version, policy, .. } => write!(
+                formatter,
+                "write policy {version} of tenant {tenant_id}: tier {}, {} keys{}{}",
+                policy.tier,
+                policy.keys.len(),
+                if policy.suspended.is_some() { ", suspended" } else { "" },
+                if policy.deleted { ", deleted" } else { "" }
+            ),
+            Self::WriteMeter { tenant_id, head, .. } => {
+                write!(formatter, "write meter of tenant {tenant_id}: policy {}, suspended {}", head.policy_version, head.suspended)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for TenantStep {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}

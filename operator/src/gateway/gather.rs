@@ -1,0 +1,146 @@
+//! Reads everything the gateway's plan compares. Look-ups only; independent ones run side by side.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use aigw_api::AIGateway;
+use aigw_cloud::{Cloud, CloudError};
+use aigw_contract::table::{CONFIG_SK, GATEWAY_PK, OWNER_SK};
+use aigw_plan::gateway::observed::{Document, ObservedGateway, ObservedTable};
+use aigw_plan::gateway::validate::ValidGateway;
+use aigw_plan::{Class, Function, GatewayIdentity};
+use futures::future::try_join_all;
+use kube::ResourceExt;
+use serde::de::DeserializeOwned;
+
+use crate::context::Context;
+
+/// Ids this process has just been given. API Gateway's lists lag behind its creates; these do not. Hints only: an id
+/// is used after the object it names was seen to carry our tag.
+#[derive(Default)]
+pub(crate) struct RestApiIds(Mutex<HashMap<String, String>>);
+
+impl RestApiIds {
+    /// Remembers the REST API made for an object.
+    pub(crate) fn remember(&self, uid: &str, rest_api_id: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), rest_api_id);
+    }
+
+    /// The REST API made for an object by this process.
+    pub(crate) fn get(&self, uid: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+    }
+
+    /// Forgets an object.
+    pub(crate) fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+/// Everything of a gateway that is to be.
+pub(super) async fn gateway(
+    context: &Context,
+    cloud: &Cloud,
+    gateway: &AIGateway,
+    identity: &GatewayIdentity,
+    valid: &ValidGateway,
+) -> Result<ObservedGateway, CloudError> {
+    let own_roles = [(Function::Forwarder, &valid.forwarder_role_arn), (Function::Authorizer, &valid.authorizer_role_arn)]
+        .into_iter()
+        .filter_map(|(function, given)| given.is_none().then_some(function));
+    observe(cloud, identity, &hint(context, gateway), own_roles, &[valid.stage.clone()]).await
+}
+
+/// Everything of a gateway that may be there, whatever its spec says.
+pub(super) async fn remains(
+    context: &Context,
+    cloud: &Cloud,
+    gateway: &AIGateway,
+    identity: &GatewayIdentity,
+) -> Result<ObservedGateway, CloudError> {
+    let recorded = gateway.status.iter().flat_map(|status| &status.stages).map(|stage| stage.name.clone());
+    let mut stages: Vec<String> = gateway.spec.stages.iter().map(|stage| stage.name.clone()).chain(recorded).collect();
+    stages.sort();
+    stages.dedup();
+    observe(cloud, identity, &hint(context, gateway), Function::ALL.into_iter(), &stages).await
+}
+
+fn hint(context: &Context, gateway: &AIGateway) -> Option<String> {
+    let memo = context.memory.rest_apis.get(&gateway.uid().unwrap_or_default());
+    memo.or_else(|| gateway.status.as_ref()?.rest_api_id.clone())
+}
+
+async fn observe(
+    cloud: &Cloud,
+    identity: &GatewayIdentity,
+    hint: &Option<String>,
+    own_roles: impl Iterator<Item = Function>,
+    stages: &[String],
+) -> Result<ObservedGateway, CloudError> {
+    let id = identity.id();
+    let roles = by_function(own_roles, |function| async move { cloud.roles.get(&identity.function_name(function)).await });
+    let log_groups = by_function(Function::ALL.into_iter(), |function| async move {
+        cloud.log_groups.get(&format!("/aws/lambda/{}", identity.function_name(function))).await
+    });
+    let functions = by_function(Function::ALL.into_iter(), |function| async move {
+        cloud.functions.get(&identity.function_name(function)).await
+    });
+    let (table, roles, log_groups, functions, rest_apis, usage_plans) = tokio::try_join!(
+        table(cloud, identity),
+        roles,
+        log_groups,
+        functions,
+        cloud.rest_apis.find(&id, hint.as_deref()),
+        cloud.usage_plans.list(&id),
+    )?;
+    let mut observed = ObservedGateway { roles, log_groups, functions, rest_apis, usage_plans, ..ObservedGateway::default() };
+    (observed.table, observed.owner, observed.config) = table;
+    if let [api] = observed.rest_apis.as_slice() {
+        let found = stages.iter().map(|name| async { Ok(cloud.rest_apis.stage(&api.id, name).await?.map(|stage| (name.clone(), stage))) });
+        let (deployments, stages) = tokio::try_join!(cloud.rest_apis.deployments(&api.id), try_join_all(found))?;
+        observed.deployments = deployments;
+        observed.stages = stages.into_iter().flatten().collect();
+    }
+    Ok(observed)
+}
+
+async fn by_function<T, F>(
+    functions: impl Iterator<Item = Function>,
+    look_up: impl Fn(Function) -> F,
+) -> Result<BTreeMap<Function, T>, CloudError>
+where
+    F: Future<Output = Result<Option<T>, CloudError>>,
+{
+    let found = try_join_all(functions.map(|function| {
+        let future = look_up(function);
+        async move { Ok::<_, CloudError>(future.await?.map(|value| (function, value))) }
+    }));
+    Ok(found.await?.into_iter().flatten().collect())
+}
+
+type Table = (Option<ObservedTable>, Option<Document<aigw_contract::table::OwnerRecord>>, Option<Document<aigw_contract::table::GatewayConfig>>);
+
+async fn table(cloud: &Cloud, identity: &GatewayIdentity) -> Result<Table, CloudError> {
+    let name = identity.physical_name();
+    let table = cloud.tables.get(&name).await?;
+    if !table.as_ref().is_some_and(|table| table.active && !table.deleting) {
+        return Ok((table, None, None));
+    }
+    let (owner, config) = tokio::try_join!(document(cloud, &name, OWNER_SK), document(cloud, &name, CONFIG_SK))?;
+    Ok((table, owner, config))
+}
+
+async fn document<T: DeserializeOwned>(cloud: &Cloud, table: &str, sk: &str) -> Result<Option<Document<T>>, CloudError> {
+    parse(cloud.tables.document(table, GATEWAY_PK, sk).await?)
+}
+
+/// Content of a document item. What is not ours to read is a defect, not an absence.
+pub(crate) fn parse<T: DeserializeOwned>(document: Option<Document<String>>) -> Result<Option<Document<T>>, CloudError> {
+    document
+        .map(|Document { version, content }| {
+            let content = serde_json::from_str(&content)
+                .map_err(|error| CloudError::new("dynamodb:GetItem", Class::Bug, "MalformedDocument", error.to_string()))?;
+            Ok(Document { version, content })
+        })
+        .transpose()
+}

@@ -1,0 +1,153 @@
+//! The two questions before any change: is this the account the spec names, and is this gateway ours to drive?
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aigw_api::conditions::reason;
+use aigw_api::{AIGateway, annotations};
+use aigw_cloud::{Cloud, CloudError};
+use aigw_plan::gateway::observed::ObservedGateway;
+use aigw_plan::gateway::ownership::{Claimant, Ownership, decide};
+use aigw_plan::gateway::report::GatewayOutcome;
+use aigw_plan::gateway::step::GatewayStep;
+use aigw_plan::{Class, GatewayIdentity};
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::{ELSEWHERE_RECHECK, Pass, Round, execute, failed};
+use crate::context::Context;
+use crate::harness::Outcome;
+
+/// How often an owner says it is alive. An owner silent for three times as long is gone: 15 minutes is longer than any
+/// upgrade or node failure, and short enough to wait out after the loss of a cluster.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5 * 60);
+/// How long an answer about whose credentials are in use is trusted. They change only when the pod's role does.
+const ACCOUNT_MEMORY: Duration = Duration::from_secs(5 * 60);
+
+/// Whose credentials are in use, by Region, remembered for a while.
+#[derive(Default)]
+pub(crate) struct AccountGuard(Mutex<HashMap<String, (Instant, String)>>);
+
+/// Why the account is not to be acted in.
+pub(crate) enum Refusal {
+    /// Another account than the spec names.
+    Wrong {
+        /// Account of the credentials.
+        actual: String,
+        /// Account of the spec.
+        expected: String,
+    },
+    /// It could not be found out.
+    Unknown(CloudError),
+}
+
+impl AccountGuard {
+    /// Ok where the credentials belong to `expected`.
+    pub(crate) async fn check(&self, cloud: &Cloud, region: &str, expected: &str) -> Result<(), Refusal> {
+        let mut known = self.0.lock().await;
+        let fresh = known.get(region).filter(|(asked, _)| asked.elapsed() < ACCOUNT_MEMORY).map(|(_, id)| id.clone());
+        let actual = match fresh {
+            Some(id) => id,
+            None => {
+                let id = cloud.account.id().await.map_err(Refusal::Unknown)?;
+                known.insert(region.to_owned(), (Instant::now(), id.clone()));
+                id
+            }
+        };
+        if actual == expected { Ok(()) } else { Err(Refusal::Wrong { actual, expected: expected.to_owned() }) }
+    }
+}
+
+impl Refusal {
+    /// Condition reason and message.
+    pub(crate) fn describe(&self) -> (&'static str, String) {
+        match self {
+            Self::Wrong { actual, expected } => (
+                reason::WRONG_ACCOUNT,
+                format!(
+                    "the operator's credentials belong to account {actual}, but spec.accountId is {expected}; nothing was changed. Correct spec.accountId or give the operator a role in {expected}"
+                ),
+            ),
+            Self::Unknown(error) => (error.class.reason(), error.to_string()),
+        }
+    }
+
+    /// As the error of a pass that cannot go on.
+    pub(crate) fn into_error(self) -> CloudError {
+        match &self {
+            Self::Wrong { .. } => CloudError::new("sts:GetCallerIdentity", Class::Denied, reason::WRONG_ACCOUNT, self.describe().1),
+            Self::Unknown(error) => error.clone(),
+        }
+    }
+
+    /// When to look again.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Wrong { .. } => Outcome::Failed { class: Class::Denied, retry_after: None, message: self.describe().1 },
+            Self::Unknown(error) => Outcome::failed(error),
+        }
+    }
+
+    pub(super) fn into_pass(self) -> Pass {
+        match &self {
+            Self::Wrong { .. } => {
+                let (reason, message) = self.describe();
+                Pass { outcome: GatewayOutcome::Stalled { reason, message }, observed: ObservedGateway::default(), next: self.outcome() }
+            }
+            Self::Unknown(error) => failed(error, ObservedGateway::default()),
+        }
+    }
+}
+
+/// `None` where this object may go on. While the table is not there, nobody else can be recorded in it.
+pub(super) async fn ownership(
+    context: &Context,
+    cloud: &Cloud,
+    gateway: &AIGateway,
+    identity: &GatewayIdentity,
+    observed: &ObservedGateway,
+) -> Result<Option<Round>, CloudError> {
+    if !observed.table.as_ref().is_some_and(|table| table.active && !table.deleting) {
+        return Ok(None);
+    }
+    match claim(context, gateway, observed) {
+        Ownership::Ours => Ok(None),
+        Ownership::Claim { expected, record, adopts } => {
+            if adopts {
+                tracing::info!(epoch = record.epoch, "adopting the gateway's AWS objects from an earlier owner");
+            }
+            let step = GatewayStep::ClaimOwnership { table: identity.physical_name(), expected, record };
+            execute::steps(context, cloud, gateway, &[step]).await?;
+            Ok(Some(Round::Again))
+        }
+        Ownership::Elsewhere { object_uid, cluster_uid } => {
+            let message = format!(
+                "object {object_uid} of cluster {cluster_uid} keeps this gateway alive; nothing is changed. If that cluster is gone this one takes over by itself within 15 minutes; to take over now, annotate this object with {}={object_uid}",
+                annotations::TAKE_OVER
+            );
+            let outcome = GatewayOutcome::Stalled { reason: reason::OWNED_ELSEWHERE, message };
+            Ok(Some(Round::End(outcome, Outcome::Waiting { after: ELSEWHERE_RECHECK })))
+        }
+    }
+}
+
+/// What the ownership record says to this object.
+pub(super) fn claim(context: &Context, gateway: &AIGateway, observed: &ObservedGateway) -> Ownership {
+    let (cluster_uid, object_uid) = (cluster_uid(context), gateway.uid().unwrap_or_default());
+    let claimant = Claimant {
+        cluster_uid: &cluster_uid,
+        object_uid: &object_uid,
+        take_over: gateway.annotations().get(annotations::TAKE_OVER).map(String::as_str),
+        now: context.clock.now().as_second(),
+        heartbeat: HEARTBEAT,
+    };
+    decide(observed.owner.as_ref(), &claimant)
+}
+
+/// What tells this cluster from another: the UID of the namespace every cluster has and nobody re-creates.
+fn cluster_uid(context: &Context) -> String {
+    let namespace = context.stores.namespaces.get(&ObjectRef::new("kube-system"));
+    namespace.and_then(|namespace| namespace.uid()).unwrap_or_default()
+}

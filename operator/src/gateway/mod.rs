@@ -1,0 +1,201 @@
+//! The AIGateway controller: drives one gateway's AWS objects through the plan's stages.
+//!
+//! This file holds the order of the stages and no logic: [`gather`] reads, `aigw_plan` decides, [`execute`] changes,
+//! and what came of it is written to the status once. A pass repeats observe → plan → execute until nothing is left
+//! to do or something has to pass by itself; nothing is remembered from one round to the next but ids as hints.
+
+mod execute;
+mod gather;
+mod guard;
+mod report;
+mod teardown;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aigw_api::conditions::reason;
+use aigw_api::{AIGateway, Tenant};
+use aigw_cloud::{Cloud, CloudError};
+use aigw_plan::gateway::desired::{DesiredGateway, desire};
+use aigw_plan::gateway::diff::diff;
+use aigw_plan::gateway::lint::lint;
+use aigw_plan::gateway::observed::ObservedGateway;
+use aigw_plan::gateway::report::GatewayOutcome;
+use aigw_plan::gateway::validate::{ValidGateway, validate};
+use aigw_plan::{Class, GatewayIdentity};
+use kube::ResourceExt;
+
+use crate::context::Context;
+use crate::harness::{Error, Outcome, Reconciler, finalizer};
+
+pub(crate) use gather::{RestApiIds, parse};
+pub(crate) use guard::{AccountGuard, Refusal};
+
+/// Most rounds of observe → plan → execute in one pass. From nothing to serving takes about six.
+const MAX_ROUNDS: usize = 15;
+/// When to look again where AWS is at work and gave no time of its own.
+const POLL: Duration = Duration::from_secs(2);
+/// When a gateway kept by another owner is looked at again.
+const ELSEWHERE_RECHECK: Duration = Duration::from_secs(60);
+
+/// Reconciles AIGateways.
+pub struct GatewayReconciler {
+    context: Arc<Context>,
+}
+
+/// How a pass ended: what to tell, and what was last observed.
+struct Pass {
+    outcome: GatewayOutcome,
+    observed: ObservedGateway,
+    next: Outcome,
+}
+
+impl GatewayReconciler {
+    /// A reconciler over `context`.
+    pub fn new(context: Arc<Context>) -> Self {
+        Self { context }
+    }
+
+    async fn apply(&self, gateway: &AIGateway) -> Result<Outcome, Error> {
+        let identity = identity(&self.context, gateway);
+        let valid = match validate(&gateway.spec) {
+            Ok(valid) => valid,
+            Err(violations) => {
+                report::refused(&self.context, gateway, violations).await?;
+                return Ok(Outcome::Done { requeue: self.context.settings.drift_interval });
+            }
+        };
+        let cloud = self.context.clouds.region(&valid.region).await;
+        let pass = match self.context.memory.accounts.check(&cloud, &valid.region, &valid.account_id).await {
+            Ok(()) => self.converge(gateway, &identity, &valid, &cloud).await,
+            Err(refusal) => refusal.into_pass(),
+        };
+        report::passed(&self.context, gateway, &identity, &valid, &pass).await?;
+        Ok(pass.next)
+    }
+
+    async fn converge(&self, gateway: &AIGateway, identity: &GatewayIdentity, valid: &ValidGateway, cloud: &Cloud) -> Pass {
+        let mut observed = ObservedGateway::default();
+        for _ in 0..MAX_ROUNDS {
+            match self.round(gateway, identity, valid, cloud, &mut observed).await {
+                Ok(Round::Again) => {}
+                Ok(Round::End(outcome, next)) => return Pass { outcome, observed, next },
+                Err(error) => return failed(&error, observed),
+            }
+        }
+        let message = "more steps are left than one pass takes".to_owned();
+        Pass {
+            outcome: GatewayOutcome::Working { reason: reason::PROGRESSING, message },
+            observed,
+            next: Outcome::Waiting { after: POLL },
+        }
+    }
+
+    async fn round(
+        &self,
+        gateway: &AIGateway,
+        identity: &GatewayIdentity,
+        valid: &ValidGateway,
+        cloud: &Cloud,
+        observed: &mut ObservedGateway,
+    ) -> Result<Round, CloudError> {
+        *observed = gather::gateway(&self.context, cloud, gateway, identity, valid).await?;
+        if let Some(stop) = guard::ownership(&self.context, cloud, gateway, identity, observed).await? {
+            return Ok(stop);
+        }
+        let desired = match desire(valid, identity, &gateway.uid().unwrap_or_default(), &self.context.memory.build, observed) {
+            Ok(desired) => desired,
+            Err(error) => return Ok(stalled(reason::INVALID, error.to_string(), Class::Invalid)),
+        };
+        self.step(gateway, cloud, &desired, observed).await
+    }
+
+    async fn step(
+        &self,
+        gateway: &AIGateway,
+        cloud: &Cloud,
+        desired: &DesiredGateway,
+        observed: &ObservedGateway,
+    ) -> Result<Round, CloudError> {
+        let plan = match diff(desired, observed, &tiers_in_use(&self.context, gateway)) {
+            Ok(plan) => plan,
+            Err(blocked) => return Ok(stalled(reason::DUPLICATE_EXTERNAL, blocked.to_string(), Class::Invalid)),
+        };
+        let findings = lint(&plan.steps, observed);
+        debug_assert!(findings.is_empty(), "plan breaks an invariant: {findings:?}\n{plan}");
+        if !findings.is_empty() {
+            return Ok(stalled(reason::INTERNAL_ERROR, format!("refused a plan of our own: {}", findings.join("; ")), Class::Bug));
+        }
+        tracing::debug!(plan = %plan, "planned");
+        if plan.in_sync() {
+            let next = Outcome::Done { requeue: self.context.settings.drift_interval };
+            return Ok(Round::End(GatewayOutcome::InSync, next));
+        }
+        if plan.steps.is_empty() {
+            let wait = plan.wait.expect("a plan that is not in sync and has no steps waits");
+            let outcome = GatewayOutcome::Working { reason: reason::WAITING, message: wait.message };
+            return Ok(Round::End(outcome, Outcome::Waiting { after: wait.after.max(POLL) }));
+        }
+        execute::steps(&self.context, cloud, gateway, &plan.steps).await?;
+        Ok(Round::Again)
+    }
+}
+
+/// How a round ended.
+enum Round {
+    /// Something was changed: observe again.
+    Again,
+    /// Nothing more to do in this pass.
+    End(GatewayOutcome, Outcome),
+}
+
+fn stalled(reason: &'static str, message: String, class: Class) -> Round {
+    let next = Outcome::Failed { class, retry_after: None, message: message.clone() };
+    Round::End(GatewayOutcome::Stalled { reason, message }, next)
+}
+
+fn failed(error: &CloudError, observed: ObservedGateway) -> Pass {
+    let (reason, message) = (error.class.reason(), error.to_string());
+    let outcome = if error.class.stalls() {
+        GatewayOutcome::Stalled { reason, message }
+    } else {
+        GatewayOutcome::Working { reason, message }
+    };
+    Pass { outcome, observed, next: Outcome::failed(error) }
+}
+
+impl Reconciler for GatewayReconciler {
+    type Object = AIGateway;
+
+    const NAME: &'static str = "gateway";
+
+    async fn reconcile(&self, gateway: Arc<AIGateway>) -> Result<Outcome, Error> {
+        if gateway.metadata.deletion_timestamp.is_some() {
+            return teardown::gateway(&self.context, &gateway).await;
+        }
+        let gateway = finalizer::add(&self.context.client, &*gateway).await?;
+        self.apply(&gateway).await
+    }
+}
+
+/// Identity of a gateway in this installation.
+pub(crate) fn identity(context: &Context, gateway: &AIGateway) -> GatewayIdentity {
+    GatewayIdentity {
+        installation: context.settings.installation.clone(),
+        namespace: gateway.namespace().unwrap_or_default(),
+        name: gateway.name_any(),
+    }
+}
+
+/// Tenants that refer to this gateway.
+fn tenants_of(context: &Context, gateway: &AIGateway) -> Vec<Arc<Tenant>> {
+    context.stores.tenants_of(&gateway.namespace().unwrap_or_default(), &gateway.name_any())
+}
+
+fn tiers_in_use(context: &Context, gateway: &AIGateway) -> BTreeSet<String> {
+    tenants_of(context, gateway)
+        .iter()
+        .filter_map(|tenant| Some(tenant.status.as_ref()?.effective.as_ref()?.tier.clone()))
+        .collect()
+}

@@ -1,0 +1,57 @@
+//! Writes what a pass came to: conditions and the rest of the status in one write, Events for what changed.
+
+use aigw_api::conditions::kind;
+use aigw_api::{AIGateway, AIGatewayStatus};
+use aigw_plan::gateway::report::{GatewayOutcome, conditions, status};
+use aigw_plan::gateway::validate::ValidGateway;
+use aigw_plan::{ConditionSpec, GatewayIdentity, Violation};
+use kube::ResourceExt;
+
+use super::{Pass, tenants_of};
+use crate::context::Context;
+use crate::harness::Error;
+use crate::report::{apply, held_for_generation};
+
+/// The spec was refused: AWS and the rest of the status stay as they are.
+pub(super) async fn refused(context: &Context, gateway: &AIGateway, violations: Vec<Violation>) -> Result<(), Error> {
+    let next = gateway.status.clone().unwrap_or_default();
+    write(context, gateway, next, conditions(&GatewayOutcome::Refused(violations), false)).await
+}
+
+/// A pass ended.
+pub(super) async fn passed(
+    context: &Context,
+    gateway: &AIGateway,
+    identity: &GatewayIdentity,
+    valid: &ValidGateway,
+    pass: &Pass,
+) -> Result<(), Error> {
+    let previous = gateway.status.clone().unwrap_or_default();
+    let was_ready = held_for_generation(&previous.conditions, kind::READY, gateway.metadata.generation);
+    // A pass that could not look keeps what an earlier one saw.
+    let looked = pass.observed != aigw_plan::gateway::observed::ObservedGateway::default();
+    let next = if looked {
+        status(valid, identity, &context.memory.build, &pass.observed, tenants_of(context, gateway).len(), &previous)
+    } else {
+        previous.clone()
+    };
+    write(context, gateway, next, conditions(&pass.outcome, was_ready)).await
+}
+
+/// Conditions only, as while deleting.
+pub(super) async fn conditions_only(context: &Context, gateway: &AIGateway, specs: Vec<ConditionSpec>) -> Result<(), Error> {
+    write(context, gateway, gateway.status.clone().unwrap_or_default(), specs).await
+}
+
+async fn write(context: &Context, gateway: &AIGateway, mut next: AIGatewayStatus, specs: Vec<ConditionSpec>) -> Result<(), Error> {
+    let generation = gateway.metadata.generation;
+    let previous = gateway.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default();
+    next.observed_generation = generation;
+    next.conditions.clone_from(&previous);
+    apply(&mut next.conditions, specs, generation, context.clock.now());
+    if context.statuses.write(gateway, &next).await? {
+        tracing::debug!(name = gateway.name_any(), "status written");
+        context.events.transitions(gateway, &previous, &next.conditions).await;
+    }
+    Ok(())
+}

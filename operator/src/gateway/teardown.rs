@@ -1,0 +1,110 @@
+//! Deletion of a gateway: never validates, and the finalizer goes only when nothing of ours was observed any more.
+
+use aigw_api::conditions::{kind, reason};
+use aigw_api::{AIGateway, DeletionPolicy, annotations};
+use aigw_cloud::{Cloud, CloudError};
+use aigw_plan::gateway::cleanup::cleanup;
+use aigw_plan::gateway::ownership::Ownership;
+use aigw_plan::{ConditionSpec, GatewayIdentity, Progress};
+use kube::ResourceExt;
+
+use super::{MAX_ROUNDS, POLL, execute, gather, guard, identity, report, tenants_of};
+use crate::context::Context;
+use crate::harness::{Error, Outcome, Reconciler, finalizer};
+
+/// One pass over a gateway that is being deleted.
+pub(super) async fn gateway(context: &Context, gateway: &AIGateway) -> Result<Outcome, Error> {
+    if !finalizer::present(gateway) {
+        return Ok(Outcome::Finished);
+    }
+    if let Some(message) = attached(context, gateway) {
+        deleting(context, gateway, reason::TENANTS_ATTACHED, message, true).await?;
+        return Ok(Outcome::Waiting { after: context.settings.drift_interval });
+    }
+    let identity = identity(context, gateway);
+    let cloud = context.clouds.region(&gateway.spec.region).await;
+    if let Err(refusal) = context.memory.accounts.check(&cloud, &gateway.spec.region, &gateway.spec.account_id).await {
+        let (reason, message) = refusal.describe();
+        deleting(context, gateway, reason, message, true).await?;
+        return Ok(refusal.outcome());
+    }
+    match remove(context, &cloud, gateway, &identity).await {
+        Ok(None) => {
+            finalizer::remove(&context.client, gateway).await?;
+            let uid = gateway.uid().unwrap_or_default();
+            context.memory.rest_apis.forget(&uid);
+            context.forget(super::GatewayReconciler::NAME, &uid);
+            Ok(Outcome::Finished)
+        }
+        Ok(Some((message, after))) => {
+            deleting(context, gateway, reason::DELETING, message, false).await?;
+            Ok(Outcome::Waiting { after })
+        }
+        Err(error) => {
+            deleting(context, gateway, error.class.reason(), error.to_string(), error.class.stalls()).await?;
+            Ok(Outcome::failed(&error))
+        }
+    }
+}
+
+/// Why deletion waits for its tenants, unless the user confirmed it.
+fn attached(context: &Context, gateway: &AIGateway) -> Option<String> {
+    let mut names: Vec<String> = tenants_of(context, gateway)
+        .iter()
+        .filter(|tenant| tenant.metadata.deletion_timestamp.is_none())
+        .map(|tenant| format!("{}/{}", tenant.namespace().unwrap_or_default(), tenant.name_any()))
+        .collect();
+    let confirmed = gateway.annotations().get(annotations::CONFIRM_DELETE).is_some_and(|value| *value == gateway.name_any());
+    if names.is_empty() || confirmed {
+        return None;
+    }
+    names.sort();
+    let (count, some) = (names.len(), names.iter().take(5).cloned().collect::<Vec<_>>().join(", "));
+    Some(format!(
+        "{count} tenants are attached ({some}); delete them, or cut them off by annotating this object with {}={}",
+        annotations::CONFIRM_DELETE,
+        gateway.name_any()
+    ))
+}
+
+/// `None` once nothing is left; else what is waited for.
+async fn remove(
+    context: &Context,
+    cloud: &Cloud,
+    gateway: &AIGateway,
+    identity: &GatewayIdentity,
+) -> Result<Option<(String, std::time::Duration)>, CloudError> {
+    let compute = gateway.spec.deletion_policy.unwrap_or(DeletionPolicy::Delete);
+    let data = gateway.spec.data_deletion_policy.unwrap_or(DeletionPolicy::Retain);
+    for _ in 0..MAX_ROUNDS {
+        let observed = gather::remains(context, cloud, gateway, identity).await?;
+        // Somebody else's by now: leave everything alone.
+        if observed.owner.is_some() && matches!(guard::claim(context, gateway, &observed), Ownership::Elsewhere { .. }) {
+            return Ok(None);
+        }
+        let id = identity.id();
+        let keys: Vec<_> = cloud.api_keys.list(&identity.api_key_prefix()).await?.into_iter()
+            .filter(|key| key.tags.get(aigw_plan::identity::TAG_ID) == Some(&id))
+            .collect();
+        let plan = cleanup(identity, compute, data, &observed, &keys);
+        if plan.in_sync() {
+            return Ok(None);
+        }
+        if plan.steps.is_empty() {
+            return Ok(plan.wait.map(|wait| (wait.message, wait.after)));
+        }
+        execute::steps(context, cloud, gateway, &plan.steps).await?;
+    }
+    Ok(Some(("AWS is still deleting".into(), POLL)))
+}
+
+async fn deleting(context: &Context, gateway: &AIGateway, reason: &'static str, message: String, stalled: bool) -> Result<(), Error> {
+    let progress = if stalled {
+        Progress::Stalled { reason, message: message.clone() }
+    } else {
+        Progress::Working { reason, message: message.clone(), serving: false }
+    };
+    let mut specs = vec![ConditionSpec::new(kind::PROGRAMMED, false, reason, message)];
+    specs.extend(progress.summary());
+    report::conditions_only(context, gateway, specs).await
+}

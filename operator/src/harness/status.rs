@@ -1,0 +1,132 @@
+//! The one way a status is written: a forced server-side apply of all of it, and none when nothing would change.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::object::HasStatus;
+use kube::{Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::Error;
+
+/// Field manager of statuses. Its own, so that applying a status never takes fields of anything else.
+pub const FIELD_MANAGER: &str = "aigw-operator/status";
+
+/// Writes statuses, and remembers what it wrote until the object is gone.
+///
+/// The memory is needed because the caller compares with an object from a cache: after a write the cache lags, and a
+/// status that equals the old one would be skipped although the stored one differs.
+pub struct StatusWriter {
+    client: Client,
+    written: Mutex<HashMap<String, Value>>,
+}
+
+impl StatusWriter {
+    /// A writer over `client`.
+    pub fn new(client: Client) -> Self {
+        Self { client, written: Mutex::default() }
+    }
+
+    /// Makes the stored status of `object` say `desired`; gives whether it had to be written. Skipped where only
+    /// transition times differ, and where the stored status speaks of a newer generation.
+    pub async fn write<K>(&self, object: &K, desired: &K::Status) -> Result<bool, Error>
+    where
+        K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+            + HasStatus
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Sync,
+        K::Status: Serialize + Sync,
+    {
+        let serialize = |source| Error::Serialize { what: "status", source };
+        let desired = serde_json::to_value(desired).map_err(serialize)?;
+        let stored = object.status().map(serde_json::to_value).transpose().map_err(serialize)?;
+        let uid = object.uid().unwrap_or_default();
+        let unchanged_since = {
+            let written = self.lock();
+            written.get(&uid).is_none_or(|last| same(last, &desired))
+        };
+        match &stored {
+            Some(stored) if newer(stored, &desired) => return Ok(false),
+            Some(stored) if unchanged_since && same(stored, &desired) => return Ok(false),
+            _ => {}
+        }
+        let patch = apply_body::<K>(object, &uid, &desired);
+        let api: Api<K> = Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        api.patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch)).await.map_err(Error::kube("write status"))?;
+        self.lock().insert(uid, desired);
+        Ok(true)
+    }
+
+    /// Forgets an object that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.lock().remove(uid);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Value>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// With the UID, an object re-created under the same name makes this a conflict and not a status of the wrong object.
+fn apply_body<K: Resource<DynamicType = ()>>(object: &K, uid: &str, status: &Value) -> Value {
+    json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
+        "metadata": {"name": object.name_any(), "namespace": object.namespace(), "uid": uid},
+        "status": status,
+    })
+}
+
+/// Whether two statuses say the same: transition times and the order of conditions aside.
+pub fn same(one: &Value, other: &Value) -> bool {
+    canonical(one) == canonical(other)
+}
+
+/// Whether `stored` speaks of a newer generation than `desired`.
+fn newer(stored: &Value, desired: &Value) -> bool {
+    let generation = |status: &Value| status.get("observedGeneration").and_then(Value::as_i64);
+    matches!((generation(stored), generation(desired)), (Some(stored), Some(desired)) if stored > desired)
+}
+
+fn canonical(status: &Value) -> Value {
+    let mut status = status.clone();
+    if let Some(conditions) = status.get_mut("conditions").and_then(Value::as_array_mut) {
+        for condition in conditions.iter_mut().filter_map(Value::as_object_mut) {
+            condition.remove("lastTransitionTime");
+        }
+        conditions.sort_by_key(|condition| condition.get("type").and_then(Value::as_str).unwrap_or_default().to_owned());
+    }
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(generation: i64, conditions: &Value) -> Value {
+        json!({"observedGeneration": generation, "conditions": conditions})
+    }
+
+    #[test]
+    fn times_and_order_of_conditions_do_not_count() {
+        let one = status(1, &json!([{"type": "A", "status": "True", "lastTransitionTime": "1"}, {"type": "B", "status": "False"}]));
+        let two = status(1, &json!([{"type": "B", "status": "False", "lastTransitionTime": "2"}, {"type": "A", "status": "True"}]));
+        assert!(same(&one, &two));
+        assert!(!same(&one, &status(2, &one["conditions"])));
+        assert!(!same(&one, &status(1, &json!([{"type": "A", "status": "False"}, {"type": "B", "status": "False"}]))));
+    }
+
+    #[test]
+    fn an_older_generation_never_overwrites_a_newer_one() {
+        assert!(newer(&status(3, &json!([])), &status(2, &json!([]))));
+        assert!(!newer(&status(2, &json!([])), &status(2, &json!([]))));
+        assert!(!newer(&json!({}), &status(2, &json!([]))));
+    }
+}

@@ -1,0 +1,33 @@
+//! Every duration of the harness, with its reason.
+
+use std::time::Duration;
+
+/// A reconcile that takes longer is cut off and counted as failed. kube retries a refused request for minutes on its
+/// own, so without this an apiserver outage hides inside one silent reconcile. Long waits in AWS are never awaited.
+pub const RECONCILE_DEADLINE: Duration = Duration::from_secs(90);
+
+/// How long reconciles in flight may take to finish after SIGTERM. Below Kubernetes' grace period of 30 s, so that the
+/// lease is released by us and not by expiry.
+pub const DRAIN: Duration = Duration::from_secs(25);
+
+/// An Event is worth this long and no longer: publishing must never hold up a reconcile.
+pub const EVENT_PUBLISH: Duration = Duration::from_secs(5);
+
+/// A watch stream with no sign of life for this long is broken. A healthy one gets a bookmark about each minute and is
+/// renewed by kube-runtime after 295 s at the latest.
+pub const WATCH_SILENCE: Duration = Duration::from_secs(10 * 60);
+
+/// How long releasing the lease may take. With [`DRAIN`] still below the grace period.
+pub const RELEASE: Duration = Duration::from_secs(3);
+
+/// Between looks for the custom resource definitions at start.
+pub const CRD_POLL: Duration = Duration::from_secs(5);
+
+/// Between log lines while waiting for the custom resource definitions.
+pub const CRD_REMINDER: Duration = Duration::from_secs(60);
+
+/// A connection to the health and metrics server may take this long to send its request head.
+pub const HTTP_HEADER_READ: Duration = Duration::from_secs(10);
+
+/// Pause after a connection to the health and metrics server could not be accepted.
+pub const HTTP_ACCEPT_PAUSE: Duration = Duration::from_millis(500);

@@ -1,0 +1,124 @@
+//! Which objects to look at when another one changes: the only knowledge of our kinds in the harness.
+
+use std::collections::BTreeMap;
+
+use aigw_api::{AIGateway, Tenant};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, stream};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
+
+use super::predicates::{self, hash_of};
+use super::watch::{Change, Key, reference};
+use crate::context::Stores;
+
+/// Namespace and name of the gateway a tenant refers to.
+pub fn gateway_of(tenant: &Tenant) -> Key {
+    let reference = &tenant.spec.gateway_ref;
+    let namespace = reference.namespace.clone().or_else(|| tenant.namespace());
+    Key { namespace, name: reference.name.clone() }
+}
+
+/// Gateways to look at because a tenant appeared, began to go, or is gone.
+pub fn gateways_of_tenants(changes: impl Stream<Item = Change<Tenant>> + Send + 'static) -> BoxStream<'static, ObjectRef<AIGateway>> {
+    predicates::news(changes, tenant_as_gateway_sees_it)
+        .map(|change| {
+            let gateway = gateway_of(change.object());
+            reference(&gateway.name, gateway.namespace.as_deref().unwrap_or_default())
+        })
+        .boxed()
+}
+
+/// Tenants to look at because their gateway changed in something they read.
+pub fn tenants_of_gateways(stores: Stores, changes: impl Stream<Item = Change<AIGateway>> + Send + 'static) -> BoxStream<'static, ObjectRef<Tenant>> {
+    predicates::news(changes, gateway_as_tenants_see_it)
+        .flat_map(move |change| {
+            let key = Key::of(&**change.object());
+            stream::iter(references(stores.tenants_of(key.namespace.as_deref().unwrap_or_default(), &key.name)))
+        })
+        .boxed()
+}
+
+/// Tenants to look at because the labels of their namespace, which rules select by, changed.
+pub fn tenants_of_namespaces(
+    stores: Stores,
+    changes: impl Stream<Item = Change<PartialObjectMeta<Namespace>>> + Send + 'static,
+) -> BoxStream<'static, ObjectRef<Tenant>> {
+    predicates::news(changes, |namespace| Some(hash_of(namespace.labels())))
+        .flat_map(move |change| {
+            let namespace = change.object().name_any();
+            stream::iter(references(stores.tenants.state_filter(|tenant| tenant.namespace().as_deref() == Some(&*namespace))))
+        })
+        .boxed()
+}
+
+/// Tenants to look at because another one of their namespace and gateway is gone, which may leave room for them.
+pub fn tenants_of_tenants(stores: Stores, changes: impl Stream<Item = Change<Tenant>> + Send + 'static) -> BoxStream<'static, ObjectRef<Tenant>> {
+    changes
+        .filter(|change| std::future::ready(matches!(change, Change::Deleted(_))))
+        .flat_map(move |change| {
+            let gone = change.object();
+            let (namespace, gateway) = (gone.namespace(), gateway_of(gone));
+            stream::iter(references(stores.tenants.state_filter(|tenant| tenant.namespace() == namespace && gateway_of(tenant) == gateway)))
+        })
+        .boxed()
+}
+
+fn references<K: Resource<DynamicType = ()>>(objects: Vec<std::sync::Arc<K>>) -> Vec<ObjectRef<K>> {
+    objects.iter().map(|object| ObjectRef::from_obj(&**object)).collect()
+}
+
+/// What a gateway reads of its tenants: that they are there, and whether they are going.
+fn tenant_as_gateway_sees_it(tenant: &Tenant) -> Option<u64> {
+    Some(hash_of(&(gateway_of(tenant), tenant.metadata.deletion_timestamp.is_some())))
+}
+
+/// What tenants read of their gateway: its spec, and of its status all but the count of tenants (which changes with
+/// each of them, and would make every new tenant wake all others) and what conditions carry for people.
+fn gateway_as_tenants_see_it(gateway: &AIGateway) -> Option<u64> {
+    let status = gateway.status.clone().unwrap_or_default();
+    let conditions: BTreeMap<_, _> =
+        status.conditions.iter().map(|condition| (condition.type_.clone(), condition.status.clone())).collect();
+    let rest = aigw_api::AIGatewayStatus { conditions: Vec::new(), tenants: None, observed_generation: None, ..status };
+    let rest = serde_json::to_string(&rest).unwrap_or_default();
+    let deleting = gateway.metadata.deletion_timestamp.is_some();
+    Some(hash_of(&(gateway.metadata.uid.as_deref(), gateway.metadata.generation, deleting, conditions, rest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn gateway(status: &Value) -> AIGateway {
+        let spec = json!({
+            "region": "eu-central-1", "accountId": "111122223333", "stages": [{"name": "v1"}],
+            "endpoint": {"type": "Regional"}, "tiers": [], "tenants": {"rules": []},
+        });
+        serde_json::from_value(json!({"metadata": {"name": "g", "namespace": "p", "generation": 1}, "spec": spec, "status": status})).unwrap()
+    }
+
+    fn condition(status: &str, message: &str) -> Value {
+        json!({"conditions": [{"type": "Programmed", "status": status, "reason": "R", "message": message, "lastTransitionTime": "2026-01-01T00:00:00Z"}]})
+    }
+
+    #[test]
+    fn tenants_wake_when_the_gateway_is_programmed_and_not_when_it_counts_them() {
+        let before = gateway_as_tenants_see_it(&gateway(&condition("False", "a")));
+        assert_eq!(before, gateway_as_tenants_see_it(&gateway(&condition("False", "b"))));
+        assert_ne!(before, gateway_as_tenants_see_it(&gateway(&condition("True", "a"))));
+        let count = |total: i32| gateway_as_tenants_see_it(&gateway(&json!({"tenants": {"total": total}})));
+        assert_eq!(count(1), count(2));
+        assert_ne!(count(1), gateway_as_tenants_see_it(&gateway(&json!({"endpoint": "https://x"}))));
+    }
+
+    #[test]
+    fn a_tenant_without_a_gateway_namespace_means_its_own() {
+        let tenant: Tenant =
+            serde_json::from_value(json!({"metadata": {"name": "t", "namespace": "team"}, "spec": {"gatewayRef": {"name": "g"}}})).unwrap();
+        assert_eq!(gateway_of(&tenant), Key { namespace: Some("team".into()), name: "g".into() });
+    }
+}

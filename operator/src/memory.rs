@@ -1,0 +1,36 @@
+//! What is remembered of AWS between passes. Losing it costs a few reads and nothing else: identity lives in tags.
+
+use aigw_cloud::FunctionCodes;
+use aigw_plan::gateway::desired::Build;
+
+use crate::args::Settings;
+use crate::gateway::{AccountGuard, RestApiIds};
+use crate::tenant::Inventories;
+
+/// What is remembered of AWS between passes.
+pub struct Memory {
+    /// What this build and its settings contribute to every plan.
+    pub(crate) build: Build,
+    /// REST APIs this process made.
+    pub(crate) rest_apis: RestApiIds,
+    /// Whose credentials are in use.
+    pub(crate) accounts: AccountGuard,
+    /// Usage plans and keys of each gateway, shared by its tenants' passes.
+    pub(crate) inventories: Inventories,
+}
+
+impl Memory {
+    /// An empty memory.
+    pub fn new(codes: &FunctionCodes, settings: &Settings) -> Self {
+        Self {
+            build: Build {
+                code: codes.hashes(),
+                permissions_boundary: settings.permissions_boundary_arn.clone(),
+                endpoint_url_template: settings.endpoint_url_template.as_ref().map(|template| template.as_str().to_owned()),
+            },
+            rest_apis: RestApiIds::default(),
+            accounts: AccountGuard::default(),
+            inventories: Inventories::default(),
+        }
+    }
+}

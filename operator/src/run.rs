@@ -1,0 +1,339 @@
+//! The process: what starts in which order, what it waits for, and how it ends.
+//!
+//! Start: functions' code → HTTP (alive, not ready) → Kubernetes and the definitions → lease → watches → controllers.
+//! HTTP comes before every wait, or the liveness probe would kill a pod that waits for good reason. End on SIGTERM: not
+//! ready → no new passes → those in flight end → lease released. A lost lease ends the process at once: another may
+//! already act, and what was in flight is found again by its tags.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aigw_api::{AIGateway, GROUP, Tenant, VERSION};
+use aigw_cloud::{Clouds, CodeError, FunctionCodes};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures::future::join;
+use k8s_controller::LeaderElection;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::reflector::store::WriterDropped;
+use kube::runtime::watcher;
+use kube::{Api, Client, Resource, ResourceExt};
+use sha2::{Digest, Sha256};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::args::{LeaseSettings, Settings};
+use crate::context::{Context, Stores};
+use crate::harness::watch::{Activity, Watch};
+use crate::harness::{Shutdown, controller, error, predicates, timing, triggers};
+use crate::http::{Health, Server};
+use crate::metrics::Metrics;
+
+/// Why the process ended other than by request.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The functions' code is not there.
+    #[error(transparent)]
+    Code(#[from] CodeError),
+    /// The address of health and metrics cannot be used.
+    #[error("--http-address (AIGW_HTTP_ADDRESS): cannot listen on {address}")]
+    Listen {
+        /// Address.
+        address: std::net::SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// No client can be made.
+    #[error("cannot set up the connection to Kubernetes: no usable kubeconfig, and not in a pod with a service account")]
+    Client(#[source] Box<kube::Error>),
+    /// No signal can be received.
+    #[error("cannot listen for signals")]
+    Signals(#[source] std::io::Error),
+    /// Another replica may lead.
+    #[error("the lease was lost; ending so that two replicas never act at once")]
+    LeaseLost,
+    /// A watch ended, which none does by itself.
+    #[error("the watches have ended: {0}")]
+    WatchEnded(String),
+    /// A watch ended before its first list.
+    #[error("a watch ended before its first list")]
+    NeverReady(#[from] WriterDropped),
+    /// The controllers ended without being asked to.
+    #[error("the controllers have ended")]
+    ControllersEnded,
+}
+
+/// Makes ring the process's TLS provider. First of all, before any client.
+pub fn install_crypto_provider() {
+    // An error means there is one already: then that is used.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Runs the operator until it is asked to stop.
+///
+/// # Errors
+/// [`RunError`], after which the process should end with a failure.
+pub async fn run(settings: Settings, clouds: Arc<dyn Clouds>, metrics: Arc<Metrics>) -> Result<(), RunError> {
+    let settings = Arc::new(settings);
+    let codes = Arc::new(load_codes(&settings.functions_dir)?);
+    let health = Arc::new(Health::default());
+    let shutdown = Shutdown::default();
+    let mut background = JoinSet::new();
+    background.spawn(on_signal(shutdown.clone(), health.clone())?);
+    let server = Server::bind(settings.http_address, health.clone(), metrics.clone())
+        .await
+        .map_err(|source| RunError::Listen { address: settings.http_address, source })?;
+    background.spawn(server.serve());
+    let client = Client::try_default().await.map_err(|source| RunError::Client(Box::new(source)))?;
+    let Some(cluster_uid) = unless(&shutdown, cluster(&client)).await else {
+        return Ok(());
+    };
+    tracing::info!(installation = settings.installation, cluster_uid, version = env!("CARGO_PKG_VERSION"), "starting");
+    let leading = {
+        let (settings, health, metrics, shutdown, client) =
+            (settings.clone(), health.clone(), metrics.clone(), shutdown.clone(), client.clone());
+        async move {
+            let watches = Watches::new(&client, &settings.watch_namespaces);
+            let stores = watches.stores();
+            health.controllers_started(watches.activities());
+            metrics.set_leader(true);
+            let context = Context::new(client, clouds, codes, settings, metrics.clone(), stores.clone());
+            let ready = async {
+                if stores.ready().await.is_ok() && !shutdown.started() {
+                    health.set_ready(true);
+                }
+            };
+            let (result, ()) = join(controllers(Arc::new(context), watches, shutdown.clone()), ready).await;
+            metrics.set_leader(false);
+            if result.is_err() {
+                health.controllers_ended();
+            }
+            result
+        }
+    };
+    match &settings.lease {
+        None => leading.await,
+        Some(lease) => {
+            // A replica in waiting has done all it can: ready, so that a roll-out goes on.
+            health.set_ready(!shutdown.started());
+            let election = LeaderElection::new(client, &settings.namespace, &lease.name, &lease.holder);
+            with_lease(&election, lease, &shutdown, leading).await
+        }
+    }
+}
+
+/// Waits for the lease, runs `leading` under it, and gives it back.
+async fn with_lease(
+    election: &LeaderElection,
+    lease: &LeaseSettings,
+    shutdown: &Shutdown,
+    leading: impl Future<Output = Result<(), RunError>>,
+) -> Result<(), RunError> {
+    let leads = AtomicBool::new(false);
+    let mut guarded = Box::pin(election.with_lease(async {
+        leads.store(true, Ordering::Relaxed);
+        leading.await
+    }));
+    tokio::select! {
+        ended = &mut guarded => return ended.unwrap_or(Err(RunError::LeaseLost)),
+        () = shutdown.requested() => {}
+    }
+    let release = if leads.load(Ordering::Relaxed) {
+        let limit = timing::DRAIN + timing::RELEASE;
+        tokio::time::timeout(limit, guarded).await.map(|ended| ended.unwrap_or(Err(RunError::LeaseLost)))
+    } else {
+        // It may have been taken in this very moment.
+        drop(guarded);
+        tokio::time::timeout(timing::RELEASE, election.release()).await.map(Ok)
+    };
+    release.unwrap_or_else(|_| {
+        tracing::warn!(lease = lease.name, "the lease could not be released in time; it will expire");
+        Ok(())
+    })
+}
+
+/// The watches both controllers stand on: one per kind. Secrets are neither watched nor listed.
+pub struct Watches {
+    gateways: Watch<AIGateway>,
+    tenants: Watch<Tenant>,
+    namespaces: Watch<PartialObjectMeta<Namespace>>,
+}
+
+impl Watches {
+    /// Watches over `namespaces`, or over all where there is none.
+    pub fn new(client: &Client, namespaces: &[String]) -> Self {
+        // Its UID names the cluster.
+        let by_name = namespaces.iter().map(String::as_str).chain(["kube-system"]).collect::<BTreeSet<_>>().into_iter().map(|name| {
+            // The one form of watching a cluster-scoped kind that rights on single names allow.
+            (Api::all(client.clone()), watcher::Config::default().fields(&format!("metadata.name={name}")))
+        });
+        let all = || vec![(Api::all(client.clone()), watcher::Config::default())];
+        Self {
+            gateways: Watch::new("aigateways", scopes(client, namespaces)),
+            tenants: Watch::new("tenants", scopes(client, namespaces)),
+            namespaces: Watch::new("namespaces", if namespaces.is_empty() { all() } else { by_name.collect() }),
+        }
+    }
+
+    /// The stores they fill.
+    pub fn stores(&self) -> Stores {
+        Stores { gateways: self.gateways.store(), tenants: self.tenants.store(), namespaces: self.namespaces.store() }
+    }
+
+    /// Signs of life of each.
+    pub fn activities(&self) -> Vec<Arc<Activity>> {
+        vec![self.gateways.activity(), self.tenants.activity(), self.namespaces.activity()]
+    }
+}
+
+fn scopes<K>(client: &Client, namespaces: &[String]) -> Vec<(Api<DeserializeGuard<K>>, watcher::Config)>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+{
+    let config = watcher::Config::default();
+    if namespaces.is_empty() {
+        return vec![(Api::all(client.clone()), config)];
+    }
+    namespaces.iter().map(|namespace| (Api::namespaced(client.clone(), namespace), config.clone())).collect()
+}
+
+/// Runs both controllers on `watches`, whose stores `context` must hold, until `shutdown` and the end of what is in
+/// flight. This is the whole operator for a test: no lease, no HTTP, no signals.
+///
+/// # Errors
+/// [`RunError`] where a watch or a controller ended by itself.
+pub async fn controllers(context: Arc<Context>, watches: Watches, shutdown: Shutdown) -> Result<(), RunError> {
+    let gateways = crate::gateway::GatewayReconciler::new(context.clone());
+    let tenants = crate::tenant::TenantReconciler::new(context.clone());
+    drive(context, watches, gateways, tenants, shutdown).await
+}
+
+/// [`controllers`] with reconcilers of one's own.
+///
+/// # Errors
+/// As for [`controllers`].
+pub async fn drive<G, T>(context: Arc<Context>, mut watches: Watches, gateways: G, tenants: T, shutdown: Shutdown) -> Result<(), RunError>
+where
+    G: controller::Reconciler<Object = AIGateway>,
+    T: controller::Reconciler<Object = Tenant>,
+{
+    let (stores, settings) = (context.stores.clone(), context.settings.clone());
+    // All subscriptions before any watch runs, so that nothing is missed.
+    let gateway_inputs = controller::Inputs {
+        store: stores.gateways.clone(),
+        own: predicates::changed(watches.gateways.subscribe(), predicates::own),
+        triggers: vec![triggers::gateways_of_tenants(watches.tenants.subscribe())],
+        concurrency: settings.max_concurrent_gateways,
+    };
+    let tenant_inputs = controller::Inputs {
+        store: stores.tenants.clone(),
+        own: predicates::changed(watches.tenants.subscribe(), predicates::own),
+        triggers: vec![
+            triggers::tenants_of_gateways(stores.clone(), watches.gateways.subscribe()),
+            triggers::tenants_of_namespaces(stores.clone(), watches.namespaces.subscribe()),
+            triggers::tenants_of_tenants(stores.clone(), watches.tenants.subscribe()),
+        ],
+        concurrency: settings.max_concurrent_tenants,
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(watches.gateways.run());
+    tasks.spawn(watches.tenants.run());
+    tasks.spawn(watches.namespaces.run());
+    match unless(&shutdown, stores.ready()).await {
+        None => return Ok(()),
+        Some(ready) => ready?,
+    }
+    tracing::info!(gateways = stores.gateways.len(), tenants = stores.tenants.len(), "watching");
+    let both = join(
+        controller::run(gateways, context.clone(), gateway_inputs, shutdown.clone()),
+        controller::run(tenants, context, tenant_inputs, shutdown.clone()),
+    );
+    let too_long = async {
+        shutdown.requested().await;
+        tokio::time::sleep(timing::DRAIN).await;
+    };
+    tokio::select! {
+        _ = both => if shutdown.started() { Ok(()) } else { Err(RunError::ControllersEnded) },
+        ended = tasks.join_next() => {
+            let why = ended.and_then(Result::err).map_or_else(|| "without an error".to_owned(), |panic| panic.to_string());
+            Err(RunError::WatchEnded(why))
+        }
+        () = too_long => {
+            tracing::warn!("passes in flight did not end in time and are abandoned");
+            Ok(())
+        }
+    }
+}
+
+/// `future`, or `None` once shutdown was asked for.
+async fn unless<T>(shutdown: &Shutdown, future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = future => Some(done),
+        () = shutdown.requested() => None,
+    }
+}
+
+/// Waits for the definitions to be served and for the cluster's UID, without which ownership cannot be told. Definitions
+/// are found by discovery, which needs no rights of its own.
+async fn cluster(client: &Client) -> String {
+    let mut reminded: Option<Instant> = None;
+    loop {
+        let problem = match missing(client).await {
+            Ok(missing) if missing.is_empty() => match cluster_uid(client).await {
+                Ok(uid) => return uid,
+                Err(failure) => format!("cannot read namespace kube-system, whose UID names the cluster: {}", error::chain(&failure)),
+            },
+            Ok(missing) => format!(
+                "the custom resource definitions of {} are not installed; install the chart aigw-crds, or apply the output of 'aigw-operator crd'",
+                missing.join(" and ")
+            ),
+            Err(failure) => format!("cannot ask the Kubernetes API: {}", error::chain(&failure)),
+        };
+        if reminded.is_none_or(|last| last.elapsed() >= timing::CRD_REMINDER) {
+            tracing::warn!(problem, "waiting");
+            reminded = Some(Instant::now());
+        }
+        tokio::time::sleep(timing::CRD_POLL).await;
+    }
+}
+
+/// Kinds of ours that the apiserver does not serve.
+async fn missing(client: &Client) -> Result<Vec<String>, kube::Error> {
+    let served = match client.list_api_group_resources(&format!("{GROUP}/{VERSION}")).await {
+        Ok(list) => list.resources,
+        Err(kube::Error::Api(status)) if status.is_not_found() => Vec::new(),
+        Err(failure) => return Err(failure),
+    };
+    let ours = [AIGateway::kind(&()), Tenant::kind(&())];
+    let absent = ours.iter().filter(|kind| !served.iter().any(|resource| resource.kind == **kind));
+    Ok(absent.map(ToString::to_string).collect())
+}
+
+async fn cluster_uid(client: &Client) -> Result<String, kube::Error> {
+    let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
+    Ok(namespaces.get("kube-system").await?.uid().unwrap_or_default())
+}
+
+fn load_codes(directory: &Path) -> Result<FunctionCodes, CodeError> {
+    FunctionCodes::load(directory, |zip| STANDARD.encode(Sha256::digest(zip)))
+}
+
+/// Asks for shutdown at the first SIGTERM or SIGINT. Readiness goes at once, before anything is drained.
+fn on_signal(shutdown: Shutdown, health: Arc<Health>) -> Result<impl Future<Output = ()> + Send, RunError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("asked to stop");
+        health.set_ready(false);
+        shutdown.start();
+    })
+}

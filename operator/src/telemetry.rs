@@ -1,0 +1,93 @@
+//! Logs: one JSON object per line. Spans carry kind, namespace, name and generation, and never a value from a Secret.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::args::{ArgsError, LogFormat};
+
+/// Libraries whose more detailed levels print headers, bodies and signatures, among them credentials. No log level
+/// given to us opens these.
+const CAPPED: [&str; 12] = [
+    "aws_config=info",
+    "aws_credential_types=info",
+    "aws_runtime=info",
+    "aws_sigv4=info",
+    "aws_smithy_http_client=info",
+    "aws_smithy_runtime=info",
+    "aws_smithy_runtime_api=info",
+    "h2=info",
+    "hyper=info",
+    "hyper_util=info",
+    "kube_client=info",
+    "rustls=info",
+];
+
+/// Starts logging for the whole process.
+///
+/// # Errors
+/// [`ArgsError`] where `level` is no level and no list of directives.
+pub fn start(level: &str, format: LogFormat) -> Result<(), ArgsError> {
+    let filter = filter(level)?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE);
+    // A subscriber is there already where a test started one.
+    let _ = match format {
+        LogFormat::Json => logs.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+        LogFormat::Text => logs.try_init(),
+    };
+    Ok(())
+}
+
+fn filter(level: &str) -> Result<EnvFilter, ArgsError> {
+    let error = |problem: String| ArgsError {
+        flag: "--log-level (AIGW_LOG_LEVEL)",
+        problem,
+        fix: "use trace, debug, info, warn, error, or directives such as info,aigw_operator=debug",
+    };
+    if level.trim().is_empty() {
+        return Err(error("is empty".to_owned()));
+    }
+    // A bare word that is no level would be taken for the name of a module and silence everything else.
+    let plain = level.split(',').filter(|directive| !directive.contains('='));
+    for word in plain {
+        if word.trim().parse::<tracing::Level>().is_err() && !word.trim().eq_ignore_ascii_case("off") {
+            return Err(error(format!("'{word}' is not a level")));
+        }
+    }
+    let mut filter = EnvFilter::try_new(level).map_err(|cause| error(format!("'{level}' is not understood ({cause})")))?;
+    for capped in CAPPED {
+        // Later directives of one target win, and a directive for a module below it is closed by being refused.
+        let directive = capped.parse().map_err(|cause| error(format!("'{capped}': {cause}")))?;
+        filter = filter.add_directive(directive);
+    }
+    let target_of = |directive: &str| directive.split(['=', ':', '[']).next().unwrap_or_default().trim().to_owned();
+    let opened = level.split(',').find(|directive| {
+        directive.contains('=') && CAPPED.iter().any(|capped| target_of(capped) == target_of(directive))
+    });
+    match opened {
+        Some(directive) => Err(error(format!("'{directive}' concerns a library that prints credentials at detailed levels"))),
+        None => Ok(filter),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_that_print_credentials_stay_capped() {
+        for level in ["info", "trace", "warn,aigw_operator=debug", "DEBUG"] {
+            let text = filter(level).unwrap().to_string();
+            assert!(text.contains("aws_smithy_runtime=info") && text.contains("kube_client=info"), "{text}");
+        }
+        for level in ["info,aws_smithy_runtime=trace", "kube_client::client=debug", "aws_sigv4[span]=trace"] {
+            assert!(filter(level).unwrap_err().to_string().contains("credentials"), "{level}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_an_error() {
+        for level in ["loud", "", "info,loud", "aigw_operator=loud"] {
+            assert!(filter(level).unwrap_err().to_string().starts_with("--log-level"), "{level}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Carries out a tenant's steps, in order, stopping at the first that fails. Makes no choices.
+
+use std::collections::BTreeMap;
+
+use aigw_api::Tenant;
+use aigw_cloud::CloudError;
+use aigw_contract::table::{POLICY_SK, tenant_pk};
+use aigw_plan::Class;
+use aigw_plan::gateway::observed::Document;
+use aigw_plan::tenant::step::TenantStep;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use kube::{Api, Resource, ResourceExt};
+
+use super::Target;
+use crate::context::Context;
+use crate::harness::Error;
+
+/// Field manager of the Secret.
+const FIELD_MANAGER: &str = "aigw-operator";
+
+/// Executes `steps`. The outer error is Kubernetes', the inner one AWS's.
+pub(super) async fn steps(
+    context: &Context,
+    tenant: &Tenant,
+    target: &Target,
+    steps: &[TenantStep],
+) -> Result<Result<(), CloudError>, Error> {
+    for step in steps {
+        if let TenantStep::WriteSecret { namespace, name, create, data, labels } = step {
+            tracing::info!(step = %step, "executing");
+            write_secret(context, tenant, (namespace, name), *create, data, labels).await?;
+        } else if let Err(error) = cloud_steps(context, target, std::slice::from_ref(step)).await {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Executes steps that touch only AWS.
+pub(super) async fn cloud_steps(context: &Context, target: &Target, steps: &[TenantStep]) -> Result<(), CloudError> {
+    for step in steps {
+        tracing::info!(step = %step, "executing");
+        let result = cloud_step(target, step).await;
+        let changes_keys = matches!(
+            step,
+            TenantStep::CreateApiKey { .. } | TenantStep::EnableApiKey { .. } | TenantStep::AttachApiKey { .. } | TenantStep::DeleteApiKey { .. }
+        );
+        if changes_keys {
+            // Whether it worked or not: what was listed is no longer known to be true.
+            context.memory.inventories.forget(&target.identity).await;
+        }
+        result?;
+    }
+    Ok(())
+}
+
+async fn cloud_step(target: &Target, step: &TenantStep) -> Result<(), CloudError> {
+    let cloud = &target.cloud;
+    match step {
+        TenantStep::CreateApiKey { name, value, tags } => cloud.api_keys.create(name, value, tags).await.map(drop),
+        TenantStep::EnableApiKey { id } => cloud.api_keys.set_enabled(id, true).await,
+        TenantStep::AttachApiKey { key_id, usage_plan_id } => cloud.api_keys.attach(key_id, usage_plan_id).await,
+        TenantStep::DeleteApiKey { id, .. } => cloud.api_keys.delete(id).await,
+        TenantStep::WritePolicy { table, tenant_id, expected, version, policy, expires } => {
+            let content = serde_json::to_string(policy)
+                .map_err(|error| CloudError::new("dynamodb:PutItem", Class::Bug, "Serialize", error.to_string()))?;
+            let document = Document { version: *version, content };
+            cloud.tables.put_document(table, (&tenant_pk(tenant_id), POLICY_SK), *expected, &document, *expires).await
+        }
+        TenantStep::WriteMeter { table, tenant_id, head, expires } => cloud.tables.set_meter(table, tenant_id, *head, *expires).await,
+        TenantStep::WriteSecret { .. } => {
+            Err(CloudError::new("kubernetes", Class::Bug, "WrongExecutor", "a Secret is not AWS's to write"))
+        }
+    }
+}
+
+async fn write_secret(
+    context: &Context,
+    tenant: &Tenant,
+    (namespace, name): (&str, &str),
+    create: bool,
+    data: &BTreeMap<String, String>,
+    labels: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let api: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
+    let owner = OwnerReference {
+        api_version: Tenant::api_version(&()).into_owned(),
+        kind: Tenant::kind(&()).into_owned(),
+        name: tenant.name_any(),
+        uid: tenant.uid().unwrap_or_default(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    };
+    let secret = Secret {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: Some(namespace.to_owned()),
+            labels: Some(labels.clone()),
+            owner_references: Some(vec![owner]),
+            ..ObjectMeta::default()
+        },
+        type_: Some("Opaque".into()),
+        data: Some(data.iter().map(|(key, value)| (key.clone(), k8s_openapi::ByteString(value.clone().into_bytes()))).collect()),
+        ..Secret::default()
+    };
+    if create {
+        // Create and not apply: a Secret that somebody made in between is not ours to change.
+        let parameters = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+        api.create(&parameters, &secret).await.map_err(Error::kube("create the Secret"))?;
+    } else {
+        // Our own from here on: data is replaced, so that a variable of a group no longer asked for goes away.
+        let patch = serde_json::json!([
+            {"op": "test", "path": "/metadata/labels", "value": labels},
+            {"op": "add", "path": "/data", "value": secret.data},
+        ]);
+        let patch = serde_json::from_value(patch).map_err(|source| Error::Serialize { what: "Secret patch", source })?;
+        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        api.patch(name, &parameters, &Patch::<()>::Json(patch)).await.map_err(Error::kube("update the Secret"))?;
+    }
+    Ok(())
+}
