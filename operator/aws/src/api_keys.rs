@@ -68,7 +68,7 @@ impl ApiKeys for GatewayApiKeys {
     }
 
     async fn set_enabled(&self, id: &str, enabled: bool) -> Result<(), CloudError> {
-        let patch = Patch::default().replace(&["enabled"], enabled);
+        let patch = Patch::default().replace(&["enabled"], &enabled);
         self.gateway
             .call("apigateway:UpdateApiKey", |gateway| {
                 gateway.update_api_key().api_key(id).set_patch_operations(patch.into_operations()).send()

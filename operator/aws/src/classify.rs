@@ -79,7 +79,8 @@ fn of_service(service: &str, code: &str, failure: &Failure<'_>) -> Option<Class>
         ("dynamodb", "LimitExceeded") => {
             if says("simultaneously") || says("concurrent") { Class::Waiting } else { Class::Quota }
         }
-        ("dynamodb", "ContinuousBackupsUnavailable") => Class::Waiting,
+        // A new table's backups and a changed function need a moment.
+        ("dynamodb", "ContinuousBackupsUnavailable") | ("lambda", "ResourceNotReady") => Class::Waiting,
         // Time to live may be switched once an hour.
         ("dynamodb", "Validation") if says("modified multiple times within a fixed interval") => Class::Waiting,
         // A role takes seconds to become known to Lambda, and its policy some more.
@@ -95,7 +96,6 @@ fn of_service(service: &str, code: &str, failure: &Failure<'_>) -> Option<Class>
         {
             Class::Waiting
         }
-        ("lambda", "ResourceNotReady") => Class::Waiting,
         _ => return None,
     };
     Some(class)

@@ -30,7 +30,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// One attempt: PutRestApi with a large document takes a few seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 /// A call with all of its attempts.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
+const OPERATION_TIMEOUT: Duration = Duration::from_mins(1);
 /// One attempt against Lambda: a zip of some megabytes has to get through a slow line.
 const UPLOAD_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(55);
 

@@ -29,3 +29,4 @@ mod testing;
 
 pub use clouds::{AwsClouds, Settings};
 pub use service::{Call, NoObserver, Observer};
+#[cfg(test)]

@@ -10,17 +10,17 @@ pub struct Patch(Vec<PatchOperation>);
 
 impl Patch {
     /// Sets a value.
-    pub fn replace(self, path: &[&str], value: impl ToString) -> Self {
+    pub fn replace(self, path: &[&str], value: &(impl ToString + ?Sized)) -> Self {
         self.with(Op::Replace, path, Some(value.to_string()))
     }
 
     /// Adds a value to a list.
-    pub fn add(self, path: &[&str], value: impl ToString) -> Self {
+    pub fn add(self, path: &[&str], value: &(impl ToString + ?Sized)) -> Self {
         self.with(Op::Add, path, Some(value.to_string()))
     }
 
     /// Takes a value out of a list.
-    pub fn remove_value(self, path: &[&str], value: impl ToString) -> Self {
+    pub fn remove_value(self, path: &[&str], value: &(impl ToString + ?Sized)) -> Self {
         self.with(Op::Remove, path, Some(value.to_string()))
     }
 
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn operations_keep_their_order() {
-        let patch = Patch::default().remove_value(&["apiStages"], "a:old").add(&["apiStages"], "a:new").replace(&["throttle", "rateLimit"], 5);
+        let patch = Patch::default().remove_value(&["apiStages"], "a:old").add(&["apiStages"], "a:new").replace(&["throttle", "rateLimit"], &5);
         let operations: Vec<_> = patch
             .into_operations()
             .expect("three operations")

@@ -72,6 +72,6 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A rate cut back by 429 answers never falls below this part of its full value.
 pub const FLOOR: f64 = 1.0 / 16.0;
 /// Time in which a rate climbs back from nothing to its full value.
-pub const RECOVERY: Duration = Duration::from_secs(120);
+pub const RECOVERY: Duration = Duration::from_mins(2);
 /// A rate is halved at most once in this time: calls in flight together fail together, which is one cause, not many.
 pub const BETWEEN_CUTS: Duration = Duration::from_secs(1);

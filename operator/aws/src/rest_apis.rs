@@ -331,8 +331,8 @@ fn stage_patch(deployment_id: Option<&str>, throttle: Option<&StageThrottle>) ->
     // `*` and `*` are two parts: any path, any method.
     match throttle {
         Some(StageThrottle(Some((rate, burst)))) => patch
-            .replace(&["*", "*", "throttling", "rateLimit"], rate)
-            .replace(&["*", "*", "throttling", "burstLimit"], burst),
+            .replace(&["*", "*", "throttling", "rateLimit"], &rate)
+            .replace(&["*", "*", "throttling", "burstLimit"], &burst),
         Some(StageThrottle(None)) => patch.remove(&["*", "*"]),
         None => patch,
     }

@@ -88,7 +88,6 @@ impl<C> Service<C> {
             }
             Err(error) => {
                 let error = translate(operation, &error);
-                // Only AWS's own word: class `Throttled` may also be a table's capacity elsewhere.
                 if let (Some(limiter), Class::Throttled) = (&self.limiter, error.class) {
                     limiter.throttled(operation, error.retry_after);
                 }
@@ -190,3 +189,7 @@ impl<T> Absence<T> for Result<T, CloudError> {
         self.absent_as_none().map(drop)
     }
 }
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+mod tests;

@@ -98,12 +98,12 @@ impl UsagePlans for GatewayUsagePlans {
         remove_stages: &[(String, String)],
     ) -> Result<(), CloudError> {
         let patch = Patch::default()
-            .replace(&["throttle", "rateLimit"], rate_limit)
-            .replace(&["throttle", "burstLimit"], burst_limit);
+            .replace(&["throttle", "rateLimit"], &rate_limit)
+            .replace(&["throttle", "burstLimit"], &burst_limit);
         let patch = detach(patch, remove_stages);
         let patch = add_stages
             .iter()
-            .fold(patch, |patch, (api, stage)| patch.add(&["apiStages"], format_args!("{api}:{stage}")));
+            .fold(patch, |patch, (api, stage)| patch.add(&["apiStages"], &format_args!("{api}:{stage}")));
         self.patch(id, patch).await
     }
 
@@ -150,7 +150,7 @@ impl UsagePlans for GatewayUsagePlans {
 }
 
 fn detach(patch: Patch, stages: &[(String, String)]) -> Patch {
-    stages.iter().fold(patch, |patch, (api, stage)| patch.remove_value(&["apiStages"], format_args!("{api}:{stage}")))
+    stages.iter().fold(patch, |patch, (api, stage)| patch.remove_value(&["apiStages"], &format_args!("{api}:{stage}")))
 }
 
 fn observed_plan(plan: UsagePlan) -> Option<ObservedUsagePlan> {

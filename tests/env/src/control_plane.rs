@@ -163,19 +163,19 @@ fn credentials(dir: &Path, url: &str) -> Result<(PathBuf, PathBuf)> {
     fs::write(&path, users).map_err(Error::file("write", &path))?;
     let write = |name: &str, user: &str, token: &str| {
         let path = dir.join(name);
-        let config = kubeconfig(url, &ca, user, &json!({ "token": token }));
+        let config = kubeconfig(url, &ca, "default", user, &json!({ "token": token }));
         fs::write(&path, config).map_err(Error::file("write", &path)).map(|()| path)
     };
     Ok((write("kubeconfig", "admin", &admin)?, write("kubeconfig-alice", "alice", &alice)?))
 }
 
 /// The text of a kubeconfig with one user; `credential` is its `user` object.
-pub fn kubeconfig(server: &str, ca: &Path, user: &str, credential: &serde_json::Value) -> String {
+pub fn kubeconfig(server: &str, ca: &Path, namespace: &str, user: &str, credential: &serde_json::Value) -> String {
     let config = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "local",
         "clusters": [{"name": "local", "cluster": {"server": server, "certificate-authority": ca}}],
         "users": [{"name": user, "user": credential}],
-        "contexts": [{"name": "local", "context": {"cluster": "local", "user": user}}],
+        "contexts": [{"name": "local", "context": {"cluster": "local", "user": user, "namespace": namespace}}],
     });
     format!("{config:#}\n")
 }

@@ -252,3 +252,7 @@ pub const fn unwire(family: WireFamily) -> Family {
         WireFamily::BedrockAgentcoreControl => Family::BedrockAgentcoreControl,
     }
 }
+
+#[cfg(test)]
+#[path = "validate_tests.rs"]
+mod tests;

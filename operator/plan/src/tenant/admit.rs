@@ -142,3 +142,7 @@ fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool 
     });
     by_labels && by_expressions
 }
+
+#[cfg(test)]
+#[path = "admit_tests.rs"]
+mod tests;

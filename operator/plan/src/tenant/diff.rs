@@ -312,3 +312,7 @@ fn diff_old_keys(
 fn seconds(count: i64) -> Duration {
     Duration::from_secs(u64::try_from(count.max(1)).unwrap_or(1))
 }
+
+#[cfg(test)]
+#[path = "diff_tests.rs"]
+mod tests;

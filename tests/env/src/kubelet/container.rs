@@ -124,7 +124,8 @@ async fn service_account(
     };
     let renew = token.write(client, pod).await?;
     let user = json!({ "tokenFile": token.path });
-    let text = control_plane::kubeconfig(&server, Path::new(&ca), "serviceaccount", &user);
+    let namespace = pod.namespace().unwrap_or_default();
+    let text = control_plane::kubeconfig(&server, Path::new(&ca), &namespace, "serviceaccount", &user);
     renewals.spawn(token.keep(client.clone(), pod.clone(), renew));
     let path = dir.join("kubeconfig");
     fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;

@@ -1,10 +1,19 @@
 //! The pod's status as its worker knows it, and the JSON that is written to the status subresource.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{Container, Pod};
 use k8s_openapi::jiff::Timestamp;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::environment::POD_IP;
+
+/// How long one write may take, and the pause after a failed one.
+const WRITE_LIMIT: Duration = Duration::from_secs(5);
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
 /// The state of the one container.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,9 +73,11 @@ pub struct PodStatus {
 }
 
 impl PodStatus {
-    /// A pod that was just taken.
-    pub fn new() -> Self {
+    /// A pod that was just taken; the count of restarts goes on.
+    pub fn taken(pod: &Pod) -> Self {
         let now = Timestamp::now();
+        let container = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref()?.first());
+        let restarts = container.and_then(|container| u32::try_from(container.restart_count).ok());
         Self {
             start: now,
             state: State::Waiting {
@@ -74,7 +85,7 @@ impl PodStatus {
                 message: String::new(),
             },
             last: None,
-            restarts: 0,
+            restarts: restarts.unwrap_or(0),
             started: false,
             ready: (false, now),
         }
@@ -137,6 +148,26 @@ impl PodStatus {
             State::Waiting { reason, message } => Some(format!("{reason}: {message}")),
             State::Terminated(exit) => Some(format!("ended with {}", exit.code)),
             State::Running { .. } => None,
+        }
+    }
+}
+
+/// Writes the newest of `patches` to the pod's status, again and again until it is written.
+pub async fn write(api: Api<Pod>, name: String, mut patches: watch::Receiver<Option<Value>>) {
+    while patches.changed().await.is_ok() {
+        loop {
+            let Some(patch) = patches.borrow_and_update().clone() else {
+                break;
+            };
+            let params = PatchParams::default();
+            let patch = Patch::Merge(patch);
+            match tokio::time::timeout(WRITE_LIMIT, api.patch_status(&name, &params, &patch)).await {
+                Ok(Ok(_)) => break,
+                Ok(Err(kube::Error::Api(status))) if status.is_not_found() => return,
+                Ok(Err(error)) => tracing::debug!(%error, name, "the pod's status was not written"),
+                Err(_) => tracing::debug!(name, "the API server does not answer"),
+            }
+            tokio::time::sleep(WRITE_AGAIN).await;
         }
     }
 }

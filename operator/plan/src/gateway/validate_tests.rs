@@ -1,0 +1,56 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn spec() -> Value {
+    json!({
+        "region": "eu-central-1", "accountId": "111122223333", "stages": [{"name": "v1"}], "endpoint": {"type": "Regional"},
+        "tiers": [{"name": "bronze", "plan": {"requestsPerSecond": 5, "burst": 10}}],
+        "tenants": {"rules": [{"name": "r", "match": {"namespaces": {"from": "All"}}}]},
+    })
+}
+
+fn check(spec: Value) -> Result<ValidGateway, Vec<Violation>> {
+    validate(&serde_json::from_value(spec).unwrap())
+}
+
+#[test]
+fn the_smallest_spec_gets_the_documented_defaults() {
+    let valid = check(spec()).unwrap();
+    assert!(valid.api_keys);
+    assert_eq!((valid.cache_seconds, valid.forwarder_memory_mib, valid.authorizer_memory_mib, valid.timeout_seconds), (60, 256, 128, 900));
+    assert_eq!(valid.families, [WireFamily::BedrockRuntime]);
+    assert_eq!((valid.deletion_policy, valid.data_deletion_policy), (DeletionPolicy::Delete, DeletionPolicy::Retain));
+}
+
+#[test]
+fn each_violation_names_field_and_fix() {
+    let cases: [(&str, Value, &str, &str); 6] = [
+        ("/endpoint/sourceCidrs", json!(["203.0.113.0"]), "spec.endpoint.sourceCidrs[0]", "203.0.113.0/24"),
+        ("/functions", json!({"forwarder": {"roleArn": "arn:aws:iam::999999999999:role/x"}}), "spec.functions.forwarder.roleArn", "spec.accountId is 111122223333"),
+        ("/functions", json!({"authorizer": {"roleArn": "arn:aws-us-gov:iam::111122223333:role/x"}}), "spec.functions.authorizer.roleArn", "partition"),
+        ("/tenants/rules/0/allow", json!({"tiers": ["gold"]}), "spec.tenants.rules[0].allow.tiers[0]", "bronze"),
+        ("/tenants/rules/0/defaults", json!({"tier": "gold"}), "spec.tenants.rules[0].defaults.tier", "bronze"),
+        ("/stages", json!([]), "spec.stages", "v1"),
+    ];
+    for (pointer, value, path, hint) in cases {
+        let mut spec = spec();
+        let (parent, field) = pointer.rsplit_once('/').unwrap();
+        let target = if parent.is_empty() { &mut spec } else { spec.pointer_mut(parent).unwrap() };
+        target[field] = value;
+        let violations = check(spec).unwrap_err();
+        assert_eq!(violations[0].path, path);
+        assert!(violations[0].to_string().contains(hint), "{}", violations[0]);
+    }
+}
+
+#[test]
+fn lists_are_sorted_so_that_their_order_changes_nothing() {
+    let mut one = spec();
+    one["bedrock"] = json!({"families": ["bedrock-agent-runtime", "bedrock-runtime"]});
+    one["endpoint"]["sourceCidrs"] = json!(["10.0.0.0/8", "2001:db8::/32"]);
+    let mut other = spec();
+    other["bedrock"] = json!({"families": ["bedrock-runtime", "bedrock-agent-runtime"]});
+    other["endpoint"]["sourceCidrs"] = json!(["2001:db8::/32", "10.0.0.0/8"]);
+    assert_eq!(check(one), check(other));
+}
