@@ -187,7 +187,7 @@ impl Settings {
             functions_dir,
             namespace: parse::namespace(namespace)?,
             pod_name,
-            watch_namespaces: parse::watch_namespaces(watch_namespaces)?,
+            watch_namespaces: parse::watch_namespaces(&watch_namespaces)?,
             drift_interval: parse::drift_interval(&drift_interval)?,
             http_address: parse::http_address(&http_address)?,
             lease,

@@ -51,7 +51,7 @@ async fn main() {
     exit(0);
 }
 
-fn fail(error: &dyn std::error::Error, code: i32) -> ! {
+fn fail(error: &(dyn std::error::Error + 'static), code: i32) -> ! {
     eprintln!("aigw-operator: {}", chain(error));
     exit(code)
 }

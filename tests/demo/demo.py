@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -358,7 +359,8 @@ def main():
         sys.exit(f"demo: {', '.join(missing)} not set; run this through 'make demo' or 'aigw-env run -- …'")
 
     results, failed = [], None
-    with tempfile.TemporaryDirectory(prefix="aigw-demo-") as home:
+    # Inside the instance's folder, which goes with the instance.
+    with tempfile.TemporaryDirectory(prefix="home-", dir=os.environ["AIGW_ENV_DIR"]) as home:
         demo = Demo(given.clients.resolve(), home)
         for number, step in enumerate(Demo.STEPS, 1):
             if failed:
@@ -386,7 +388,14 @@ def main():
     sys.exit(1 if failed else 0)
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    # As Ctrl-C: children are ended first.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     try:
         main()
     except KeyboardInterrupt:

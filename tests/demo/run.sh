@@ -22,16 +22,22 @@ summary() {
     printf '%s\n' "${stages[@]}" >&2
 }
 
-build() { cargo build --quiet --package aigw-operator --package aigw-env --bins; }
+target=${CARGO_TARGET_DIR:-target}
+export AIGW_FUNCTIONS_DIR=${AIGW_FUNCTIONS_DIR:-$PWD/target/functions}
+
+# The whole workspace, as the tests do: with fewer packages, shared dependencies would be compiled again.
+build() { cargo build --workspace --bins; }
 functions() { forwarder/build-functions.sh; }
 clients() { clients_dir=$(tests/clients/setup.sh); }
+tools() { "$target/debug/aigw-env" tools; }
 demo() {
-    "${CARGO_TARGET_DIR:-target}/debug/aigw-env" run -- \
+    "$target/debug/aigw-env" run --operator-binary "$target/debug/aigw-operator" --functions-dir "$AIGW_FUNCTIONS_DIR" -- \
         "$clients_dir/venv/bin/python" tests/demo/demo.py --clients "$clients_dir"
 }
 
 stage 'build the operator and the local environment' build
 stage 'build the Lambda functions' functions
-stage 'install the AWS SDKs' clients
-stage 'bring up the environment (tools are compiled once), demo, take it down' demo
+stage 'install the AWS SDKs for the client programs' clients
+stage 'find or compile kube-apiserver, etcd, kubectl and helm' tools
+stage 'bring up the environment, run the demo, take it down' demo
 summary

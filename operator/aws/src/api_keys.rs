@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use aigw_cloud::{ApiKeys, CloudError};
-use aigw_plan::Class;
 use aigw_plan::gateway::observed::Tags;
 use aigw_plan::tenant::step::ObservedApiKey;
 use async_trait::async_trait;
@@ -36,7 +35,13 @@ impl ApiKeys for GatewayApiKeys {
             let page = self
                 .gateway
                 .call("apigateway:GetApiKeys", |gateway| {
-                    gateway.get_api_keys().name_query(prefix).include_values(false).limit(PAGE).set_position(position.take()).send()
+                    gateway
+                        .get_api_keys()
+                        .name_query(prefix)
+                        .include_values(false)
+                        .limit(PAGE)
+                        .set_position(position.take())
+                        .send()
                 })
                 .await?;
             keys.extend(page.items.unwrap_or_default().into_iter().filter_map(|key| {
@@ -85,7 +90,7 @@ impl ApiKeys for GatewayApiKeys {
             })
             .await;
         let conflict = match attached {
-            Err(error) if error.class == Class::Conflict => error,
+            Err(error) if error.code == "ConflictException" => error,
             other => return other.map(drop),
         };
         // A conflict means "attached already", or "attached to another plan of the same stage": look which.

@@ -66,18 +66,29 @@ fn of_service(service: &str, code: &str, failure: &Failure<'_>) -> Option<Class>
         // The same code for a rate and for a quota of the account. Only a rate says when to come back, but some quota
         // answers do too, so a quota's own wording goes first.
         ("apigateway", "LimitExceeded") => {
-            let quota = ["maximum number", "Maximum number", "limit reached", "maximum limit"].iter().any(|part| says(part));
+            let quota =
+                ["maximum number", "Maximum number", "limit reached", "maximum limit"].iter().any(|part| says(part));
             if failure.retry_after.is_some() && !quota { Class::Throttled } else { Class::Quota }
         }
         // Somebody else moved a stage onto the deployment, or took a setting away, after we looked.
-        ("apigateway", "BadRequest") if says("Active stages pointing to this deployment") || says("Cannot remove method setting") => {
+        ("apigateway", "BadRequest")
+            if says("Active stages pointing to this deployment") || says("Cannot remove method setting") =>
+        {
             Class::Conflict
         }
         ("dynamodb", "ResourceInUse") => {
-            if says("already exists") { Class::Conflict } else { Class::Waiting }
+            if says("already exists") {
+                Class::Conflict
+            } else {
+                Class::Waiting
+            }
         }
         ("dynamodb", "LimitExceeded") => {
-            if says("simultaneously") || says("concurrent") { Class::Waiting } else { Class::Quota }
+            if says("simultaneously") || says("concurrent") {
+                Class::Waiting
+            } else {
+                Class::Quota
+            }
         }
         // A new table's backups and a changed function need a moment.
         ("dynamodb", "ContinuousBackupsUnavailable") | ("lambda", "ResourceNotReady") => Class::Waiting,
@@ -92,7 +103,9 @@ fn of_service(service: &str, code: &str, failure: &Failure<'_>) -> Option<Class>
         // PublishVersion names the hash it expects: somebody uploaded other code in between.
         ("lambda", "InvalidParameterValue") if says("CodeSHA256") => Class::Conflict,
         ("lambda", "ResourceConflict")
-            if says("in progress") || says("in the following state: Pending") || says("cannot be performed at this time") =>
+            if says("in progress")
+                || says("in the following state: Pending")
+                || says("cannot be performed at this time") =>
         {
             Class::Waiting
         }
@@ -159,9 +172,13 @@ fn of_any_service(code: &str) -> Option<Class> {
         | "MalformedPolicyDocument"
         | "RequestTooLarge"
         | "PolicyLengthExceeded" => Class::Invalid,
-        "InternalServerError" | "InternalFailure" | "InternalError" | "Service" | "ServiceFailure" | "ServiceUnavailable" | "RequestTimeout" => {
-            Class::Transient
-        }
+        "InternalServerError"
+        | "InternalFailure"
+        | "InternalError"
+        | "Service"
+        | "ServiceFailure"
+        | "ServiceUnavailable"
+        | "RequestTimeout" => Class::Transient,
         _ => return None,
     };
     Some(class)
@@ -183,29 +200,72 @@ mod tests {
     use super::*;
 
     fn class(operation: &'static str, code: &str, message: &str, status: u16) -> Class {
-        classify(&Failure { operation, stage: Stage::Understood, code, message, status: Some(status), retry_after: None })
+        classify(&Failure {
+            operation,
+            stage: Stage::Understood,
+            code,
+            message,
+            status: Some(status),
+            retry_after: None,
+        })
     }
 
     #[test]
     fn codes_of_aws() {
         let cases = [
             ("apigateway:CreateApiKey", "TooManyRequestsException", "Too Many Requests", 429, Class::Throttled),
-            ("apigateway:CreateUsagePlan", "LimitExceededException", "Maximum number of Usage Plans reached", 429, Class::Quota),
+            (
+                "apigateway:CreateUsagePlan",
+                "LimitExceededException",
+                "Maximum number of Usage Plans reached",
+                429,
+                Class::Quota,
+            ),
             ("apigateway:CreateApiKey", "ConflictException", "API Key already exists", 409, Class::Conflict),
             ("apigateway:UpdateStage", "NotFoundException", "Invalid stage identifier specified", 404, Class::Conflict),
             ("apigateway:PutRestApi", "BadRequestException", "Warnings found during import", 400, Class::Invalid),
-            ("apigateway:DeleteDeployment", "BadRequestException", "Active stages pointing to this deployment must be moved or deleted", 400, Class::Conflict),
+            (
+                "apigateway:DeleteDeployment",
+                "BadRequestException",
+                "Active stages pointing to this deployment must be moved or deleted",
+                400,
+                Class::Conflict,
+            ),
             ("apigateway:GetRestApis", "UnauthorizedException", "", 401, Class::Denied),
             ("apigateway:GetRestApis", "AccessDeniedException", "", 403, Class::Denied),
             ("apigateway:GetRestApis", "ServiceUnavailableException", "", 503, Class::Transient),
-            ("dynamodb:PutItem", "ConditionalCheckFailedException", "The conditional request failed", 400, Class::Conflict),
+            (
+                "dynamodb:PutItem",
+                "ConditionalCheckFailedException",
+                "The conditional request failed",
+                400,
+                Class::Conflict,
+            ),
             ("dynamodb:PutItem", "ProvisionedThroughputExceededException", "", 400, Class::Throttled),
             ("dynamodb:PutItem", "RequestLimitExceeded", "", 400, Class::Throttled),
             ("dynamodb:PutItem", "ThrottlingException", "", 400, Class::Throttled),
             ("dynamodb:CreateTable", "ResourceInUseException", "Table already exists: aigw-x", 400, Class::Conflict),
-            ("dynamodb:UpdateTable", "ResourceInUseException", "Attempt to change a resource which is still in use: Table is being updated", 400, Class::Waiting),
-            ("dynamodb:CreateTable", "LimitExceededException", "Subscriber limit exceeded: Only 50 tables can be created, updated, or deleted simultaneously", 400, Class::Waiting),
-            ("dynamodb:CreateTable", "LimitExceededException", "Subscriber limit exceeded: There is a limit of 2500 tables per account", 400, Class::Quota),
+            (
+                "dynamodb:UpdateTable",
+                "ResourceInUseException",
+                "Attempt to change a resource which is still in use: Table is being updated",
+                400,
+                Class::Waiting,
+            ),
+            (
+                "dynamodb:CreateTable",
+                "LimitExceededException",
+                "Subscriber limit exceeded: Only 50 tables can be created, updated, or deleted simultaneously",
+                400,
+                Class::Waiting,
+            ),
+            (
+                "dynamodb:CreateTable",
+                "LimitExceededException",
+                "Subscriber limit exceeded: There is a limit of 2500 tables per account",
+                400,
+                Class::Quota,
+            ),
             ("dynamodb:UpdateContinuousBackups", "ContinuousBackupsUnavailableException", "", 400, Class::Waiting),
             ("dynamodb:PutItem", "ValidationException", "Invalid KeyConditionExpression", 400, Class::Invalid),
             ("iam:CreateRole", "EntityAlreadyExists", "Role with name x already exists.", 409, Class::Conflict),
@@ -213,18 +273,60 @@ mod tests {
             ("iam:CreateRole", "MalformedPolicyDocument", "", 400, Class::Invalid),
             ("iam:CreateRole", "InvalidClientTokenId", "", 403, Class::Denied),
             ("iam:CreateRole", "Throttling", "Rate exceeded", 400, Class::Throttled),
-            ("lambda:CreateFunction", "InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda.", 400, Class::Eventual),
-            ("lambda:CreateFunction", "InvalidParameterValueException", "Unzipped size must be smaller than 262144000 bytes", 400, Class::Invalid),
+            (
+                "lambda:CreateFunction",
+                "InvalidParameterValueException",
+                "The role defined for the function cannot be assumed by Lambda.",
+                400,
+                Class::Eventual,
+            ),
+            (
+                "lambda:CreateFunction",
+                "InvalidParameterValueException",
+                "Unzipped size must be smaller than 262144000 bytes",
+                400,
+                Class::Invalid,
+            ),
             ("lambda:CreateFunction", "CodeStorageExceededException", "", 400, Class::Quota),
             ("lambda:CreateFunction", "ResourceConflictException", "Function already exist: x", 409, Class::Conflict),
-            ("lambda:UpdateFunctionCode", "ResourceConflictException", "The operation cannot be performed at this time. An update is in progress for resource: x", 409, Class::Waiting),
-            ("lambda:UpdateFunctionCode", "PreconditionFailedException", "The RevisionId provided does not match", 412, Class::Conflict),
-            ("lambda:PublishVersion", "InvalidParameterValueException", "CodeSHA256 (x) is different from current CodeSHA256 in $LATEST (y)", 400, Class::Conflict),
-            ("lambda:GetFunction", "UnrecognizedClientException", "The security token included in the request is invalid", 403, Class::Denied),
+            (
+                "lambda:UpdateFunctionCode",
+                "ResourceConflictException",
+                "The operation cannot be performed at this time. An update is in progress for resource: x",
+                409,
+                Class::Waiting,
+            ),
+            (
+                "lambda:UpdateFunctionCode",
+                "PreconditionFailedException",
+                "The RevisionId provided does not match",
+                412,
+                Class::Conflict,
+            ),
+            (
+                "lambda:PublishVersion",
+                "InvalidParameterValueException",
+                "CodeSHA256 (x) is different from current CodeSHA256 in $LATEST (y)",
+                400,
+                Class::Conflict,
+            ),
+            (
+                "lambda:GetFunction",
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid",
+                403,
+                Class::Denied,
+            ),
             ("lambda:GetFunction", "ServiceException", "", 500, Class::Transient),
             ("logs:CreateLogGroup", "OperationAbortedException", "", 400, Class::Conflict),
             ("logs:CreateLogGroup", "LimitExceededException", "", 400, Class::Quota),
-            ("sts:GetCallerIdentity", "ExpiredToken", "The security token included in the request is expired", 403, Class::Denied),
+            (
+                "sts:GetCallerIdentity",
+                "ExpiredToken",
+                "The security token included in the request is expired",
+                403,
+                Class::Denied,
+            ),
             ("sts:GetCallerIdentity", "", "", 502, Class::Transient),
             ("sts:GetCallerIdentity", "NeverHeardOf", "", 418, Class::Invalid),
             ("sts:GetCallerIdentity", "NeverHeardOf", "", 429, Class::Throttled),
@@ -260,7 +362,8 @@ mod tests {
             (Stage::Sent, Class::Transient),
             (Stage::Answered, Class::Transient),
         ] {
-            let failure = Failure { operation: "iam:GetRole", stage, code: "", message: "", status: None, retry_after: None };
+            let failure =
+                Failure { operation: "iam:GetRole", stage, code: "", message: "", status: None, retry_after: None };
             assert_eq!(classify(&failure), expected, "{stage:?}");
         }
     }

@@ -59,16 +59,20 @@ pub struct AwsClouds {
 
 impl AwsClouds {
     /// Reads the environment the way every AWS tool does: credentials from variables, profile, web identity, container
-    /// (EKS Pod Identity) or instance; `AWS_ENDPOINT_URL` for another endpoint. Makes no AWS call.
+    /// (EKS Pod Identity) or instance; `AWS_ENDPOINT_URL` for another endpoint. `AWS_REGION` should be set: web identity
+    /// needs it, and without it the instance's metadata are asked, which takes seconds where there are none.
     pub async fn new(settings: Settings) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
-        let http_client = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::latest()).http_client(http_client).timeout_config(timeouts).retry_config(RetryConfig::standard());
+        let http_client =
+            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client)
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard());
         if let Ok(name) = AppName::new(APP_NAME) {
             loader = loader.app_name(name);
         }
@@ -98,7 +102,8 @@ impl AwsClouds {
             .operation_attempt_timeout(UPLOAD_ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
-        let lambda = aws_sdk_lambda::config::Builder::from(&self.config).region(place.clone()).timeout_config(uploads).build();
+        let lambda =
+            aws_sdk_lambda::config::Builder::from(&self.config).region(place.clone()).timeout_config(uploads).build();
         let sts = aws_sdk_sts::config::Builder::from(&self.config).region(place.clone()).build();
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(&self.config).region(place.clone()).build();
         let iam = aws_sdk_iam::config::Builder::from(&self.config).region(place.clone()).build();
@@ -106,14 +111,22 @@ impl AwsClouds {
 
         Cloud {
             account: Arc::new(StsAccount::new(Service::new(aws_sdk_sts::Client::from_conf(sts), None, observer()))),
-            tables: Arc::new(DynamoTables::new(Service::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), None, observer()))),
+            tables: Arc::new(DynamoTables::new(Service::new(
+                aws_sdk_dynamodb::Client::from_conf(dynamodb),
+                None,
+                observer(),
+            ))),
             roles: Arc::new(IamRoles::new(Service::new(aws_sdk_iam::Client::from_conf(iam), None, observer()))),
             log_groups: Arc::new(CloudWatchLogGroups::new(Service::new(
                 aws_sdk_cloudwatchlogs::Client::from_conf(logs),
                 None,
                 observer(),
             ))),
-            functions: Arc::new(LambdaFunctions::new(Service::new(aws_sdk_lambda::Client::from_conf(lambda), None, observer()))),
+            functions: Arc::new(LambdaFunctions::new(Service::new(
+                aws_sdk_lambda::Client::from_conf(lambda),
+                None,
+                observer(),
+            ))),
             rest_apis: Arc::new(GatewayRestApis::new(Arc::clone(&api_gateway), region)),
             usage_plans: Arc::new(GatewayUsagePlans::new(Arc::clone(&api_gateway), region)),
             api_keys: Arc::new(GatewayApiKeys::new(api_gateway)),

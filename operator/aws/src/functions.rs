@@ -1,6 +1,7 @@
 //! Lambda functions, their versions, and the alias `live` with its permissions.
 
 use aigw_cloud::{CloudError, FunctionCode, Functions};
+use aigw_plan::Class;
 use aigw_plan::gateway::observed::{FunctionState, ObservedFunction, ObservedPermission, ObservedVersion, Tags};
 use aigw_plan::gateway::step::FunctionSpec;
 use async_trait::async_trait;
@@ -167,7 +168,12 @@ impl Functions for LambdaFunctions {
             .map(drop)
     }
 
-    async fn update_code(&self, function: &FunctionSpec, code: &FunctionCode, revision_id: Option<&str>) -> Result<(), CloudError> {
+    async fn update_code(
+        &self,
+        function: &FunctionSpec,
+        code: &FunctionCode,
+        revision_id: Option<&str>,
+    ) -> Result<(), CloudError> {
         self.lambda
             .call("lambda:UpdateFunctionCode", |lambda| {
                 lambda
@@ -224,8 +230,9 @@ impl Functions for LambdaFunctions {
             })
             .await;
         match added {
-            // The statement is there; if it names another source, the next observation shows that.
-            Err(error) if error.code == "ResourceConflictException" => Ok(()),
+            // The statement is there; if it names another source, the next observation shows that. The same code for a
+            // function that is being updated has another class.
+            Err(error) if error.code == "ResourceConflictException" && error.class == Class::Conflict => Ok(()),
             other => other.map(drop),
         }
     }
@@ -241,7 +248,9 @@ impl Functions for LambdaFunctions {
 
     async fn delete_version(&self, name: &str, version: &str) -> Result<(), CloudError> {
         self.lambda
-            .call("lambda:DeleteFunction", |lambda| lambda.delete_function().function_name(name).qualifier(version).send())
+            .call("lambda:DeleteFunction", |lambda| {
+                lambda.delete_function().function_name(name).qualifier(version).send()
+            })
             .await
             .absent_is_done()
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::{Aws, error};
-use aigw_plan::{Class, Function};
+use aigw_plan::Function;
 
 const POLICY: &str = r#"{"Version":"2012-10-17","Id":"default","Statement":[
   {"Sid":"aigw-api-gateway","Effect":"Allow","Principal":{"Service":"apigateway.amazonaws.com"},"Action":"lambda:InvokeFunction",
@@ -26,7 +26,10 @@ fn statements_of_a_policy() {
 #[test]
 fn states() {
     let configuration = |state: &str, update: Option<&str>| {
-        FunctionConfiguration::builder().state(State::from(state)).set_last_update_status(update.map(LastUpdateStatus::from)).build()
+        FunctionConfiguration::builder()
+            .state(State::from(state))
+            .set_last_update_status(update.map(LastUpdateStatus::from))
+            .build()
     };
     let cases = [
         ("Pending", None, FunctionState::Pending),
@@ -67,13 +70,19 @@ async fn a_function_is_read_with_versions_alias_and_permissions() {
 
 #[tokio::test]
 async fn an_absent_function_is_none() {
-    let aws = Aws::answering(&[(404, &[error("ResourceNotFoundException")], r#"{"Message":"Function not found"}"#)]).await;
+    let aws =
+        Aws::answering(&[(404, &[error("ResourceNotFoundException")], r#"{"Message":"Function not found"}"#)]).await;
     assert_eq!(aws.cloud.functions.get("f").await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn an_existing_permission_is_success() {
-    let aws = Aws::answering(&[(409, &[error("ResourceConflictException")], r#"{"Message":"The statement id (s) provided already exists."}"#)]).await;
+    let aws = Aws::answering(&[(
+        409,
+        &[error("ResourceConflictException")],
+        r#"{"Message":"The statement id (s) provided already exists."}"#,
+    )])
+    .await;
     aws.cloud.functions.add_permission("f", "s", "arn:a").await.unwrap();
     let [request] = &aws.requests()[..] else { panic!("one request") };
     assert!(request.target.ends_with("?Qualifier=live"), "{}", request.target);

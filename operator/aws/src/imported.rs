@@ -19,7 +19,10 @@ pub fn methods(resource: Resource, authorizer_uris: &HashMap<String, String>) ->
                 authorization_type: method.authorization_type.unwrap_or_else(|| "NONE".into()),
                 authorizer_uri: method.authorizer_id.and_then(|id| authorizer_uris.get(&id).cloned()),
                 api_key_required: method.api_key_required.unwrap_or_default(),
-                integration_uri: integration.as_ref().and_then(|integration| integration.uri.clone()).unwrap_or_default(),
+                integration_uri: integration
+                    .as_ref()
+                    .and_then(|integration| integration.uri.clone())
+                    .unwrap_or_default(),
                 response_transfer_mode: integration
                     .and_then(|integration| integration.response_transfer_mode)
                     .map_or_else(|| "BUFFERED".into(), |mode| mode.as_str().to_owned()),
@@ -35,7 +38,8 @@ pub fn policy(text: &str) -> Option<Value> {
         return None;
     }
     let unescaped = || serde_json::from_str::<String>(&format!("\"{text}\"")).ok();
-    let parsed = parse(text).or_else(|| parse(&unescaped()?)).or_else(|| parse(&text.replace("\\\"", "\"").replace("\\/", "/")));
+    let parsed =
+        parse(text).or_else(|| parse(&unescaped()?)).or_else(|| parse(&text.replace("\\\"", "\"").replace("\\/", "/")));
     Some(parsed.unwrap_or_else(|| Value::String(text.to_owned())))
 }
 

@@ -20,7 +20,12 @@ type Item = HashMap<String, AttributeValue>;
 const GET_ITEM: &str = "dynamodb:GetItem";
 
 impl DynamoTables {
-    pub(crate) async fn get_document(&self, table: &str, pk: &str, sk: &str) -> Result<Option<Document<String>>, CloudError> {
+    pub(crate) async fn get_document(
+        &self,
+        table: &str,
+        pk: &str,
+        sk: &str,
+    ) -> Result<Option<Document<String>>, CloudError> {
         let Some(item) = self.item(table, (pk, sk)).await? else { return Ok(None) };
         let version = number_of(&item, VERSION);
         let content = item.get(DOCUMENT).and_then(|value| value.as_s().ok()).cloned();
@@ -59,7 +64,12 @@ impl DynamoTables {
             .map(drop)
     }
 
-    pub(crate) async fn remove_document(&self, table: &str, key: (&str, &str), expected: i64) -> Result<(), CloudError> {
+    pub(crate) async fn remove_document(
+        &self,
+        table: &str,
+        key: (&str, &str),
+        expected: i64,
+    ) -> Result<(), CloudError> {
         self.dynamodb
             .call("dynamodb:DeleteItem", |dynamodb| {
                 dynamodb
@@ -80,7 +90,8 @@ impl DynamoTables {
     pub(crate) async fn get_meter(&self, table: &str, tenant_id: &str) -> Result<Option<MeterHead>, CloudError> {
         let item = self.item(table, (&meter_pk(tenant_id), METER_SK)).await?;
         Ok(item.and_then(|item| {
-            let suspended = item.get(METER_SUSPENDED).and_then(|value| value.as_bool().ok()).copied().unwrap_or_default();
+            let suspended =
+                item.get(METER_SUSPENDED).and_then(|value| value.as_bool().ok()).copied().unwrap_or_default();
             Some(MeterHead { policy_version: number_of(&item, METER_POLICY_VERSION)?, suspended })
         }))
     }

@@ -16,7 +16,10 @@ async fn a_document_is_written_under_the_condition_of_its_counter() {
     let [new, next] = &aws.requests()[..] else { panic!("two requests") };
     assert_eq!(new.body["ConditionExpression"], "attribute_not_exists(#pk)");
     assert_eq!(new.body["ExpressionAttributeNames"], json!({"#pk": "pk"}));
-    assert_eq!(new.body["Item"], json!({"pk": {"S": "gateway"}, "sk": {"S": "owner"}, "version": {"N": "4"}, "document": {"S": "{}"}}));
+    assert_eq!(
+        new.body["Item"],
+        json!({"pk": {"S": "gateway"}, "sk": {"S": "owner"}, "version": {"N": "4"}, "document": {"S": "{}"}})
+    );
     assert_eq!(next.body["ConditionExpression"], "#version = :expected");
     assert_eq!(next.body["ExpressionAttributeValues"], json!({":expected": {"N": "3"}}));
     assert_eq!(next.body["Item"]["ttl"], json!({"N": "99"}));
@@ -26,7 +29,8 @@ async fn a_document_is_written_under_the_condition_of_its_counter() {
 async fn a_lost_race_is_a_conflict() {
     let failed = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}"#;
     let aws = Aws::answering(&[(400, &[], failed)]).await;
-    let failure = aws.cloud.tables.put_document("t", ("gateway", "owner"), Some(3), &document(), None).await.unwrap_err();
+    let failure =
+        aws.cloud.tables.put_document("t", ("gateway", "owner"), Some(3), &document(), None).await.unwrap_err();
     assert_eq!((failure.class, failure.code.as_str()), (Class::Conflict, "ConditionalCheckFailedException"));
     assert_eq!(aws.requests().len(), 1);
 }
@@ -53,7 +57,10 @@ async fn a_meters_head_moves_forward_and_its_counts_stay() {
     assert_eq!(stays.body["Key"], json!({"pk": {"S": "meter#t1"}, "sk": {"S": "now"}}));
     assert_eq!(stays.body["ConditionExpression"], "attribute_not_exists(#version) OR #version <= :version");
     assert_eq!(stays.body["UpdateExpression"], "SET #version = :version, #suspended = :suspended REMOVE #ttl");
-    assert_eq!(stays.body["ExpressionAttributeNames"], json!({"#version": "policyVersion", "#suspended": "suspended", "#ttl": "ttl"}));
+    assert_eq!(
+        stays.body["ExpressionAttributeNames"],
+        json!({"#version": "policyVersion", "#suspended": "suspended", "#ttl": "ttl"})
+    );
     assert_eq!(stays.body["ExpressionAttributeValues"], json!({":version": {"N": "7"}, ":suspended": {"BOOL": true}}));
     assert_eq!(expires.body["UpdateExpression"], "SET #version = :version, #suspended = :suspended, #ttl = :ttl");
 }
@@ -66,5 +73,8 @@ async fn a_meter_only_counts_were_written_to_has_no_head() {
     ])
     .await;
     assert_eq!(aws.cloud.tables.meter("t", "t1").await.unwrap(), None);
-    assert_eq!(aws.cloud.tables.meter("t", "t1").await.unwrap(), Some(MeterHead { policy_version: 7, suspended: false }));
+    assert_eq!(
+        aws.cloud.tables.meter("t", "t1").await.unwrap(),
+        Some(MeterHead { policy_version: 7, suspended: false })
+    );
 }

@@ -6,7 +6,8 @@ use serde_json::json;
 use crate::testing::{Answer, Aws, error};
 
 const CONFLICT: Answer<'_> = (409, &[error("ConflictException")], r#"{"message":"API Key is already attached"}"#);
-const NOT_FOUND: Answer<'_> = (404, &[error("NotFoundException")], r#"{"message":"Invalid API Key identifier specified"}"#);
+const NOT_FOUND: Answer<'_> =
+    (404, &[error("NotFoundException")], r#"{"message":"Invalid API Key identifier specified"}"#);
 const IN_USE: Answer<'_> = (400, &[error("BadRequestException")], r#"{"message":"Cannot delete Usage Plan"}"#);
 
 #[tokio::test]
@@ -33,7 +34,10 @@ async fn keys_are_listed_by_prefix_over_all_pages_without_values() {
     ])
     .await;
     let keys = aws.cloud.api_keys.list("aigw-x-").await.unwrap();
-    assert_eq!(keys.iter().map(|key| (key.id.as_str(), key.enabled)).collect::<Vec<_>>(), [("k1", true), ("k2", false)]);
+    assert_eq!(
+        keys.iter().map(|key| (key.id.as_str(), key.enabled)).collect::<Vec<_>>(),
+        [("k1", true), ("k2", false)]
+    );
     let target = &aws.requests()[1].target;
     for part in ["name=aigw-x-", "includeValues=false", "position=p2"] {
         assert!(target.contains(part), "{target}");

@@ -1,8 +1,8 @@
 //! The adapters: the ports of [`aigw_cloud`] over the AWS SDK.
 //!
 //! An adapter translates, nothing else: a port's call becomes SDK calls, an SDK error becomes a
-//! [`aigw_cloud::CloudError`] with a class. Every SDK call passes through [`service::Service::call`], so that limiter,
-//! metrics, log line and error class cannot be forgotten; API Gateway's clients carry a [`limiter::Limiter`] besides.
+//! [`aigw_cloud::CloudError`] with a class. Every SDK call passes through `service::Service::call`, so that limiter,
+//! metrics, log line and error class cannot be forgotten; API Gateway's clients carry a `limiter::Limiter` besides.
 
 mod account;
 mod api_keys;
@@ -29,4 +29,3 @@ mod testing;
 
 pub use clouds::{AwsClouds, Settings};
 pub use service::{Call, NoObserver, Observer};
-#[cfg(test)]

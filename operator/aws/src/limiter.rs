@@ -34,8 +34,10 @@ impl Limiter {
     pub fn new(share: f64) -> Self {
         let now = Instant::now();
         // Rates of single operations get no burst: with one token a window never holds more calls than the quota.
-        let operations =
-            OPERATIONS.iter().map(|(operation, quota)| (*operation, Bucket::new(quota.rate() * share, 1.0, now))).collect();
+        let operations = OPERATIONS
+            .iter()
+            .map(|(operation, quota)| (*operation, Bucket::new(quota.rate() * share, 1.0, now)))
+            .collect();
         let burst = (f64::from(ALL_OPERATIONS_BURST) * share).max(1.0);
         let all = Bucket::new(ALL_OPERATIONS.rate() * share, burst, now);
         Self { buckets: Mutex::new(Buckets { all, operations }) }

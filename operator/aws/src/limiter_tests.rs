@@ -7,7 +7,12 @@ const SHARE: f64 = 0.8;
 const UNLISTED: &str = "apigateway:GetStage";
 
 /// Lets `tasks` tasks make `each` calls as fast as they may; returns when the calls went out.
-async fn hammer(limiter: &Arc<Limiter>, operation: &'static str, tasks: usize, each: usize) -> Vec<(&'static str, Instant)> {
+async fn hammer(
+    limiter: &Arc<Limiter>,
+    operation: &'static str,
+    tasks: usize,
+    each: usize,
+) -> Vec<(&'static str, Instant)> {
     let task = |limiter: Arc<Limiter>| async move {
         let mut times = Vec::new();
         while times.len() < each {
@@ -42,7 +47,11 @@ fn assert_within(times: &[Instant], burst: f64, rate: f64) {
 }
 
 fn most_in_any(window: Duration, times: &[Instant]) -> usize {
-    times.iter().map(|start| times.iter().filter(|time| **time >= *start && **time < *start + window).count()).max().unwrap_or(0)
+    times
+        .iter()
+        .map(|start| times.iter().filter(|time| **time >= *start && **time < *start + window).count())
+        .max()
+        .unwrap_or(0)
 }
 
 fn times_of(calls: &[(&'static str, Instant)], operation: &str) -> Vec<Instant> {

@@ -46,7 +46,9 @@ impl LogGroups for CloudWatchLogGroups {
         let tags = tags.clone().into_iter().collect();
         let created = self
             .logs
-            .call("logs:CreateLogGroup", |logs| logs.create_log_group().log_group_name(name).set_tags(Some(tags)).send())
+            .call("logs:CreateLogGroup", |logs| {
+                logs.create_log_group().log_group_name(name).set_tags(Some(tags)).send()
+            })
             .await;
         match created {
             Err(error) if error.code == "ResourceAlreadyExistsException" => Ok(()),
@@ -56,12 +58,17 @@ impl LogGroups for CloudWatchLogGroups {
 
     async fn set_retention(&self, name: &str, days: i32) -> Result<(), CloudError> {
         self.logs
-            .call("logs:PutRetentionPolicy", |logs| logs.put_retention_policy().log_group_name(name).retention_in_days(days).send())
+            .call("logs:PutRetentionPolicy", |logs| {
+                logs.put_retention_policy().log_group_name(name).retention_in_days(days).send()
+            })
             .await
             .map(drop)
     }
 
     async fn delete(&self, name: &str) -> Result<(), CloudError> {
-        self.logs.call("logs:DeleteLogGroup", |logs| logs.delete_log_group().log_group_name(name).send()).await.absent_is_done()
+        self.logs
+            .call("logs:DeleteLogGroup", |logs| logs.delete_log_group().log_group_name(name).send())
+            .await
+            .absent_is_done()
     }
 }

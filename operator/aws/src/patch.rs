@@ -58,7 +58,10 @@ mod tests {
 
     #[test]
     fn operations_keep_their_order() {
-        let patch = Patch::default().remove_value(&["apiStages"], "a:old").add(&["apiStages"], "a:new").replace(&["throttle", "rateLimit"], &5);
+        let patch = Patch::default()
+            .remove_value(&["apiStages"], "a:old")
+            .add(&["apiStages"], "a:new")
+            .replace(&["throttle", "rateLimit"], &5);
         let operations: Vec<_> = patch
             .into_operations()
             .expect("three operations")
@@ -70,7 +73,10 @@ mod tests {
             (Op::Add, "/apiStages", "a:new"),
             (Op::Replace, "/throttle/rateLimit", "5"),
         ];
-        assert_eq!(operations, expected.map(|(op, path, value)| (Some(op), Some(path.to_owned()), Some(value.to_owned()))));
+        assert_eq!(
+            operations,
+            expected.map(|(op, path, value)| (Some(op), Some(path.to_owned()), Some(value.to_owned())))
+        );
         assert!(Patch::default().into_operations().is_none());
     }
 }

@@ -95,7 +95,13 @@ impl RestApis for GatewayRestApis {
         }
     }
 
-    async fn create(&self, name: &str, endpoint_type: &str, vpc_endpoint_ids: &[String], tags: &Tags) -> Result<String, CloudError> {
+    async fn create(
+        &self,
+        name: &str,
+        endpoint_type: &str,
+        vpc_endpoint_ids: &[String],
+        tags: &Tags,
+    ) -> Result<String, CloudError> {
         let vpc_endpoint_ids = (!vpc_endpoint_ids.is_empty()).then(|| vpc_endpoint_ids.to_vec());
         let endpoint = EndpointConfiguration::builder()
             .types(EndpointType::from(endpoint_type))
@@ -285,7 +291,9 @@ impl RestApis for GatewayRestApis {
         };
         let tags = tags.clone().into_iter().collect();
         self.gateway
-            .call("apigateway:TagResource", |gateway| gateway.tag_resource().resource_arn(arn).set_tags(Some(tags)).send())
+            .call("apigateway:TagResource", |gateway| {
+                gateway.tag_resource().resource_arn(arn).set_tags(Some(tags)).send()
+            })
             .await
             .map(drop)
     }
@@ -301,8 +309,9 @@ fn observed_api(
     endpoint: Option<EndpointConfiguration>,
     tags: Option<HashMap<String, String>>,
 ) -> Option<ObservedRestApi> {
-    let (types, vpc_endpoint_ids) =
-        endpoint.map(|endpoint| (endpoint.types.unwrap_or_default(), endpoint.vpc_endpoint_ids.unwrap_or_default())).unwrap_or_default();
+    let (types, vpc_endpoint_ids) = endpoint
+        .map(|endpoint| (endpoint.types.unwrap_or_default(), endpoint.vpc_endpoint_ids.unwrap_or_default()))
+        .unwrap_or_default();
     let mut vpc_endpoint_ids: Vec<_> = vpc_endpoint_ids;
     vpc_endpoint_ids.sort();
     Some(ObservedRestApi {

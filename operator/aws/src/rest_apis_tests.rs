@@ -28,7 +28,10 @@ async fn an_api_is_found_by_tag_over_all_pages() {
     .await;
     let found = aws.cloud.rest_apis.find(OURS, Some("gone")).await.unwrap();
     assert_eq!(found.iter().map(|api| api.id.as_str()).collect::<Vec<_>>(), ["a2", "a3"]);
-    assert_eq!((found[0].endpoint_type.as_str(), &found[0].vpc_endpoint_ids[..]), ("PRIVATE", &["vpce-1".to_owned(), "vpce-2".to_owned()][..]));
+    assert_eq!(
+        (found[0].endpoint_type.as_str(), &found[0].vpc_endpoint_ids[..]),
+        ("PRIVATE", &["vpce-1".to_owned(), "vpce-2".to_owned()][..])
+    );
     let targets: Vec<_> = aws.requests().into_iter().map(|request| request.target).collect();
     assert_eq!(targets[0], "/restapis/gone");
     assert!(targets[2].contains("position=p2") && targets[2].contains("limit=500"), "{targets:?}");
@@ -48,7 +51,11 @@ async fn an_import_replaces_everything_and_tolerates_no_warning() {
     aws.cloud.rest_apis.put_document("a1", r#"{"openapi":"3.0.1"}"#).await.unwrap();
     let [request] = &aws.requests()[..] else { panic!("one request") };
     assert_eq!((request.method.as_str(), request.body["openapi"].as_str()), ("PUT", Some("3.0.1")));
-    assert!(request.target.contains("mode=overwrite") && request.target.contains("failonwarnings=true"), "{}", request.target);
+    assert!(
+        request.target.contains("mode=overwrite") && request.target.contains("failonwarnings=true"),
+        "{}",
+        request.target
+    );
 }
 
 #[tokio::test]
@@ -128,7 +135,8 @@ async fn tags_go_to_arns_without_account() {
     let tags = Tags::from([("k".to_owned(), "v".to_owned())]);
     aws.cloud.rest_apis.tag("a1", Some("v1"), &tags).await.unwrap();
     aws.cloud.usage_plans.tag("p1", &tags).await.unwrap();
-    let targets: Vec<_> = aws.requests().into_iter().map(|request| request.target.replace("%3A", ":").replace("%2F", "/")).collect();
+    let targets: Vec<_> =
+        aws.requests().into_iter().map(|request| request.target.replace("%3A", ":").replace("%2F", "/")).collect();
     assert_eq!(
         targets,
         [

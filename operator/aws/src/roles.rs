@@ -27,7 +27,9 @@ impl IamRoles {
 impl Roles for IamRoles {
     async fn get(&self, name: &str) -> Result<Option<ObservedRole>, CloudError> {
         const GET_ROLE: &str = "iam:GetRole";
-        let Some(answer) = self.iam.call(GET_ROLE, |iam| iam.get_role().role_name(name).send()).await.absent_as_none()? else {
+        let Some(answer) =
+            self.iam.call(GET_ROLE, |iam| iam.get_role().role_name(name).send()).await.absent_as_none()?
+        else {
             return Ok(None);
         };
         let role = answer.role.ok_or_else(|| incomplete(GET_ROLE, "role"))?;
@@ -44,7 +46,14 @@ impl Roles for IamRoles {
         }))
     }
 
-    async fn create(&self, name: &str, path: &str, trust: &Value, boundary: Option<&str>, tags: &Tags) -> Result<(), CloudError> {
+    async fn create(
+        &self,
+        name: &str,
+        path: &str,
+        trust: &Value,
+        boundary: Option<&str>,
+        tags: &Tags,
+    ) -> Result<(), CloudError> {
         const OPERATION: &str = "iam:CreateRole";
         let tags = role_tags(OPERATION, tags)?;
         self.iam
@@ -73,7 +82,11 @@ impl Roles for IamRoles {
     async fn put_policy(&self, name: &str, policy: &Value) -> Result<(), CloudError> {
         self.iam
             .call("iam:PutRolePolicy", |iam| {
-                iam.put_role_policy().role_name(name).policy_name(POLICY_NAME).policy_document(policy.to_string()).send()
+                iam.put_role_policy()
+                    .role_name(name)
+                    .policy_name(POLICY_NAME)
+                    .policy_document(policy.to_string())
+                    .send()
             })
             .await
             .map(drop)
@@ -81,7 +94,9 @@ impl Roles for IamRoles {
 
     async fn delete(&self, name: &str) -> Result<(), CloudError> {
         self.iam
-            .call("iam:DeleteRolePolicy", |iam| iam.delete_role_policy().role_name(name).policy_name(POLICY_NAME).send())
+            .call("iam:DeleteRolePolicy", |iam| {
+                iam.delete_role_policy().role_name(name).policy_name(POLICY_NAME).send()
+            })
             .await
             .absent_is_done()?;
         self.iam.call("iam:DeleteRole", |iam| iam.delete_role().role_name(name).send()).await.absent_is_done()
@@ -134,7 +149,9 @@ mod tests {
         let encoded: String = policy
             .to_string()
             .bytes()
-            .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+            .map(
+                |byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") },
+            )
             .collect();
         assert_eq!(policy_document(&encoded), policy);
         assert_eq!(policy_document(r#"{"Version":"2012-10-17"}"#), json!({"Version": "2012-10-17"}), "not encoded");

@@ -70,7 +70,12 @@ impl<C> Service<C> {
             Some(limiter) => match limiter.acquire(operation).await {
                 Ok(waited) => waited,
                 Err(error) => {
-                    self.observer.called(&Call { operation, outcome: &error.code, duration: Duration::ZERO, waited: Duration::ZERO });
+                    self.observer.called(&Call {
+                        operation,
+                        outcome: &error.code,
+                        duration: Duration::ZERO,
+                        waited: Duration::ZERO,
+                    });
                     tracing::debug!(operation, retry_after = ?error.retry_after, "call held back by the limiter");
                     return Err(error);
                 }

@@ -72,7 +72,10 @@ fn is_id(token: &str) -> bool {
     let trace = lengths == [1, 8, 24] && groups.iter().all(|group| hex(group));
     let capitals = token.len() >= 32 && token.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
     let blob = token.len() > 100 && !token.starts_with("arn:");
-    uuid || trace || capitals || blob || (token.len() >= 24 && hex(token) && token.bytes().any(|byte| byte.is_ascii_digit()))
+    uuid || trace
+        || capitals
+        || blob
+        || (token.len() >= 24 && hex(token) && token.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -99,7 +102,10 @@ mod tests {
             ("The security token expired at 2026-11-22T10:00:00.123Z", "The security token expired at …"),
             ("Root=1-5759e988-bd862e3fe1be46a994272793", "Root=…"),
             ("policy of version 2012-10-17\n  is\tmalformed", "policy of version 2012-10-17 is malformed"),
-            ("Table not found: aigw-3k9x0b2c4d in account 123456789012", "Table not found: aigw-3k9x0b2c4d in account 123456789012"),
+            (
+                "Table not found: aigw-3k9x0b2c4d in account 123456789012",
+                "Table not found: aigw-3k9x0b2c4d in account 123456789012",
+            ),
         ];
         for (message, expected) in cases {
             assert_eq!(stable(message), expected);
@@ -109,7 +115,10 @@ mod tests {
 
     #[test]
     fn blobs_and_endless_messages_are_cut() {
-        assert_eq!(stable(&format!("Encoded authorization failure message: {}", "Ab1-".repeat(200))), "Encoded authorization failure message: …");
+        assert_eq!(
+            stable(&format!("Encoded authorization failure message: {}", "Ab1-".repeat(200))),
+            "Encoded authorization failure message: …"
+        );
         assert_eq!(stable(&"word ".repeat(1000)).chars().count(), LONGEST + 1);
     }
 }

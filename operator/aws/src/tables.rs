@@ -6,8 +6,9 @@ use aigw_plan::gateway::observed::{Document, ObservedTable, Tags};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, PointInTimeRecoverySpecification, PointInTimeRecoveryStatus,
-    ScalarAttributeType, TableDescription, TableStatus, Tag, TimeToLiveSpecification, TimeToLiveStatus,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, PointInTimeRecoverySpecification,
+    PointInTimeRecoveryStatus, ScalarAttributeType, TableDescription, TableStatus, Tag, TimeToLiveSpecification,
+    TimeToLiveStatus,
 };
 
 use crate::service::{Absence, Service, incomplete, not_built};
@@ -110,10 +111,16 @@ impl Tables for DynamoTables {
         const OPERATION: &str = "dynamodb:CreateTable";
         let wrong = |error| not_built(OPERATION, &error);
         let attribute = |name: &str| {
-            AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build().map_err(wrong)
+            AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(ScalarAttributeType::S)
+                .build()
+                .map_err(wrong)
         };
-        let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(wrong);
-        let (attributes, keys) = ([attribute(PK)?, attribute(SK)?], [key(PK, KeyType::Hash)?, key(SK, KeyType::Range)?]);
+        let key =
+            |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(wrong);
+        let (attributes, keys) =
+            ([attribute(PK)?, attribute(SK)?], [key(PK, KeyType::Hash)?, key(SK, KeyType::Range)?]);
         let tags = table_tags(OPERATION, tags)?;
         self.dynamodb
             .call(OPERATION, |dynamodb| {
@@ -153,7 +160,11 @@ impl Tables for DynamoTables {
         let specification = specification.map_err(|error| not_built(OPERATION, &error))?;
         self.dynamodb
             .call(OPERATION, |dynamodb| {
-                dynamodb.update_continuous_backups().table_name(name).point_in_time_recovery_specification(specification).send()
+                dynamodb
+                    .update_continuous_backups()
+                    .table_name(name)
+                    .point_in_time_recovery_specification(specification)
+                    .send()
             })
             .await
             .map(drop)
@@ -178,7 +189,8 @@ impl Tables for DynamoTables {
     async fn tag(&self, name: &str, tags: &Tags) -> Result<(), CloudError> {
         const OPERATION: &str = "dynamodb:TagResource";
         let tags = table_tags(OPERATION, tags)?;
-        let table = self.dynamodb.call(DESCRIBE_TABLE, |dynamodb| dynamodb.describe_table().table_name(name).send()).await?;
+        let table =
+            self.dynamodb.call(DESCRIBE_TABLE, |dynamodb| dynamodb.describe_table().table_name(name).send()).await?;
         let arn = table.table.and_then(|table| table.table_arn).ok_or_else(|| incomplete(DESCRIBE_TABLE, "ARN"))?;
         self.dynamodb
             .call(OPERATION, |dynamodb| dynamodb.tag_resource().resource_arn(arn).set_tags(Some(tags)).send())
@@ -209,7 +221,13 @@ impl Tables for DynamoTables {
         self.get_meter(table, tenant_id).await
     }
 
-    async fn set_meter(&self, table: &str, tenant_id: &str, head: MeterHead, expires: Option<i64>) -> Result<(), CloudError> {
+    async fn set_meter(
+        &self,
+        table: &str,
+        tenant_id: &str,
+        head: MeterHead,
+        expires: Option<i64>,
+    ) -> Result<(), CloudError> {
         self.write_meter(table, tenant_id, head, expires).await
     }
 }

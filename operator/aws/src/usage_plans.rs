@@ -123,7 +123,9 @@ impl UsagePlans for GatewayUsagePlans {
         let tags = tags.clone().into_iter().collect();
         let arn = format!("{}{id}", self.arn_prefix);
         self.gateway
-            .call("apigateway:TagResource", |gateway| gateway.tag_resource().resource_arn(arn).set_tags(Some(tags)).send())
+            .call("apigateway:TagResource", |gateway| {
+                gateway.tag_resource().resource_arn(arn).set_tags(Some(tags)).send()
+            })
             .await
             .map(drop)
     }
@@ -155,8 +157,12 @@ fn detach(patch: Patch, stages: &[(String, String)]) -> Patch {
 
 fn observed_plan(plan: UsagePlan) -> Option<ObservedUsagePlan> {
     let tags: Tags = plan.tags.unwrap_or_default().into_iter().collect();
-    let mut api_stages: Vec<_> =
-        plan.api_stages.unwrap_or_default().into_iter().filter_map(|stage| Some((stage.api_id?, stage.stage?))).collect();
+    let mut api_stages: Vec<_> = plan
+        .api_stages
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|stage| Some((stage.api_id?, stage.stage?)))
+        .collect();
     api_stages.sort();
     Some(ObservedUsagePlan {
         id: plan.id?,

@@ -8,7 +8,7 @@ use super::{ArgsError, LeaseSettings};
 /// Drift is worth looking for at most this often: every look costs control-plane calls of a small account-wide budget.
 const SHORTEST_DRIFT_INTERVAL: Duration = Duration::from_secs(10);
 /// And at least this often, or it would not be found at all.
-const LONGEST_DRIFT_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_DRIFT_INTERVAL: Duration = Duration::from_hours(24);
 
 fn error(flag: &'static str, problem: impl Into<String>, fix: &'static str) -> ArgsError {
     ArgsError { flag, problem: problem.into(), fix }
@@ -29,7 +29,7 @@ pub(super) fn namespace(value: Option<String>) -> Result<String, ArgsError> {
     if is_label(&value) { Ok(value) } else { Err(error(FLAG, format!("'{value}' is not a namespace"), FIX)) }
 }
 
-pub(super) fn watch_namespaces(values: Vec<String>) -> Result<Vec<String>, ArgsError> {
+pub(super) fn watch_namespaces(values: &[String]) -> Result<Vec<String>, ArgsError> {
     const FLAG: &str = "--watch-namespaces (AIGW_WATCH_NAMESPACES)";
     // An empty variable is one empty value to the argument parser.
     let mut names: Vec<String> = values.iter().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect();

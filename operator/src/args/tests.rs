@@ -13,7 +13,7 @@ fn settings(more: &[&str]) -> Result<Settings, String> {
 #[test]
 fn defaults() {
     let settings = settings(&[]).unwrap();
-    assert_eq!(settings.drift_interval, Duration::from_secs(600));
+    assert_eq!(settings.drift_interval, Duration::from_mins(10));
     assert_eq!(settings.http_address.to_string(), "0.0.0.0:8080");
     assert_eq!(settings.lease, Some(LeaseSettings { name: "aigw-operator".into(), holder: "aigw-0".into() }));
     assert_eq!((settings.max_concurrent_gateways, settings.max_concurrent_tenants), (2, 4));
@@ -87,8 +87,8 @@ fn a_template_renders_each_gateway() {
 #[test]
 fn durations_as_go_writes_them() {
     for (text, expected) in [
-        ("10m", Some(Duration::from_secs(600))),
-        ("1h30m", Some(Duration::from_secs(5400))),
+        ("10m", Some(Duration::from_mins(10))),
+        ("1h30m", Some(Duration::from_mins(90))),
         ("1m500ms", Some(Duration::from_millis(60_500))),
         ("0s", Some(Duration::ZERO)),
         ("", None),

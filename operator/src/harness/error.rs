@@ -70,26 +70,29 @@ impl Error {
 /// `error` and its sources on one line, leaving out what a parent already says.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = text_of(error);
-    let mut source = error.source();
+    let mut source = if refusal(error).is_some() { None } else { error.source() };
     while let Some(cause) = source {
         let cause_text = text_of(cause);
         if !text.contains(&cause_text) {
             text.push_str(": ");
             text.push_str(&cause_text);
         }
-        source = cause.source();
+        source = if refusal(cause).is_some() { None } else { cause.source() };
     }
     text
 }
 
 /// kube prints the whole status object with every refusal; its message and code say all there is.
 fn text_of(error: &(dyn std::error::Error + 'static)) -> String {
+    refusal(error).map_or_else(|| error.to_string(), |status| format!("{} ({})", status.message, status.code))
+}
+
+fn refusal<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a kube::core::Status> {
     let boxed = || error.downcast_ref::<Box<kube::Error>>().map(|boxed| &**boxed);
-    let status = match error.downcast_ref::<kube::Error>().or_else(boxed) {
+    match error.downcast_ref::<kube::Error>().or_else(boxed) {
         Some(kube::Error::Api(status)) => Some(&**status),
-        _ => error.downcast_ref::<kube::core::Status>(),
-    };
-    status.map_or_else(|| error.to_string(), |status| format!("{} ({})", status.message, status.code))
+        _ => None,
+    }
 }
 
 /// Whether somebody else changed the object in between: 409, or a JSON patch whose `test` did not hold. The apiserver

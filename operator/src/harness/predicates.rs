@@ -14,8 +14,9 @@ use super::watch::{Change, Key};
 
 /// What a reconciler reads of its own object: spec and deletion (generation), finalizers and annotations. Generation
 /// alone would swallow the event of the finalizer being added, and the object would wait for ever.
-pub fn own<K: Resource>(object: &K) -> Option<u64> {
-    predicates::generation.combine(predicates::finalizers).combine(predicates::annotations).hash_property(object)
+pub fn own<K: Resource>(object: &K) -> u64 {
+    let predicate = predicates::generation.combine(predicates::finalizers).combine(predicates::annotations);
+    predicate.hash_property(object).unwrap_or_default()
 }
 
 /// The hash of a value, for predicates of one's own.
@@ -26,7 +27,7 @@ pub fn hash_of(value: &impl Hash) -> u64 {
 }
 
 /// The triggers of a controller's own kind: every object at start and whenever `predicate` moves.
-pub fn changed<K>(changes: impl Stream<Item = Change<K>> + Send + 'static, predicate: fn(&K) -> Option<u64>) -> BoxStream<'static, Arc<K>>
+pub fn changed<K>(changes: impl Stream<Item = Change<K>> + Send + 'static, predicate: fn(&K) -> u64) -> BoxStream<'static, Arc<K>>
 where
     K: Resource<DynamicType = ()> + Send + Sync + 'static,
 {
@@ -42,14 +43,14 @@ where
 
 /// Changes of another kind that matter: objects that appear or go, and those whose `predicate` moves. What was there at
 /// start is only remembered, since every object of the controller's own kind is looked at then anyway.
-pub fn news<K>(changes: impl Stream<Item = Change<K>> + Send + 'static, predicate: fn(&K) -> Option<u64>) -> BoxStream<'static, Change<K>>
+pub fn news<K>(changes: impl Stream<Item = Change<K>> + Send + 'static, predicate: fn(&K) -> u64) -> BoxStream<'static, Change<K>>
 where
     K: Resource<DynamicType = ()> + Send + Sync + 'static,
 {
     filter(changes, predicate).filter(|change| std::future::ready(!matches!(change, Change::Initial(_)))).boxed()
 }
 
-fn filter<K>(changes: impl Stream<Item = Change<K>> + Send + 'static, predicate: fn(&K) -> Option<u64>) -> impl Stream<Item = Change<K>> + Send + 'static
+fn filter<K>(changes: impl Stream<Item = Change<K>> + Send + 'static, predicate: fn(&K) -> u64) -> impl Stream<Item = Change<K>> + Send + 'static
 where
     K: Resource<DynamicType = ()> + Send + Sync + 'static,
 {
@@ -59,8 +60,8 @@ where
 
 /// The last hash of each object that exists. Not kube-runtime's filter, which keeps entries by age: ours sees deletions.
 struct Memory<K> {
-    seen: HashMap<Key, (Option<String>, Option<u64>)>,
-    predicate: fn(&K) -> Option<u64>,
+    seen: HashMap<Key, (Option<String>, u64)>,
+    predicate: fn(&K) -> u64,
 }
 
 impl<K: Resource> Memory<K> {
@@ -73,10 +74,8 @@ impl<K: Resource> Memory<K> {
         }
         // The UID: an object re-created under the same name may well have the same generation.
         let now = (object.meta().uid.clone(), (self.predicate)(object));
-        // Without a hash, every event passes.
-        let hashed = now.1.is_some();
         match self.seen.entry(key) {
-            Entry::Occupied(mut entry) => entry.insert(now.clone()) != now || !hashed,
+            Entry::Occupied(mut entry) => entry.insert(now.clone()) != now,
             Entry::Vacant(entry) => {
                 entry.insert(now);
                 true

@@ -15,7 +15,7 @@ pub const EVENT_PUBLISH: Duration = Duration::from_secs(5);
 
 /// A watch stream with no sign of life for this long is broken. A healthy one gets a bookmark about each minute and is
 /// renewed by kube-runtime after 295 s at the latest.
-pub const WATCH_SILENCE: Duration = Duration::from_secs(10 * 60);
+pub const WATCH_SILENCE: Duration = Duration::from_mins(10);
 
 /// How long releasing the lease may take. With [`DRAIN`] still below the grace period.
 pub const RELEASE: Duration = Duration::from_secs(3);
@@ -24,7 +24,7 @@ pub const RELEASE: Duration = Duration::from_secs(3);
 pub const CRD_POLL: Duration = Duration::from_secs(5);
 
 /// Between log lines while waiting for the custom resource definitions.
-pub const CRD_REMINDER: Duration = Duration::from_secs(60);
+pub const CRD_REMINDER: Duration = Duration::from_mins(1);
 
 /// A connection to the health and metrics server may take this long to send its request head.
 pub const HTTP_HEADER_READ: Duration = Duration::from_secs(10);

@@ -1,6 +1,7 @@
 //! Which objects to look at when another one changes: the only knowledge of our kinds in the harness.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aigw_api::{AIGateway, Tenant};
 use futures::stream::BoxStream;
@@ -36,7 +37,7 @@ pub fn tenants_of_gateways(stores: Stores, changes: impl Stream<Item = Change<AI
     predicates::news(changes, gateway_as_tenants_see_it)
         .flat_map(move |change| {
             let key = Key::of(&**change.object());
-            stream::iter(references(stores.tenants_of(key.namespace.as_deref().unwrap_or_default(), &key.name)))
+            stream::iter(references(&stores.tenants_of(key.namespace.as_deref().unwrap_or_default(), &key.name)))
         })
         .boxed()
 }
@@ -46,10 +47,10 @@ pub fn tenants_of_namespaces(
     stores: Stores,
     changes: impl Stream<Item = Change<PartialObjectMeta<Namespace>>> + Send + 'static,
 ) -> BoxStream<'static, ObjectRef<Tenant>> {
-    predicates::news(changes, |namespace| Some(hash_of(namespace.labels())))
+    predicates::news(changes, |namespace| hash_of(namespace.labels()))
         .flat_map(move |change| {
             let namespace = change.object().name_any();
-            stream::iter(references(stores.tenants.state_filter(|tenant| tenant.namespace().as_deref() == Some(&*namespace))))
+            stream::iter(references(&stores.tenants.state_filter(|tenant| tenant.namespace().as_deref() == Some(&*namespace))))
         })
         .boxed()
 }
@@ -61,30 +62,30 @@ pub fn tenants_of_tenants(stores: Stores, changes: impl Stream<Item = Change<Ten
         .flat_map(move |change| {
             let gone = change.object();
             let (namespace, gateway) = (gone.namespace(), gateway_of(gone));
-            stream::iter(references(stores.tenants.state_filter(|tenant| tenant.namespace() == namespace && gateway_of(tenant) == gateway)))
+            stream::iter(references(&stores.tenants.state_filter(|tenant| tenant.namespace() == namespace && gateway_of(tenant) == gateway)))
         })
         .boxed()
 }
 
-fn references<K: Resource<DynamicType = ()>>(objects: Vec<std::sync::Arc<K>>) -> Vec<ObjectRef<K>> {
+fn references<K: Resource<DynamicType = ()>>(objects: &[Arc<K>]) -> Vec<ObjectRef<K>> {
     objects.iter().map(|object| ObjectRef::from_obj(&**object)).collect()
 }
 
 /// What a gateway reads of its tenants: that they are there, and whether they are going.
-fn tenant_as_gateway_sees_it(tenant: &Tenant) -> Option<u64> {
-    Some(hash_of(&(gateway_of(tenant), tenant.metadata.deletion_timestamp.is_some())))
+fn tenant_as_gateway_sees_it(tenant: &Tenant) -> u64 {
+    hash_of(&(gateway_of(tenant), tenant.metadata.deletion_timestamp.is_some()))
 }
 
 /// What tenants read of their gateway: its spec, and of its status all but the count of tenants (which changes with
 /// each of them, and would make every new tenant wake all others) and what conditions carry for people.
-fn gateway_as_tenants_see_it(gateway: &AIGateway) -> Option<u64> {
+fn gateway_as_tenants_see_it(gateway: &AIGateway) -> u64 {
     let status = gateway.status.clone().unwrap_or_default();
     let conditions: BTreeMap<_, _> =
         status.conditions.iter().map(|condition| (condition.type_.clone(), condition.status.clone())).collect();
     let rest = aigw_api::AIGatewayStatus { conditions: Vec::new(), tenants: None, observed_generation: None, ..status };
     let rest = serde_json::to_string(&rest).unwrap_or_default();
     let deleting = gateway.metadata.deletion_timestamp.is_some();
-    Some(hash_of(&(gateway.metadata.uid.as_deref(), gateway.metadata.generation, deleting, conditions, rest)))
+    hash_of(&(gateway.metadata.uid.as_deref(), gateway.metadata.generation, deleting, conditions, rest))
 }
 
 #[cfg(test)]

@@ -298,11 +298,11 @@ where
 
     fn delete(&mut self, key: &Key) {
         self.invalid.remove(key);
-        if let Some((_, object)) = self.known.remove(key) {
-            if self.pending.is_empty() {
-                self.writer.apply_watcher_event(&Event::Delete(K::clone(&object)));
-                self.tell(&Change::Deleted(object));
-            }
+        if let Some((_, object)) = self.known.remove(key)
+            && self.pending.is_empty()
+        {
+            self.writer.apply_watcher_event(&Event::Delete(K::clone(&object)));
+            self.tell(&Change::Deleted(object));
         }
     }
 

@@ -19,10 +19,8 @@ use crate::process::{Identity, Signal, tail};
 use crate::report;
 use crate::signals;
 
-const SUPERVISOR: &str = "supervisor.json";
 const STATE: &str = "state.json";
 const ENV: &str = "env";
-const LOG: &str = "supervisor.log";
 /// Everything answers after 10 s on an idle machine.
 const UP_LIMIT: Duration = Duration::from_secs(240);
 /// An emulator with many functions takes some seconds to end.
@@ -59,9 +57,10 @@ pub async fn up(settings: &Settings, serve: &[std::ffi::OsString]) -> Result<()>
         return Ok(());
     }
     instance::prepare(settings.options.kube, settings.options.aws).await?;
-    fs::create_dir_all(dir).map_err(Error::file("create", dir))?;
+    let log = Folder::supervisor_log(dir);
+    let logs = log.parent().unwrap_or(dir);
+    fs::create_dir_all(logs).map_err(Error::file("create", logs))?;
     let _ = fs::remove_file(dir.join(STATE));
-    let log = log_path(dir);
     let mut child = spawn_supervisor(serve, &log)?;
     let what = "starting etcd, kube-apiserver and the AWS emulator";
     let state = tokio::select! {
@@ -73,11 +72,6 @@ pub async fn up(settings: &Settings, serve: &[std::ffi::OsString]) -> Result<()>
     };
     report::line(&format!("up after {}\n{}", report::elapsed(started.elapsed()), state.summary));
     Ok(())
-}
-
-/// The supervisor's log is outside of `logs`, which an instance clears at its start.
-fn log_path(dir: &Path) -> PathBuf {
-    dir.with_file_name(format!("{}.{LOG}", dir.file_name().unwrap_or_default().to_string_lossy()))
 }
 
 fn spawn_supervisor(serve: &[std::ffi::OsString], log: &Path) -> Result<Child> {
@@ -103,7 +97,7 @@ fn spawn_supervisor(serve: &[std::ffi::OsString], log: &Path) -> Result<Child> {
 /// Waits for the state file; fails when the supervisor (`child`, where it is ours) ends first.
 async fn wait_for_state(dir: &Path, mut child: Option<&mut Child>) -> Result<State> {
     let started = Instant::now();
-    let log = log_path(dir);
+    let log = Folder::supervisor_log(dir);
     loop {
         if let Ok(text) = fs::read(dir.join(STATE))
             && let Ok(state) = serde_json::from_slice(&text)
@@ -135,10 +129,8 @@ async fn wait_for_state(dir: &Path, mut child: Option<&mut Child>) -> Result<Sta
 
 /// Ends the supervisor of `dir`, and whatever a killed one left.
 pub async fn down(dir: &Path) -> Result<()> {
-    let supervisor = fs::read(dir.join(SUPERVISOR)).ok();
-    let supervisor: Option<Identity> = supervisor.and_then(|text| serde_json::from_slice(&text).ok());
     let running = Folder::is_claimed(dir)?;
-    match supervisor {
+    match Folder::holder(dir) {
         Some(supervisor) if running => end(&supervisor, dir).await?,
         None if running => return Err(Error::InUse(dir.to_owned())),
         leftover => {
@@ -153,7 +145,6 @@ pub async fn down(dir: &Path) -> Result<()> {
             return Ok(());
         }
     }
-    let _ = fs::remove_file(log_path(dir));
     report::line("down");
     Ok(())
 }
@@ -182,19 +173,14 @@ async fn end(supervisor: &Identity, dir: &Path) -> Result<()> {
 pub async fn serve(settings: Settings) -> Result<()> {
     let signal = signals::wait();
     let mut signal = std::pin::pin!(signal);
-    let dir = settings.dir.clone();
-    fs::create_dir_all(&dir).map_err(Error::file("create", &dir))?;
+    let dir = settings.dir;
     let options = Options {
         dir: Some(dir.clone()),
         handle_signals: false,
         ..settings.options
     };
-    let coming_up = async {
-        let folder_ready = Instance::up(options);
-        folder_ready.await
-    };
     let instance = tokio::select! {
-        instance = coming_up => instance?,
+        instance = Instance::up(options) => instance?,
         _ = &mut signal => return Ok(()),
     };
     let kubelet = match settings.operator {

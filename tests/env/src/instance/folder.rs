@@ -14,6 +14,9 @@ use crate::signals;
 
 const LOCK: &str = "lock";
 const LOGS: &str = "logs";
+const HOLDER: &str = "holder.json";
+/// Written by whoever starts a supervisor, before the supervisor claims the folder.
+const SUPERVISOR_LOG: &str = "supervisor.log";
 const PROCESSES: &str = "processes.json";
 /// Files may still be written by what was killed a moment ago.
 const REMOVE_ATTEMPTS: u32 = 20;
@@ -55,11 +58,15 @@ impl Folder {
             signals::remove_at_signal(&folder.path);
         }
         end_leftovers(&folder.path);
-        folder.clear(&[LOCK])?;
-        // Tokens and keys of the instance are in there.
-        private(&folder.path)?;
         let logs = folder.logs();
         fs::create_dir_all(&logs).map_err(Error::file("create", &logs))?;
+        clear(&folder.path, &[LOCK, LOGS])?;
+        clear(&logs, &[SUPERVISOR_LOG])?;
+        // Tokens and keys of the instance are in there.
+        private(&folder.path)?;
+        let holder = folder.path.join(HOLDER);
+        let identity = serde_json::to_vec(&Identity::own()).unwrap_or_default();
+        fs::write(&holder, identity).map_err(Error::file("write", &holder))?;
         Ok(folder)
     }
 
@@ -76,6 +83,16 @@ impl Folder {
     /// Whether an instance holds `dir` now.
     pub fn is_claimed(dir: &Path) -> Result<bool> {
         Ok(dir.join(LOCK).exists() && cache::try_lock(&dir.join(LOCK))?.is_none())
+    }
+
+    /// The process that holds `dir`, or held it last.
+    pub fn holder(dir: &Path) -> Option<Identity> {
+        serde_json::from_slice(&fs::read(dir.join(HOLDER)).ok()?).ok()
+    }
+
+    /// The log of the background supervisor of `dir`.
+    pub fn supervisor_log(dir: &Path) -> PathBuf {
+        dir.join(LOGS).join(SUPERVISOR_LOG)
     }
 
     /// Writes down the processes of the instance.
@@ -95,25 +112,13 @@ impl Folder {
 
     fn remove_now(&self) -> Result<()> {
         if !self.temporary {
-            return self.clear(&[LOGS]);
+            return clear(&self.path, &[LOGS]);
         }
         if self.keep {
             return Ok(());
         }
         retried(|| fs::remove_dir_all(&self.path)).map_err(Error::file("remove", &self.path))?;
         signals::forget(&self.path);
-        Ok(())
-    }
-
-    fn clear(&self, except: &[&str]) -> Result<()> {
-        for entry in fs::read_dir(&self.path).map_err(Error::file("read", &self.path))?.flatten() {
-            if except.iter().any(|name| entry.file_name() == *name) {
-                continue;
-            }
-            let path = entry.path();
-            retried(|| if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) })
-                .map_err(Error::file("remove", &path))?;
-        }
         Ok(())
     }
 }
@@ -124,6 +129,19 @@ impl Drop for Folder {
             let _ = self.remove_now();
         }
     }
+}
+
+/// Removes everything in `dir` but the named entries.
+fn clear(dir: &Path, except: &[&str]) -> Result<()> {
+    for entry in fs::read_dir(dir).map_err(Error::file("read", dir))?.flatten() {
+        if except.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
+        let path = entry.path();
+        retried(|| if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) })
+            .map_err(Error::file("remove", &path))?;
+    }
+    Ok(())
 }
 
 /// Ends processes recorded in `dir` that still run; returns how many there were. A recorded number that now belongs to

@@ -96,16 +96,12 @@ impl Instance {
         let (tools, python) = prepare(options.kube, options.aws).await?;
         let logs = folder.logs();
         let kube = async {
-            match tools {
-                Some(tools) => Ok(Some(ControlPlane::start(tools, &folder.path().join("kube"), &logs).await?)),
-                None => Ok(None),
-            }
+            let Some(tools) = tools else { return Ok(None) };
+            ControlPlane::start(tools, &folder.path().join("kube"), &logs).await.map(Some)
         };
         let aws = async {
-            match python {
-                Some(python) => Ok(Some(AwsSide::start(&python, &options, folder.path(), &logs).await?)),
-                None => Ok(None),
-            }
+            let Some(python) = python else { return Ok(None) };
+            AwsSide::start(&python, &options, folder.path(), &logs).await.map(Some)
         };
         let (kube, aws) = tokio::try_join!(kube, aws)?;
         let instance = Self {

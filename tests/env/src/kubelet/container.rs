@@ -73,7 +73,9 @@ impl Prepared {
         }
         let tmp = volumes.folder("/tmp").map_or_else(|| dir.join("tmp"), Path::to_owned);
         fs::create_dir_all(&tmp).map_err(|error| format!("cannot create {}: {error}", tmp.display()))?;
-        let mut set = |name: &str, value: String| drop(variables.entry(name.to_owned()).or_insert(value));
+        let mut set = |name: &str, value: String| {
+            variables.entry(name.to_owned()).or_insert(value);
+        };
         set("PATH", std::env::var("PATH").unwrap_or_default());
         set("TMPDIR", tmp.display().to_string());
         set("HOSTNAME", pod.name_any());

@@ -63,7 +63,6 @@ impl Sources {
         let EnvVarSource {
             config_map_key_ref,
             field_ref,
-            file_key_ref: _,
             resource_field_ref: _,
             secret_key_ref,
         } = source;

@@ -130,7 +130,6 @@ async fn ensure_node(client: &Client) -> Result<()> {
 }
 
 /// What all workers share.
-#[derive(Debug)]
 struct Kubelet {
     client: Client,
     config: Config,

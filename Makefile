@@ -1,0 +1,43 @@
+# Thin: every target is one line into cargo or a script. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+ENV := $(TARGET)/debug/aigw-env
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Run everything once: environment, charts, gateway, tenants, SDK clients (no AWS account needed)
+	@tests/demo/run.sh
+
+.PHONY: test
+test: ## Run every test suite, and say how many tests each ran
+	@tests/run.sh
+
+.PHONY: lint
+lint: ## Check formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+.PHONY: up
+up: functions ## Bring up a local environment and leave it running; prints the file to source
+	cargo build --workspace --bins
+	$(ENV) up --operator-binary $(TARGET)/debug/aigw-operator --functions-dir $(or $(AIGW_FUNCTIONS_DIR),target/functions)
+
+.PHONY: down
+down: ## Take down what `make up` brought up
+	cargo build --workspace --bins
+	$(ENV) down
+
+.PHONY: functions
+functions: ## Build the zips of both Lambda functions for this machine's architecture
+	forwarder/build-functions.sh
+
+.PHONY: crds
+crds: ## Write the custom resource definitions to crds/ and to the chart
+	cargo build --workspace --bins
+	crds/generate.sh $(TARGET)/debug/aigw-operator
