@@ -181,9 +181,10 @@ impl Settings {
         } = args;
         let pod_name = pod_name.filter(|name| !name.is_empty());
         let namespace = namespace.filter(|namespace| !namespace.is_empty());
+        let installation = parse::installation(installation)?;
         let lease = parse::lease(leader_elect, lease_name, namespace.as_deref(), pod_name.as_deref())?;
         Ok(Self {
-            installation: parse::installation(installation)?,
+            installation,
             functions_dir,
             namespace: parse::namespace(namespace)?,
             pod_name,
@@ -194,14 +195,21 @@ impl Settings {
             endpoint_url_template: parse::endpoint_url_template(endpoint_url_template)?,
             permissions_boundary_arn: parse::permissions_boundary(permissions_boundary_arn)?,
             control_plane_share: parse::control_plane_share(control_plane_share)?,
-            max_concurrent_gateways: parse::concurrency("--max-concurrent-gateways (AIGW_MAX_CONCURRENT_GATEWAYS)", max_concurrent_gateways)?,
-            max_concurrent_tenants: parse::concurrency("--max-concurrent-tenants (AIGW_MAX_CONCURRENT_TENANTS)", max_concurrent_tenants)?,
+            max_concurrent_gateways: parse::concurrency(
+                "--max-concurrent-gateways (AIGW_MAX_CONCURRENT_GATEWAYS)",
+                max_concurrent_gateways,
+            )?,
+            max_concurrent_tenants: parse::concurrency(
+                "--max-concurrent-tenants (AIGW_MAX_CONCURRENT_TENANTS)",
+                max_concurrent_tenants,
+            )?,
         })
     }
 
     /// Settings of an installation with everything else at its default; for tests.
     pub fn for_installation(installation: &str) -> Self {
-        let arguments = ["aigw-operator", "--installation", installation, "--leader-elect=false", "--namespace", "aigw-system"];
+        let arguments =
+            ["aigw-operator", "--installation", installation, "--leader-elect=false", "--namespace", "aigw-system"];
         let parsed = Args::try_parse_from(arguments).ok().and_then(|args| Self::from_args(args.run).ok());
         parsed.expect("the defaults are valid")
     }

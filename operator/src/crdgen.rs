@@ -65,7 +65,9 @@ mod tests {
             let schema = serde_json::to_value(&definition.spec.versions[0].schema).unwrap();
             walk(&schema, "", &mut |path, key, value| {
                 assert_ne!(key, "default", "{path}: a default shows as drift in GitOps tools");
-                if key == "format" && let Some(format) = value.as_str() {
+                if key == "format"
+                    && let Some(format) = value.as_str()
+                {
                     assert!(["int32", "int64", "date-time", "double"].contains(&format), "{path}: format {format}");
                 }
             });

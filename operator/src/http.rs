@@ -59,7 +59,10 @@ impl Health {
             _ => {}
         }
         let silent = |watch: &Arc<Activity>| watch.silence().is_some_and(|silence| silence > timing::WATCH_SILENCE);
-        self.watches().iter().find(|watch| silent(watch)).map(|watch| format!("the watch of {} is silent", watch.kind()))
+        self.watches()
+            .iter()
+            .find(|watch| silent(watch))
+            .map(|watch| format!("the watch of {} is silent", watch.kind()))
     }
 
     /// Whether the process can do its part.

@@ -4,7 +4,7 @@ use aigw_cloud::FunctionCodes;
 use aigw_plan::gateway::desired::Build;
 
 use crate::args::Settings;
-use crate::gateway::{AccountGuard, RestApiIds};
+use crate::gateway::RestApiIds;
 use crate::tenant::Inventories;
 
 /// What is remembered of AWS between passes.
@@ -13,8 +13,6 @@ pub struct Memory {
     pub(crate) build: Build,
     /// REST APIs this process made.
     pub(crate) rest_apis: RestApiIds,
-    /// Whose credentials are in use.
-    pub(crate) accounts: AccountGuard,
     /// Usage plans and keys of each gateway, shared by its tenants' passes.
     pub(crate) inventories: Inventories,
 }
@@ -26,10 +24,12 @@ impl Memory {
             build: Build {
                 code: codes.hashes(),
                 permissions_boundary: settings.permissions_boundary_arn.clone(),
-                endpoint_url_template: settings.endpoint_url_template.as_ref().map(|template| template.as_str().to_owned()),
+                endpoint_url_template: settings
+                    .endpoint_url_template
+                    .as_ref()
+                    .map(|template| template.as_str().to_owned()),
             },
             rest_apis: RestApiIds::default(),
-            accounts: AccountGuard::default(),
             inventories: Inventories::default(),
         }
     }

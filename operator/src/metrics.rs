@@ -119,11 +119,23 @@ impl Default for Metrics {
         } = &mut metrics;
         registry.register("reconciliations", "Passes by how they ended", passes.clone());
         registry.register("reconcile_duration_seconds", "Duration of passes", durations.clone());
-        registry.register("cloud_requests", "AWS calls by operation and error code (OK: success)", cloud_requests.clone());
-        registry.register("cloud_request_duration_seconds", "Duration of AWS calls, retries included", cloud_durations.clone());
+        registry.register(
+            "cloud_requests",
+            "AWS calls by operation and error code (OK: success)",
+            cloud_requests.clone(),
+        );
+        registry.register(
+            "cloud_request_duration_seconds",
+            "Duration of AWS calls, retries included",
+            cloud_durations.clone(),
+        );
         registry.register("cloud_limiter_wait_seconds", "Time calls waited for AWS's quota", cloud_waits.clone());
         registry.register("leader", "1 while this process holds the lease", leader.clone());
-        registry.register("watch_last_activity_seconds", "Time since the last sign of life of a watch", silence.clone());
+        registry.register(
+            "watch_last_activity_seconds",
+            "Time since the last sign of life of a watch",
+            silence.clone(),
+        );
         registry.register("watch_invalid_objects", "Objects left out because they cannot be read", invalid.clone());
         registry.register("failing_objects", "Objects whose last pass failed", failing.clone());
         registry.register("consecutive_errors", "Longest series of failed passes of one object", consecutive.clone());

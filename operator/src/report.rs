@@ -7,7 +7,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use crate::harness::conditions::{Desired, Status, find, set};
 
 /// Sets every one of `specs` in `conditions`.
-pub(crate) fn apply(conditions: &mut Vec<Condition>, specs: Vec<ConditionSpec>, generation: Option<i64>, now: Timestamp) {
+pub(crate) fn apply(
+    conditions: &mut Vec<Condition>,
+    specs: Vec<ConditionSpec>,
+    generation: Option<i64>,
+    now: Timestamp,
+) {
     for ConditionSpec { type_, status, reason, message } in specs {
         let status = status.map_or(Status::Unknown, Status::from);
         set(conditions, Desired { kind: type_, status, reason, message }, generation, now);
@@ -16,6 +21,7 @@ pub(crate) fn apply(conditions: &mut Vec<Condition>, specs: Vec<ConditionSpec>, 
 
 /// Whether the condition was `True` for exactly this generation: what it said of an older spec is no longer true.
 pub(crate) fn held_for_generation(conditions: &[Condition], kind: &str, generation: Option<i64>) -> bool {
-    find(conditions, kind)
-        .is_some_and(|condition| condition.status == Status::True.as_str() && condition.observed_generation == generation)
+    find(conditions, kind).is_some_and(|condition| {
+        condition.status == Status::True.as_str() && condition.observed_generation == generation
+    })
 }

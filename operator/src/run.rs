@@ -49,7 +49,9 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// No client can be made.
-    #[error("cannot set up the connection to Kubernetes: no usable kubeconfig, and not in a pod with a service account")]
+    #[error(
+        "cannot set up the connection to Kubernetes: no usable kubeconfig, and not in a pod with a service account"
+    )]
     Client(#[source] Box<kube::Error>),
     /// No signal can be received.
     #[error("cannot listen for signals")]
@@ -168,10 +170,13 @@ impl Watches {
     /// Watches over `namespaces`, or over all where there is none.
     pub fn new(client: &Client, namespaces: &[String]) -> Self {
         // Its UID names the cluster.
-        let by_name = namespaces.iter().map(String::as_str).chain(["kube-system"]).collect::<BTreeSet<_>>().into_iter().map(|name| {
-            // The one form of watching a cluster-scoped kind that rights on single names allow.
-            (Api::all(client.clone()), watcher::Config::default().fields(&format!("metadata.name={name}")))
-        });
+        let by_name =
+            namespaces.iter().map(String::as_str).chain(["kube-system"]).collect::<BTreeSet<_>>().into_iter().map(
+                |name| {
+                    // The one form of watching a cluster-scoped kind that rights on single names allow.
+                    (Api::all(client.clone()), watcher::Config::default().fields(&format!("metadata.name={name}")))
+                },
+            );
         let all = || vec![(Api::all(client.clone()), watcher::Config::default())];
         Self {
             gateways: Watch::new("aigateways", scopes(client, namespaces)),
@@ -217,7 +222,13 @@ pub async fn controllers(context: Arc<Context>, watches: Watches, shutdown: Shut
 ///
 /// # Errors
 /// As for [`controllers`].
-pub async fn drive<G, T>(context: Arc<Context>, mut watches: Watches, gateways: G, tenants: T, shutdown: Shutdown) -> Result<(), RunError>
+pub async fn drive<G, T>(
+    context: Arc<Context>,
+    mut watches: Watches,
+    gateways: G,
+    tenants: T,
+    shutdown: Shutdown,
+) -> Result<(), RunError>
 where
     G: controller::Reconciler<Object = AIGateway>,
     T: controller::Reconciler<Object = Tenant>,
@@ -286,7 +297,10 @@ async fn cluster(client: &Client) -> String {
         let problem = match missing(client).await {
             Ok(missing) if missing.is_empty() => match cluster_uid(client).await {
                 Ok(uid) => return uid,
-                Err(failure) => format!("cannot read namespace kube-system, whose UID names the cluster: {}", error::chain(&failure)),
+                Err(failure) => format!(
+                    "cannot read namespace kube-system, whose UID names the cluster: {}",
+                    error::chain(&failure)
+                ),
             },
             Ok(missing) => format!(
                 "the custom resource definitions of {} are not installed; install the chart aigw-crds, or apply the output of 'aigw-operator crd'",
@@ -306,7 +320,8 @@ async fn cluster(client: &Client) -> String {
 async fn missing(client: &Client) -> Result<Vec<String>, kube::Error> {
     let served = match client.list_api_group_resources(&format!("{GROUP}/{VERSION}")).await {
         Ok(list) => list.resources,
-        Err(kube::Error::Api(status)) if status.is_not_found() => Vec::new(),
+        // By code: for a group it does not know the apiserver answers in plain text, without a reason.
+        Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
         Err(failure) => return Err(failure),
     };
     let ours = [AIGateway::kind(&()), Tenant::kind(&())];

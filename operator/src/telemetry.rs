@@ -1,4 +1,4 @@
-//! Logs: one JSON object per line. Spans carry kind, namespace, name and generation, and never a value from a Secret.
+//! Logs: one JSON object per line. Spans carry kind, namespace, object and generation, and never a value from a Secret.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -8,8 +8,8 @@ use crate::args::{ArgsError, LogFormat};
 /// Libraries whose more detailed levels print headers, bodies and signatures, among them credentials. No log level
 /// given to us opens these.
 ///
-/// These are prefixes of targets.
-const CAPPED: [&str; 5] = ["aws_", "h2", "hyper", "kube_client", "rustls"];
+/// These are prefixes of targets. `tower` is here for its noise: a line for every request.
+const CAPPED: [&str; 6] = ["aws_", "h2", "hyper", "kube_client", "rustls", "tower"];
 
 /// Starts logging for the whole process.
 ///
@@ -43,11 +43,13 @@ fn filter(level: &str) -> Result<EnvFilter, ArgsError> {
         }
     }
     // A directive for a span would open every library inside it.
-    let opens = |directive: &&str| directive.contains('[') || CAPPED.iter().any(|capped| directive.trim().starts_with(capped));
+    let opens =
+        |directive: &&str| directive.contains('[') || CAPPED.iter().any(|capped| directive.trim().starts_with(capped));
     if let Some(directive) = level.split(',').find(opens) {
         return Err(error(format!("'{directive}' concerns a library that prints credentials at detailed levels")));
     }
-    let mut filter = EnvFilter::try_new(level).map_err(|cause| error(format!("'{level}' is not understood ({cause})")))?;
+    let mut filter =
+        EnvFilter::try_new(level).map_err(|cause| error(format!("'{level}' is not understood ({cause})")))?;
     for capped in CAPPED {
         let directive = format!("{capped}=info").parse().map_err(|cause| error(format!("'{capped}': {cause}")))?;
         filter = filter.add_directive(directive);

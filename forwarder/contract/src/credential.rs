@@ -49,7 +49,8 @@ impl Credential {
     pub fn parse(text: &str) -> Result<Self, MalformedCredential> {
         let rest = text.strip_prefix(PREFIX).ok_or(MalformedCredential)?;
         let mut parts = rest.split('_');
-        let (Some(tenant), Some(key), Some(tail), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        let (Some(tenant), Some(key), Some(tail), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return Err(MalformedCredential);
         };
         let well_formed_tail =

@@ -1,4 +1,5 @@
 //! `AIGateway`: what the platform team declares.
+#![allow(clippy::duplicated_attributes, reason = "printer columns repeat type_ and priority")]
 
 use std::collections::BTreeMap;
 

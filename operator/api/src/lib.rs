@@ -21,5 +21,6 @@ pub use gateway_status::{
     AIGatewayStatus, EffectiveGateway, EffectiveTier, FunctionStatus, StageStatus, TenantsStatus, UsagePlanStatus,
 };
 pub use tenant::{
-    ApiKey, CredentialStatus, CredentialsStatus, EffectiveTenant, GatewayRef, SecretGroup, Tenant, TenantSpec, TenantStatus,
+    ApiKey, CredentialStatus, CredentialsStatus, EffectiveTenant, GatewayRef, SecretGroup, Tenant, TenantSpec,
+    TenantStatus,
 };

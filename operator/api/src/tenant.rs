@@ -1,4 +1,5 @@
 //! `Tenant`: what a team asks for.
+#![allow(clippy::duplicated_attributes, reason = "printer columns repeat type_ and priority")]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
@@ -24,7 +25,11 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Tier", type_ = "string", json_path = ".status.effective.tier"),
     printcolumn(name = "Gateway", type_ = "string", json_path = ".spec.gatewayRef.name"),
-    printcolumn(name = "Suspended", type_ = "string", json_path = ".status.conditions[?(@.type==\"Suspended\")].status"),
+    printcolumn(
+        name = "Suspended",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Suspended\")].status"
+    ),
     printcolumn(name = "Secret", type_ = "string", json_path = ".status.credentials.secretName", priority = 1),
     printcolumn(
         name = "Message",

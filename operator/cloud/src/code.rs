@@ -23,7 +23,9 @@ pub struct FunctionCodes(BTreeMap<(Function, String), FunctionCode>);
 #[derive(Debug, thiserror::Error)]
 pub enum CodeError {
     /// No architecture is complete.
-    #[error("no function code below {0}: expected {{arm64,x86_64}}/{{forwarder,authorizer}}.zip; build it with forwarder/build-functions.sh or set --functions-dir")]
+    #[error(
+        "no function code below {0}: expected {{arm64,x86_64}}/{{forwarder,authorizer}}.zip; build it with forwarder/build-functions.sh or set --functions-dir"
+    )]
     Missing(PathBuf),
     /// A file cannot be read.
     #[error("cannot read function code {path}")]
@@ -61,9 +63,9 @@ impl FunctionCodes {
                 codes.insert((function, architecture.to_owned()), FunctionCode { zip: zip.into(), sha256 });
             }
         }
-        let complete = Self::ARCHITECTURES
-            .iter()
-            .any(|architecture| Function::ALL.iter().all(|function| codes.contains_key(&(*function, (*architecture).to_owned()))));
+        let complete = Self::ARCHITECTURES.iter().any(|architecture| {
+            Function::ALL.iter().all(|function| codes.contains_key(&(*function, (*architecture).to_owned())))
+        });
         if complete { Ok(Self(codes)) } else { Err(CodeError::Missing(directory.to_owned())) }
     }
 

@@ -2,8 +2,8 @@
 
 use aigw_contract::table::MeterHead;
 use aigw_plan::gateway::observed::{
-    Document, ImportedApi, ObservedDeployment, ObservedFunction, ObservedLogGroup, ObservedRestApi, ObservedRole, ObservedStage,
-    ObservedTable, Tags,
+    Document, ImportedApi, ObservedDeployment, ObservedFunction, ObservedLogGroup, ObservedRestApi, ObservedRole,
+    ObservedStage, ObservedTable, Tags,
 };
 use aigw_plan::gateway::step::{FunctionSpec, StageThrottle};
 use async_trait::async_trait;
@@ -52,7 +52,13 @@ pub trait Tables: Send + Sync {
     /// The head of a tenant's meter, read consistently.
     async fn meter(&self, table: &str, tenant_id: &str) -> Result<Option<MeterHead>, CloudError>;
     /// Sets the head of a tenant's meter, leaving its counts alone, unless a newer policy version is there already.
-    async fn set_meter(&self, table: &str, tenant_id: &str, head: MeterHead, expires: Option<i64>) -> Result<(), CloudError>;
+    async fn set_meter(
+        &self,
+        table: &str,
+        tenant_id: &str,
+        head: MeterHead,
+        expires: Option<i64>,
+    ) -> Result<(), CloudError>;
 }
 
 /// IAM roles below the operator's path.
@@ -61,7 +67,14 @@ pub trait Roles: Send + Sync {
     /// The role with its inline policy of the operator's name.
     async fn get(&self, name: &str) -> Result<Option<ObservedRole>, CloudError>;
     /// Creates a role.
-    async fn create(&self, name: &str, path: &str, trust: &Value, boundary: Option<&str>, tags: &Tags) -> Result<(), CloudError>;
+    async fn create(
+        &self,
+        name: &str,
+        path: &str,
+        trust: &Value,
+        boundary: Option<&str>,
+        tags: &Tags,
+    ) -> Result<(), CloudError>;
     /// Replaces the trust policy.
     async fn update_trust(&self, name: &str, trust: &Value) -> Result<(), CloudError>;
     /// Writes the inline policy.
@@ -95,7 +108,12 @@ pub trait Functions: Send + Sync {
     /// Changes configuration.
     async fn update_configuration(&self, function: &FunctionSpec, revision_id: Option<&str>) -> Result<(), CloudError>;
     /// Changes architecture and code.
-    async fn update_code(&self, function: &FunctionSpec, code: &FunctionCode, revision_id: Option<&str>) -> Result<(), CloudError>;
+    async fn update_code(
+        &self,
+        function: &FunctionSpec,
+        code: &FunctionCode,
+        revision_id: Option<&str>,
+    ) -> Result<(), CloudError>;
     /// Publishes `$LATEST` if its code has that hash; returns the version.
     async fn publish(&self, name: &str, code_sha256: &str, description: &str) -> Result<String, CloudError>;
     /// Creates the alias `live` or points it at a version.
@@ -118,7 +136,13 @@ pub trait RestApis: Send + Sync {
     /// REST APIs whose id tag is `id`: by `hint` (an id) if that still carries the tag, else by a search of all pages.
     async fn find(&self, id: &str, hint: Option<&str>) -> Result<Vec<ObservedRestApi>, CloudError>;
     /// Creates an empty API with key source AUTHORIZER; returns its id.
-    async fn create(&self, name: &str, endpoint_type: &str, vpc_endpoint_ids: &[String], tags: &Tags) -> Result<String, CloudError>;
+    async fn create(
+        &self,
+        name: &str,
+        endpoint_type: &str,
+        vpc_endpoint_ids: &[String],
+        tags: &Tags,
+    ) -> Result<String, CloudError>;
     /// Imports the document over everything there, failing on warnings.
     async fn put_document(&self, id: &str, body: &str) -> Result<(), CloudError>;
     /// Reads back what an import made.

@@ -69,9 +69,9 @@ impl Class {
             Self::Eventual => doubling(2, 30),
             Self::Throttled => retry_after.unwrap_or_else(|| doubling(2, 60)),
             Self::Conflict => doubling(1, 30),
-            Self::Quota => Duration::from_secs(15 * 60),
+            Self::Quota => Duration::from_mins(15),
             Self::Denied => doubling(30, 5 * 60),
-            Self::Invalid | Self::Bug => Duration::from_secs(10 * 60),
+            Self::Invalid | Self::Bug => Duration::from_mins(10),
             Self::Transient => doubling(1, 5 * 60),
         }
     }
@@ -87,7 +87,10 @@ mod tests {
             let mut previous = Duration::ZERO;
             for failures in 1..200 {
                 let next = class.requeue(failures, None);
-                assert!(next >= previous && next >= Duration::from_secs(1) && next <= Duration::from_secs(900), "{class:?}");
+                assert!(
+                    next >= previous && next >= Duration::from_secs(1) && next <= Duration::from_mins(15),
+                    "{class:?}"
+                );
                 previous = next;
             }
         }

@@ -17,7 +17,12 @@ pub struct ConditionSpec {
 
 impl ConditionSpec {
     /// A condition.
-    pub fn new(type_: &'static str, status: impl Into<Option<bool>>, reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(
+        type_: &'static str,
+        status: impl Into<Option<bool>>,
+        reason: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         Self { type_, status: status.into(), reason, message: message.into() }
     }
 }
@@ -50,9 +55,11 @@ impl Progress {
     pub fn summary(&self) -> [ConditionSpec; 3] {
         let idle = |type_| ConditionSpec::new(type_, false, reason::IDLE, "");
         match self {
-            Self::Ready(message) => {
-                [ConditionSpec::new(kind::READY, true, reason::READY, message), idle(kind::RECONCILING), idle(kind::STALLED)]
-            }
+            Self::Ready(message) => [
+                ConditionSpec::new(kind::READY, true, reason::READY, message),
+                idle(kind::RECONCILING),
+                idle(kind::STALLED),
+            ],
             Self::Working { reason, message, serving } => [
                 ConditionSpec::new(kind::READY, *serving, reason, message),
                 ConditionSpec::new(kind::RECONCILING, true, reason, message),

@@ -89,7 +89,11 @@ pub fn sha256_hex(text: &str) -> String {
 
 /// `length` characters of the alphabet above, drawn from a SHA-256; at most 32.
 pub fn short_hash(text: &str, length: usize) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(length).map(|byte| char::from(HASH_ALPHABET[usize::from(*byte) % HASH_ALPHABET.len()])).collect()
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .take(length)
+        .map(|byte| char::from(HASH_ALPHABET[usize::from(*byte) % HASH_ALPHABET.len()]))
+        .collect()
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ pub(super) fn installation(value: Option<String>) -> Result<String, ArgsError> {
     const FLAG: &str = "--installation (AIGW_INSTALLATION)";
     const FIX: &str = "give this installation a name of 1 to 40 characters a-z, 0-9 and '-', for example prod-eu, and never change it";
     let value = value.filter(|value| !value.is_empty()).ok_or_else(|| error(FLAG, "is required", FIX))?;
-    let fits = value.len() <= 40 && value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let fits = value.len() <= 40
+        && value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if fits { Ok(value) } else { Err(error(FLAG, format!("'{value}' is not a valid name"), FIX)) }
 }
 
@@ -32,9 +33,14 @@ pub(super) fn namespace(value: Option<String>) -> Result<String, ArgsError> {
 pub(super) fn watch_namespaces(values: &[String]) -> Result<Vec<String>, ArgsError> {
     const FLAG: &str = "--watch-namespaces (AIGW_WATCH_NAMESPACES)";
     // An empty variable is one empty value to the argument parser.
-    let mut names: Vec<String> = values.iter().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect();
+    let mut names: Vec<String> =
+        values.iter().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect();
     if let Some(bad) = names.iter().find(|name| !is_label(name)) {
-        return Err(error(FLAG, format!("'{bad}' is not a namespace"), "list namespaces by name, separated by commas, or leave it empty for all"));
+        return Err(error(
+            FLAG,
+            format!("'{bad}' is not a namespace"),
+            "list namespaces by name, separated by commas, or leave it empty for all",
+        ));
     }
     // Scopes must not overlap, or one list would take away what the other brought.
     names.sort();
@@ -54,22 +60,43 @@ pub(super) fn drift_interval(value: &str) -> Result<Duration, ArgsError> {
 
 pub(super) fn http_address(value: &str) -> Result<SocketAddr, ArgsError> {
     value.parse().map_err(|_| {
-        error("--http-address (AIGW_HTTP_ADDRESS)", format!("'{value}' is not an address"), "use an IP address and a port, such as 0.0.0.0:8080 or [::]:8080")
+        error(
+            "--http-address (AIGW_HTTP_ADDRESS)",
+            format!("'{value}' is not an address"),
+            "use an IP address and a port, such as 0.0.0.0:8080 or [::]:8080",
+        )
     })
 }
 
-pub(super) fn lease(elect: bool, name: String, namespace: Option<&str>, pod_name: Option<&str>) -> Result<Option<LeaseSettings>, ArgsError> {
+pub(super) fn lease(
+    elect: bool,
+    name: String,
+    namespace: Option<&str>,
+    pod_name: Option<&str>,
+) -> Result<Option<LeaseSettings>, ArgsError> {
     if !elect {
         return Ok(None);
     }
     if namespace.is_none() {
-        return Err(error("--namespace (POD_NAMESPACE)", "is required to hold a lease", "set it to the operator's namespace, or use --leader-elect=false where only one replica ever runs"));
+        return Err(error(
+            "--namespace (POD_NAMESPACE)",
+            "is required to hold a lease",
+            "set it to the operator's namespace, or use --leader-elect=false where only one replica ever runs",
+        ));
     }
     let Some(pod_name) = pod_name else {
-        return Err(error("--pod-name (POD_NAME)", "is required to hold a lease", "set it to the pod's name, or use --leader-elect=false where only one replica ever runs"));
+        return Err(error(
+            "--pod-name (POD_NAME)",
+            "is required to hold a lease",
+            "set it to the pod's name, or use --leader-elect=false where only one replica ever runs",
+        ));
     };
     if !name.split('.').all(is_label) || name.len() > 253 {
-        return Err(error("--lease-name (AIGW_LEASE_NAME)", format!("'{name}' is not the name of an object"), "use lower-case letters, digits and '-'"));
+        return Err(error(
+            "--lease-name (AIGW_LEASE_NAME)",
+            format!("'{name}' is not the name of an object"),
+            "use lower-case letters, digits and '-'",
+        ));
     }
     Ok(Some(LeaseSettings { name, holder: pod_name.to_owned() }))
 }
@@ -105,12 +132,17 @@ pub(super) fn control_plane_share(value: Option<String>) -> Result<Option<f64>, 
 
 pub(super) fn concurrency(flag: &'static str, value: u16) -> Result<u16, ArgsError> {
     // kube-runtime takes 0 for "no limit".
-    if (1..=64).contains(&value) { Ok(value) } else { Err(error(flag, format!("{value} is out of range"), "use a number from 1 to 64")) }
+    if (1..=64).contains(&value) {
+        Ok(value)
+    } else {
+        Err(error(flag, format!("{value} is out of range"), "use a number from 1 to 64"))
+    }
 }
 
 pub(super) fn endpoint_url_template(value: Option<String>) -> Result<Option<EndpointUrlTemplate>, ArgsError> {
     const FLAG: &str = "--endpoint-url-template (AIGW_ENDPOINT_URL_TEMPLATE)";
-    const FIX: &str = "use a URL with {restApiId}, {stage} or {region}, such as https://127.0.0.1:8443/{restApiId}/{stage}";
+    const FIX: &str =
+        "use a URL with {restApiId}, {stage} or {region}, such as https://127.0.0.1:8443/{restApiId}/{stage}";
     let Some(value) = value.filter(|value| !value.is_empty()) else {
         return Ok(None);
     };

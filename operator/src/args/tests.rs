@@ -56,7 +56,14 @@ fn every_bad_value_names_its_flag_and_a_fix() {
 fn what_is_missing_is_named() {
     let of = |arguments: &[&str]| {
         let args = Args::try_parse_from(["aigw-operator"].iter().chain(arguments)).unwrap();
-        Settings::from_args(RunArgs { namespace: None, pod_name: None, installation: args.run.installation.clone(), ..args.run }).unwrap_err().flag
+        Settings::from_args(RunArgs {
+            namespace: None,
+            pod_name: None,
+            installation: args.run.installation.clone(),
+            ..args.run
+        })
+        .unwrap_err()
+        .flag
     };
     assert!(of(&["--leader-elect=false"]).starts_with("--installation"));
     assert!(of(&["--installation", "a"]).starts_with("--namespace"));
@@ -109,5 +116,7 @@ fn commands() {
     let command = |arguments: &[&str]| Args::try_parse_from(["aigw-operator"].iter().chain(arguments)).unwrap().command;
     assert!(command(&[]).is_none());
     assert!(matches!(command(&["run", "--installation", "a"]), Some(Command::Run)));
-    assert!(matches!(command(&["crd", "--kind", "Tenant"]), Some(Command::Crd { kind: Some(kind) }) if kind == "Tenant"));
+    assert!(
+        matches!(command(&["crd", "--kind", "Tenant"]), Some(Command::Crd { kind: Some(kind) }) if kind == "Tenant")
+    );
 }

@@ -13,7 +13,12 @@ use serde::Serialize;
 use crate::context::Context;
 
 /// Executes `steps`.
-pub(super) async fn steps(context: &Context, cloud: &Cloud, gateway: &AIGateway, steps: &[GatewayStep]) -> Result<(), CloudError> {
+pub(super) async fn steps(
+    context: &Context,
+    cloud: &Cloud,
+    gateway: &AIGateway,
+    steps: &[GatewayStep],
+) -> Result<(), CloudError> {
     for step in steps {
         tracing::info!(step = %step, "executing");
         if let Some(rest_api_id) = execute(context, cloud, step).await? {
@@ -34,7 +39,9 @@ async fn execute(context: &Context, cloud: &Cloud, step: &GatewayStep) -> Result
         S::DeleteTable { name } => cloud.tables.delete(name).await?,
         S::ClaimOwnership { table, expected, record } => put(cloud, table, OWNER_SK, *expected, record).await?,
         S::WriteConfig { table, expected, config } => put(cloud, table, CONFIG_SK, *expected, config).await?,
-        S::ReleaseOwnership { table, expected } => cloud.tables.delete_document(table, (GATEWAY_PK, OWNER_SK), *expected).await?,
+        S::ReleaseOwnership { table, expected } => {
+            cloud.tables.delete_document(table, (GATEWAY_PK, OWNER_SK), *expected).await?;
+        }
         S::CreateRole { name, path, trust, permissions_boundary, tags } => {
             cloud.roles.create(name, path, trust, permissions_boundary.as_deref(), tags).await?;
         }
@@ -73,7 +80,13 @@ async fn execute(context: &Context, cloud: &Cloud, step: &GatewayStep) -> Result
     Ok(None)
 }
 
-async fn put<T: Serialize + Sync>(cloud: &Cloud, table: &str, sk: &str, expected: Option<i64>, content: &T) -> Result<(), CloudError> {
+async fn put<T: Serialize + Sync>(
+    cloud: &Cloud,
+    table: &str,
+    sk: &str,
+    expected: Option<i64>,
+    content: &T,
+) -> Result<(), CloudError> {
     let document = document(expected, content)?;
     cloud.tables.put_document(table, (GATEWAY_PK, sk), expected, &document, None).await
 }
@@ -99,20 +112,27 @@ async fn tag(cloud: &Cloud, resource: &TaggedResource, tags: &Tags) -> Result<()
 async fn function(context: &Context, cloud: &Cloud, step: &GatewayStep) -> Result<(), CloudError> {
     use GatewayStep as S;
     let code = |hash: &str| {
-        let missing = || CloudError::new("lambda:CreateFunction", Class::Bug, "NoCode", "the planned code is not in this build");
+        let missing =
+            || CloudError::new("lambda:CreateFunction", Class::Bug, "NoCode", "the planned code is not in this build");
         context.codes.by_hash(hash).ok_or_else(missing)
     };
     let functions = &cloud.functions;
     match step {
         S::CreateFunction(spec) => functions.create(spec, code(&spec.code_sha256)?).await,
-        S::UpdateFunctionConfiguration { function, revision_id } => functions.update_configuration(function, revision_id.as_deref()).await,
+        S::UpdateFunctionConfiguration { function, revision_id } => {
+            functions.update_configuration(function, revision_id.as_deref()).await
+        }
         S::UpdateFunctionCode { function, revision_id } => {
             functions.update_code(function, code(&function.code_sha256)?, revision_id.as_deref()).await
         }
-        S::PublishVersion { name, code_sha256, description } => functions.publish(name, code_sha256, description).await.map(drop),
+        S::PublishVersion { name, code_sha256, description } => {
+            functions.publish(name, code_sha256, description).await.map(drop)
+        }
         S::PointAlias { name, version, create } => functions.point_alias(name, version, *create).await,
         S::DeleteVersion { name, version } => functions.delete_version(name, version).await,
-        S::AddPermission { name, statement_id, source_arn } => functions.add_permission(name, statement_id, source_arn).await,
+        S::AddPermission { name, statement_id, source_arn } => {
+            functions.add_permission(name, statement_id, source_arn).await
+        }
         S::RemovePermission { name, statement_id } => functions.remove_permission(name, statement_id).await,
         S::DeleteFunction { name } => functions.delete(name).await,
         _ => unreachable!("execute() sends only steps about functions here"),
@@ -129,12 +149,15 @@ async fn api(cloud: &Cloud, step: &GatewayStep) -> Result<(), CloudError> {
             if findings.is_empty() {
                 return Ok(());
             }
-            let message = format!("not deployed, because the import is not what was asked for: {}", findings.join("; "));
+            let message =
+                format!("not deployed, because the import is not what was asked for: {}", findings.join("; "));
             Err(CloudError::new("apigateway:PutRestApi", Class::Bug, "ImportDiffers", message))
         }
         S::CreateDeployment { rest_api_id, hash } => apis.create_deployment(rest_api_id, hash).await.map(drop),
         S::DeleteDeployment { rest_api_id, deployment_id } => apis.delete_deployment(rest_api_id, deployment_id).await,
-        S::CreateStage { rest_api_id, stage, deployment_id, tags } => apis.create_stage(rest_api_id, stage, deployment_id, tags).await,
+        S::CreateStage { rest_api_id, stage, deployment_id, tags } => {
+            apis.create_stage(rest_api_id, stage, deployment_id, tags).await
+        }
         S::UpdateStage { rest_api_id, stage, deployment_id, throttle } => {
             apis.update_stage(rest_api_id, stage, deployment_id.as_deref(), throttle.as_ref()).await
         }

@@ -45,10 +45,11 @@ pub(super) async fn gateway(
     identity: &GatewayIdentity,
     valid: &ValidGateway,
 ) -> Result<ObservedGateway, CloudError> {
-    let own_roles = [(Function::Forwarder, &valid.forwarder_role_arn), (Function::Authorizer, &valid.authorizer_role_arn)]
-        .into_iter()
-        .filter_map(|(function, given)| given.is_none().then_some(function));
-    observe(cloud, identity, &hint(context, gateway), own_roles, &[valid.stage.clone()]).await
+    let own_roles =
+        [(Function::Forwarder, &valid.forwarder_role_arn), (Function::Authorizer, &valid.authorizer_role_arn)]
+            .into_iter()
+            .filter_map(|(function, given)| given.is_none().then_some(function));
+    observe(cloud, identity, hint(context, gateway).as_deref(), own_roles, std::slice::from_ref(&valid.stage)).await
 }
 
 /// Everything of a gateway that may be there, whatever its spec says.
@@ -62,7 +63,7 @@ pub(super) async fn remains(
     let mut stages: Vec<String> = gateway.spec.stages.iter().map(|stage| stage.name.clone()).chain(recorded).collect();
     stages.sort();
     stages.dedup();
-    observe(cloud, identity, &hint(context, gateway), Function::ALL.into_iter(), &stages).await
+    observe(cloud, identity, hint(context, gateway).as_deref(), Function::ALL.into_iter(), &stages).await
 }
 
 fn hint(context: &Context, gateway: &AIGateway) -> Option<String> {
@@ -73,12 +74,13 @@ fn hint(context: &Context, gateway: &AIGateway) -> Option<String> {
 async fn observe(
     cloud: &Cloud,
     identity: &GatewayIdentity,
-    hint: &Option<String>,
+    hint: Option<&str>,
     own_roles: impl Iterator<Item = Function>,
     stages: &[String],
 ) -> Result<ObservedGateway, CloudError> {
     let id = identity.id();
-    let roles = by_function(own_roles, |function| async move { cloud.roles.get(&identity.function_name(function)).await });
+    let roles =
+        by_function(own_roles, |function| async move { cloud.roles.get(&identity.function_name(function)).await });
     let log_groups = by_function(Function::ALL.into_iter(), |function| async move {
         cloud.log_groups.get(&format!("/aws/lambda/{}", identity.function_name(function))).await
     });
@@ -90,13 +92,16 @@ async fn observe(
         roles,
         log_groups,
         functions,
-        cloud.rest_apis.find(&id, hint.as_deref()),
+        cloud.rest_apis.find(&id, hint),
         cloud.usage_plans.list(&id),
     )?;
-    let mut observed = ObservedGateway { roles, log_groups, functions, rest_apis, usage_plans, ..ObservedGateway::default() };
+    let mut observed =
+        ObservedGateway { roles, log_groups, functions, rest_apis, usage_plans, ..ObservedGateway::default() };
     (observed.table, observed.owner, observed.config) = table;
     if let [api] = observed.rest_apis.as_slice() {
-        let found = stages.iter().map(|name| async { Ok(cloud.rest_apis.stage(&api.id, name).await?.map(|stage| (name.clone(), stage))) });
+        let found = stages
+            .iter()
+            .map(|name| async { Ok(cloud.rest_apis.stage(&api.id, name).await?.map(|stage| (name.clone(), stage))) });
         let (deployments, stages) = tokio::try_join!(cloud.rest_apis.deployments(&api.id), try_join_all(found))?;
         observed.deployments = deployments;
         observed.stages = stages.into_iter().flatten().collect();
@@ -118,7 +123,11 @@ where
     Ok(found.await?.into_iter().flatten().collect())
 }
 
-type Table = (Option<ObservedTable>, Option<Document<aigw_contract::table::OwnerRecord>>, Option<Document<aigw_contract::table::GatewayConfig>>);
+type Table = (
+    Option<ObservedTable>,
+    Option<Document<aigw_contract::table::OwnerRecord>>,
+    Option<Document<aigw_contract::table::GatewayConfig>>,
+);
 
 async fn table(cloud: &Cloud, identity: &GatewayIdentity) -> Result<Table, CloudError> {
     let name = identity.physical_name();
@@ -130,16 +139,23 @@ async fn table(cloud: &Cloud, identity: &GatewayIdentity) -> Result<Table, Cloud
     Ok((table, owner, config))
 }
 
-async fn document<T: DeserializeOwned>(cloud: &Cloud, table: &str, sk: &str) -> Result<Option<Document<T>>, CloudError> {
+async fn document<T: DeserializeOwned>(
+    cloud: &Cloud,
+    table: &str,
+    sk: &str,
+) -> Result<Option<Document<T>>, CloudError> {
     parse(cloud.tables.document(table, GATEWAY_PK, sk).await?)
 }
 
 /// Content of a document item. What is not ours to read is a defect, not an absence.
-pub(crate) fn parse<T: DeserializeOwned>(document: Option<Document<String>>) -> Result<Option<Document<T>>, CloudError> {
+pub(crate) fn parse<T: DeserializeOwned>(
+    document: Option<Document<String>>,
+) -> Result<Option<Document<T>>, CloudError> {
     document
         .map(|Document { version, content }| {
-            let content = serde_json::from_str(&content)
-                .map_err(|error| CloudError::new("dynamodb:GetItem", Class::Bug, "MalformedDocument", error.to_string()))?;
+            let content = serde_json::from_str(&content).map_err(|error| {
+                CloudError::new("dynamodb:GetItem", Class::Bug, "MalformedDocument", error.to_string())
+            })?;
             Ok(Document { version, content })
         })
         .transpose()

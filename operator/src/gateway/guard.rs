@@ -1,6 +1,5 @@
 //! The two questions before any change: is this the account the spec names, and is this gateway ours to drive?
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use aigw_api::conditions::reason;
@@ -13,8 +12,6 @@ use aigw_plan::gateway::step::GatewayStep;
 use aigw_plan::{Class, GatewayIdentity};
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use super::{ELSEWHERE_RECHECK, Pass, Round, execute, failed};
 use crate::context::Context;
@@ -22,13 +19,7 @@ use crate::harness::Outcome;
 
 /// How often an owner says it is alive. An owner silent for three times as long is gone: 15 minutes is longer than any
 /// upgrade or node failure, and short enough to wait out after the loss of a cluster.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5 * 60);
-/// How long an answer about whose credentials are in use is trusted. They change only when the pod's role does.
-const ACCOUNT_MEMORY: Duration = Duration::from_secs(5 * 60);
-
-/// Whose credentials are in use, by Region, remembered for a while.
-#[derive(Default)]
-pub(crate) struct AccountGuard(Mutex<HashMap<String, (Instant, String)>>);
+pub(crate) const HEARTBEAT: Duration = Duration::from_mins(5);
 
 /// Why the account is not to be acted in.
 pub(crate) enum Refusal {
@@ -43,21 +34,10 @@ pub(crate) enum Refusal {
     Unknown(CloudError),
 }
 
-impl AccountGuard {
-    /// Ok where the credentials belong to `expected`.
-    pub(crate) async fn check(&self, cloud: &Cloud, region: &str, expected: &str) -> Result<(), Refusal> {
-        let mut known = self.0.lock().await;
-        let fresh = known.get(region).filter(|(asked, _)| asked.elapsed() < ACCOUNT_MEMORY).map(|(_, id)| id.clone());
-        let actual = match fresh {
-            Some(id) => id,
-            None => {
-                let id = cloud.account.id().await.map_err(Refusal::Unknown)?;
-                known.insert(region.to_owned(), (Instant::now(), id.clone()));
-                id
-            }
-        };
-        if actual == expected { Ok(()) } else { Err(Refusal::Wrong { actual, expected: expected.to_owned() }) }
-    }
+/// Ok where the credentials in use belong to `expected`.
+pub(crate) async fn account(cloud: &Cloud, expected: &str) -> Result<(), Refusal> {
+    let actual = cloud.account.id().await.map_err(Refusal::Unknown)?;
+    if actual == expected { Ok(()) } else { Err(Refusal::Wrong { actual, expected: expected.to_owned() }) }
 }
 
 impl Refusal {
@@ -77,7 +57,9 @@ impl Refusal {
     /// As the error of a pass that cannot go on.
     pub(crate) fn into_error(self) -> CloudError {
         match &self {
-            Self::Wrong { .. } => CloudError::new("sts:GetCallerIdentity", Class::Denied, reason::WRONG_ACCOUNT, self.describe().1),
+            Self::Wrong { .. } => {
+                CloudError::new("sts:GetCallerIdentity", Class::Denied, reason::WRONG_ACCOUNT, self.describe().1)
+            }
             Self::Unknown(error) => error.clone(),
         }
     }
@@ -85,7 +67,9 @@ impl Refusal {
     /// When to look again.
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
-            Self::Wrong { .. } => Outcome::Failed { class: Class::Denied, retry_after: None, message: self.describe().1 },
+            Self::Wrong { .. } => {
+                Outcome::Failed { class: Class::Denied, retry_after: None, message: self.describe().1 }
+            }
             Self::Unknown(error) => Outcome::failed(error),
         }
     }
@@ -94,7 +78,11 @@ impl Refusal {
         match &self {
             Self::Wrong { .. } => {
                 let (reason, message) = self.describe();
-                Pass { outcome: GatewayOutcome::Stalled { reason, message }, observed: ObservedGateway::default(), next: self.outcome() }
+                Pass {
+                    outcome: GatewayOutcome::Stalled { reason, message },
+                    observed: ObservedGateway::default(),
+                    next: self.outcome(),
+                }
             }
             Self::Unknown(error) => failed(error, ObservedGateway::default()),
         }

@@ -30,14 +30,14 @@ use crate::context::Context;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
 pub(crate) use gather::{RestApiIds, parse};
-pub(crate) use guard::{AccountGuard, Refusal};
+pub(crate) use guard::{Refusal, account};
 
 /// Most rounds of observe → plan → execute in one pass. From nothing to serving takes about six.
 const MAX_ROUNDS: usize = 15;
 /// When to look again where AWS is at work and gave no time of its own.
 const POLL: Duration = Duration::from_secs(2);
 /// When a gateway kept by another owner is looked at again.
-const ELSEWHERE_RECHECK: Duration = Duration::from_secs(60);
+const ELSEWHERE_RECHECK: Duration = Duration::from_mins(1);
 
 /// Reconciles AIGateways.
 pub struct GatewayReconciler {
@@ -67,7 +67,7 @@ impl GatewayReconciler {
             }
         };
         let cloud = self.context.clouds.region(&valid.region).await;
-        let pass = match self.context.memory.accounts.check(&cloud, &valid.region, &valid.account_id).await {
+        let pass = match account(&cloud, &valid.account_id).await {
             Ok(()) => self.converge(gateway, &identity, &valid, &cloud).await,
             Err(refusal) => refusal.into_pass(),
         };
@@ -75,7 +75,13 @@ impl GatewayReconciler {
         Ok(pass.next)
     }
 
-    async fn converge(&self, gateway: &AIGateway, identity: &GatewayIdentity, valid: &ValidGateway, cloud: &Cloud) -> Pass {
+    async fn converge(
+        &self,
+        gateway: &AIGateway,
+        identity: &GatewayIdentity,
+        valid: &ValidGateway,
+        cloud: &Cloud,
+    ) -> Pass {
         let mut observed = ObservedGateway::default();
         for _ in 0..MAX_ROUNDS {
             match self.round(gateway, identity, valid, cloud, &mut observed).await {
@@ -104,10 +110,11 @@ impl GatewayReconciler {
         if let Some(stop) = guard::ownership(&self.context, cloud, gateway, identity, observed).await? {
             return Ok(stop);
         }
-        let desired = match desire(valid, identity, &gateway.uid().unwrap_or_default(), &self.context.memory.build, observed) {
-            Ok(desired) => desired,
-            Err(error) => return Ok(stalled(reason::INVALID, error.to_string(), Class::Invalid)),
-        };
+        let desired =
+            match desire(valid, identity, &gateway.uid().unwrap_or_default(), &self.context.memory.build, observed) {
+                Ok(desired) => desired,
+                Err(error) => return Ok(stalled(reason::INVALID, error.to_string(), Class::Invalid)),
+            };
         self.step(gateway, cloud, &desired, observed).await
     }
 
@@ -125,7 +132,11 @@ impl GatewayReconciler {
         let findings = lint(&plan.steps, observed);
         debug_assert!(findings.is_empty(), "plan breaks an invariant: {findings:?}\n{plan}");
         if !findings.is_empty() {
-            return Ok(stalled(reason::INTERNAL_ERROR, format!("refused a plan of our own: {}", findings.join("; ")), Class::Bug));
+            return Ok(stalled(
+                reason::INTERNAL_ERROR,
+                format!("refused a plan of our own: {}", findings.join("; ")),
+                Class::Bug,
+            ));
         }
         tracing::debug!(plan = %plan, "planned");
         if plan.in_sync() {

@@ -39,11 +39,20 @@ pub(super) async fn passed(
 }
 
 /// Conditions only, as while deleting.
-pub(super) async fn conditions_only(context: &Context, gateway: &AIGateway, specs: Vec<ConditionSpec>) -> Result<(), Error> {
+pub(super) async fn conditions_only(
+    context: &Context,
+    gateway: &AIGateway,
+    specs: Vec<ConditionSpec>,
+) -> Result<(), Error> {
     write(context, gateway, gateway.status.clone().unwrap_or_default(), specs).await
 }
 
-async fn write(context: &Context, gateway: &AIGateway, mut next: AIGatewayStatus, specs: Vec<ConditionSpec>) -> Result<(), Error> {
+async fn write(
+    context: &Context,
+    gateway: &AIGateway,
+    mut next: AIGatewayStatus,
+    specs: Vec<ConditionSpec>,
+) -> Result<(), Error> {
     let generation = gateway.metadata.generation;
     let previous = gateway.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default();
     next.observed_generation = generation;

@@ -23,7 +23,7 @@ pub(super) async fn gateway(context: &Context, gateway: &AIGateway) -> Result<Ou
     }
     let identity = identity(context, gateway);
     let cloud = context.clouds.region(&gateway.spec.region).await;
-    if let Err(refusal) = context.memory.accounts.check(&cloud, &gateway.spec.region, &gateway.spec.account_id).await {
+    if let Err(refusal) = guard::account(&cloud, &gateway.spec.account_id).await {
         let (reason, message) = refusal.describe();
         deleting(context, gateway, reason, message, true).await?;
         return Ok(refusal.outcome());
@@ -54,7 +54,8 @@ fn attached(context: &Context, gateway: &AIGateway) -> Option<String> {
         .filter(|tenant| tenant.metadata.deletion_timestamp.is_none())
         .map(|tenant| format!("{}/{}", tenant.namespace().unwrap_or_default(), tenant.name_any()))
         .collect();
-    let confirmed = gateway.annotations().get(annotations::CONFIRM_DELETE).is_some_and(|value| *value == gateway.name_any());
+    let confirmed =
+        gateway.annotations().get(annotations::CONFIRM_DELETE).is_some_and(|value| *value == gateway.name_any());
     if names.is_empty() || confirmed {
         return None;
     }
@@ -79,11 +80,16 @@ async fn remove(
     for _ in 0..MAX_ROUNDS {
         let observed = gather::remains(context, cloud, gateway, identity).await?;
         // Somebody else's by now: leave everything alone.
-        if observed.owner.is_some() && matches!(guard::claim(context, gateway, &observed), Ownership::Elsewhere { .. }) {
+        if observed.owner.is_some() && matches!(guard::claim(context, gateway, &observed), Ownership::Elsewhere { .. })
+        {
             return Ok(None);
         }
         let id = identity.id();
-        let keys: Vec<_> = cloud.api_keys.list(&identity.api_key_prefix()).await?.into_iter()
+        let keys: Vec<_> = cloud
+            .api_keys
+            .list(&identity.api_key_prefix())
+            .await?
+            .into_iter()
             .filter(|key| key.tags.get(aigw_plan::identity::TAG_ID) == Some(&id))
             .collect();
         let plan = cleanup(identity, compute, data, &observed, &keys);
@@ -98,7 +104,13 @@ async fn remove(
     Ok(Some(("AWS is still deleting".into(), POLL)))
 }
 
-async fn deleting(context: &Context, gateway: &AIGateway, reason: &'static str, message: String, stalled: bool) -> Result<(), Error> {
+async fn deleting(
+    context: &Context,
+    gateway: &AIGateway,
+    reason: &'static str,
+    message: String,
+    stalled: bool,
+) -> Result<(), Error> {
     let progress = if stalled {
         Progress::Stalled { reason, message: message.clone() }
     } else {

@@ -90,7 +90,8 @@ async fn pass<R: Reconciler>(reconciler: &R, context: &Context, object: Arc<R::O
         "reconcile",
         kind = %R::Object::kind(&()),
         namespace = object.namespace(),
-        name = object.name_any(),
+        // Not `name`: the JSON of a span has one of its own.
+        object = object.name_any(),
         generation = meta.generation,
     );
     async {

@@ -42,7 +42,9 @@ where
         return Ok(());
     };
     match send(client, object, patch, "remove the finalizer").await {
-        Err(Error::Kube { source, .. }) if matches!(&*source, kube::Error::Api(status) if status.is_not_found()) => Ok(()),
+        Err(Error::Kube { source, .. }) if matches!(&*source, kube::Error::Api(status) if status.is_not_found()) => {
+            Ok(())
+        }
         other => other.map(|_| ()),
     }
 }
@@ -97,7 +99,8 @@ mod tests {
     fn object(finalizers: &[&str]) -> ConfigMap {
         let mut object = ConfigMap::default();
         object.metadata.uid = Some("u-1".into());
-        object.metadata.finalizers = (!finalizers.is_empty()).then(|| finalizers.iter().map(|name| (*name).to_owned()).collect());
+        object.metadata.finalizers =
+            (!finalizers.is_empty()).then(|| finalizers.iter().map(|name| (*name).to_owned()).collect());
         object
     }
 

@@ -95,7 +95,8 @@ mod tests {
         let floor = Duration::from_secs(20);
         for jitter in [0.0, 0.5, 1.0] {
             let action = retry(Class::Throttled, 1, Some(floor), jitter);
-            assert!((20..=25).any(|seconds| action == Action::requeue(Duration::from_secs(seconds)) || action == Action::requeue(Duration::from_millis(22_500))));
+            assert!((20..=25).any(|seconds| action == Action::requeue(Duration::from_secs(seconds))
+                || action == Action::requeue(Duration::from_millis(22_500))));
         }
         assert_eq!(retry(Class::Throttled, 1, Some(floor), 0.0), Action::requeue(floor));
     }

@@ -27,7 +27,10 @@ pub fn hash_of(value: &impl Hash) -> u64 {
 }
 
 /// The triggers of a controller's own kind: every object at start and whenever `predicate` moves.
-pub fn changed<K>(changes: impl Stream<Item = Change<K>> + Send + 'static, predicate: fn(&K) -> u64) -> BoxStream<'static, Arc<K>>
+pub fn changed<K>(
+    changes: impl Stream<Item = Change<K>> + Send + 'static,
+    predicate: fn(&K) -> u64,
+) -> BoxStream<'static, Arc<K>>
 where
     K: Resource<DynamicType = ()> + Send + Sync + 'static,
 {
@@ -43,14 +46,20 @@ where
 
 /// Changes of another kind that matter: objects that appear or go, and those whose `predicate` moves. What was there at
 /// start is only remembered, since every object of the controller's own kind is looked at then anyway.
-pub fn news<K>(changes: impl Stream<Item = Change<K>> + Send + 'static, predicate: fn(&K) -> u64) -> BoxStream<'static, Change<K>>
+pub fn news<K>(
+    changes: impl Stream<Item = Change<K>> + Send + 'static,
+    predicate: fn(&K) -> u64,
+) -> BoxStream<'static, Change<K>>
 where
     K: Resource<DynamicType = ()> + Send + Sync + 'static,
 {
     filter(changes, predicate).filter(|change| std::future::ready(!matches!(change, Change::Initial(_)))).boxed()
 }
 
-fn filter<K>(changes: impl Stream<Item = Change<K>> + Send + 'static, predicate: fn(&K) -> u64) -> impl Stream<Item = Change<K>> + Send + 'static
+fn filter<K>(
+    changes: impl Stream<Item = Change<K>> + Send + 'static,
+    predicate: fn(&K) -> u64,
+) -> impl Stream<Item = Change<K>> + Send + 'static
 where
     K: Resource<DynamicType = ()> + Send + Sync + 'static,
 {

@@ -59,7 +59,9 @@ impl StatusWriter {
         let patch = apply_body::<K>(object, &uid, &desired);
         let api: Api<K> = Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        api.patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch)).await.map_err(Error::kube("write status"))?;
+        api.patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
+            .await
+            .map_err(Error::kube("write status"))?;
         self.lock().insert(uid, desired);
         Ok(true)
     }
@@ -101,7 +103,8 @@ fn canonical(status: &Value) -> Value {
         for condition in conditions.iter_mut().filter_map(Value::as_object_mut) {
             condition.remove("lastTransitionTime");
         }
-        conditions.sort_by_key(|condition| condition.get("type").and_then(Value::as_str).unwrap_or_default().to_owned());
+        conditions
+            .sort_by_key(|condition| condition.get("type").and_then(Value::as_str).unwrap_or_default().to_owned());
     }
     status
 }
@@ -116,8 +119,14 @@ mod tests {
 
     #[test]
     fn times_and_order_of_conditions_do_not_count() {
-        let one = status(1, &json!([{"type": "A", "status": "True", "lastTransitionTime": "1"}, {"type": "B", "status": "False"}]));
-        let two = status(1, &json!([{"type": "B", "status": "False", "lastTransitionTime": "2"}, {"type": "A", "status": "True"}]));
+        let one = status(
+            1,
+            &json!([{"type": "A", "status": "True", "lastTransitionTime": "1"}, {"type": "B", "status": "False"}]),
+        );
+        let two = status(
+            1,
+            &json!([{"type": "B", "status": "False", "lastTransitionTime": "2"}, {"type": "A", "status": "True"}]),
+        );
         assert!(same(&one, &two));
         assert!(!same(&one, &status(2, &one["conditions"])));
         assert!(!same(&one, &status(1, &json!([{"type": "A", "status": "False"}, {"type": "B", "status": "False"}]))));

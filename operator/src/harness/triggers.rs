@@ -23,7 +23,9 @@ pub fn gateway_of(tenant: &Tenant) -> Key {
 }
 
 /// Gateways to look at because a tenant appeared, began to go, or is gone.
-pub fn gateways_of_tenants(changes: impl Stream<Item = Change<Tenant>> + Send + 'static) -> BoxStream<'static, ObjectRef<AIGateway>> {
+pub fn gateways_of_tenants(
+    changes: impl Stream<Item = Change<Tenant>> + Send + 'static,
+) -> BoxStream<'static, ObjectRef<AIGateway>> {
     predicates::news(changes, tenant_as_gateway_sees_it)
         .map(|change| {
             let gateway = gateway_of(change.object());
@@ -33,7 +35,10 @@ pub fn gateways_of_tenants(changes: impl Stream<Item = Change<Tenant>> + Send + 
 }
 
 /// Tenants to look at because their gateway changed in something they read.
-pub fn tenants_of_gateways(stores: Stores, changes: impl Stream<Item = Change<AIGateway>> + Send + 'static) -> BoxStream<'static, ObjectRef<Tenant>> {
+pub fn tenants_of_gateways(
+    stores: Stores,
+    changes: impl Stream<Item = Change<AIGateway>> + Send + 'static,
+) -> BoxStream<'static, ObjectRef<Tenant>> {
     predicates::news(changes, gateway_as_tenants_see_it)
         .flat_map(move |change| {
             let key = Key::of(&**change.object());
@@ -50,19 +55,26 @@ pub fn tenants_of_namespaces(
     predicates::news(changes, |namespace| hash_of(namespace.labels()))
         .flat_map(move |change| {
             let namespace = change.object().name_any();
-            stream::iter(references(&stores.tenants.state_filter(|tenant| tenant.namespace().as_deref() == Some(&*namespace))))
+            stream::iter(references(
+                &stores.tenants.state_filter(|tenant| tenant.namespace().as_deref() == Some(&*namespace)),
+            ))
         })
         .boxed()
 }
 
 /// Tenants to look at because another one of their namespace and gateway is gone, which may leave room for them.
-pub fn tenants_of_tenants(stores: Stores, changes: impl Stream<Item = Change<Tenant>> + Send + 'static) -> BoxStream<'static, ObjectRef<Tenant>> {
+pub fn tenants_of_tenants(
+    stores: Stores,
+    changes: impl Stream<Item = Change<Tenant>> + Send + 'static,
+) -> BoxStream<'static, ObjectRef<Tenant>> {
     changes
         .filter(|change| std::future::ready(matches!(change, Change::Deleted(_))))
         .flat_map(move |change| {
             let gone = change.object();
             let (namespace, gateway) = (gone.namespace(), gateway_of(gone));
-            stream::iter(references(&stores.tenants.state_filter(|tenant| tenant.namespace() == namespace && gateway_of(tenant) == gateway)))
+            stream::iter(references(
+                &stores.tenants.state_filter(|tenant| tenant.namespace() == namespace && gateway_of(tenant) == gateway),
+            ))
         })
         .boxed()
 }
@@ -99,7 +111,10 @@ mod tests {
             "region": "eu-central-1", "accountId": "111122223333", "stages": [{"name": "v1"}],
             "endpoint": {"type": "Regional"}, "tiers": [], "tenants": {"rules": []},
         });
-        serde_json::from_value(json!({"metadata": {"name": "g", "namespace": "p", "generation": 1}, "spec": spec, "status": status})).unwrap()
+        serde_json::from_value(
+            json!({"metadata": {"name": "g", "namespace": "p", "generation": 1}, "spec": spec, "status": status}),
+        )
+        .unwrap()
     }
 
     fn condition(status: &str, message: &str) -> Value {
@@ -118,8 +133,10 @@ mod tests {
 
     #[test]
     fn a_tenant_without_a_gateway_namespace_means_its_own() {
-        let tenant: Tenant =
-            serde_json::from_value(json!({"metadata": {"name": "t", "namespace": "team"}, "spec": {"gatewayRef": {"name": "g"}}})).unwrap();
+        let tenant: Tenant = serde_json::from_value(
+            json!({"metadata": {"name": "t", "namespace": "team"}, "spec": {"gatewayRef": {"name": "g"}}}),
+        )
+        .unwrap();
         assert_eq!(gateway_of(&tenant), Key { namespace: Some("team".into()), name: "g".into() });
     }
 }

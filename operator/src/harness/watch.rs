@@ -183,13 +183,20 @@ where
     pub async fn run(self) {
         let Self { sources, mut merge, activity } = self;
         activity.mark();
-        let mut events: SelectAll<_> =
-            sources.into_iter().enumerate().map(|(index, source)| source.map(move |event| (index, event)).boxed()).collect();
+        let mut events: SelectAll<_> = sources
+            .into_iter()
+            .enumerate()
+            .map(|(index, source)| source.map(move |event| (index, event)).boxed())
+            .collect();
         while let Some((index, event)) = events.next().await {
             match event {
                 Ok(event) => merge.take(index, event),
                 Err(failure) => {
-                    tracing::warn!(kind = activity.kind(), error = error::chain(&failure), "watch failed; trying again");
+                    tracing::warn!(
+                        kind = activity.kind(),
+                        error = error::chain(&failure),
+                        "watch failed; trying again"
+                    );
                 }
             }
         }
@@ -310,8 +317,12 @@ where
     fn listed(&mut self, scope: usize) {
         if let Some(listed) = self.listing[scope].take() {
             self.invalid.retain(|key, owner| *owner != scope || listed.contains(key));
-            let gone: Vec<Key> =
-                self.known.iter().filter(|(key, (owner, _))| *owner == scope && !listed.contains(key)).map(|(key, _)| key.clone()).collect();
+            let gone: Vec<Key> = self
+                .known
+                .iter()
+                .filter(|(key, (owner, _))| *owner == scope && !listed.contains(key))
+                .map(|(key, _)| key.clone())
+                .collect();
             for key in gone {
                 self.delete(&key);
             }

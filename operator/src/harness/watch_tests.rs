@@ -6,7 +6,12 @@ use serde_json::json;
 use super::*;
 
 fn valid(namespace: &str, name: &str) -> Seen<Tenant> {
-    Seen::Valid(serde_json::from_value(json!({"metadata": {"namespace": namespace, "name": name}, "spec": {"gatewayRef": {"name": "g"}}})).unwrap())
+    Seen::Valid(
+        serde_json::from_value(
+            json!({"metadata": {"namespace": namespace, "name": name}, "spec": {"gatewayRef": {"name": "g"}}}),
+        )
+        .unwrap(),
+    )
 }
 
 fn invalid(namespace: &str, name: &str) -> Seen<Tenant> {
@@ -35,7 +40,8 @@ impl World {
     }
 
     fn stored(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.merge.writer.as_reader().state().iter().map(|object| object.metadata.name.clone().unwrap()).collect();
+        let mut names: Vec<_> =
+            self.merge.writer.as_reader().state().iter().map(|object| object.metadata.name.clone().unwrap()).collect();
         names.sort();
         names
     }
@@ -87,7 +93,10 @@ fn an_object_that_cannot_be_read_stays_as_it_was() {
     world.list(0, vec![invalid("a", "one")]);
     assert_eq!((world.stored(), world.told().len(), world.merge.activity.invalid()), (vec!["one".to_owned()], 0, 1));
     world.merge.take(0, Event::Delete(invalid("a", "one")));
-    assert_eq!((world.stored().len(), world.told(), world.merge.activity.invalid()), (0, vec!["deleted one".to_owned()], 0));
+    assert_eq!(
+        (world.stored().len(), world.told(), world.merge.activity.invalid()),
+        (0, vec!["deleted one".to_owned()], 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,7 +45,10 @@ pub(super) async fn cloud_steps(context: &Context, target: &Target, steps: &[Ten
         let result = cloud_step(target, step).await;
         let changes_keys = matches!(
             step,
-            TenantStep::CreateApiKey { .. } | TenantStep::EnableApiKey { .. } | TenantStep::AttachApiKey { .. } | TenantStep::DeleteApiKey { .. }
+            TenantStep::CreateApiKey { .. }
+                | TenantStep::EnableApiKey { .. }
+                | TenantStep::AttachApiKey { .. }
+                | TenantStep::DeleteApiKey { .. }
         );
         if changes_keys {
             // Whether it worked or not: what was listed is no longer known to be true.
@@ -69,7 +72,9 @@ async fn cloud_step(target: &Target, step: &TenantStep) -> Result<(), CloudError
             let document = Document { version: *version, content };
             cloud.tables.put_document(table, (&tenant_pk(tenant_id), POLICY_SK), *expected, &document, *expires).await
         }
-        TenantStep::WriteMeter { table, tenant_id, head, expires } => cloud.tables.set_meter(table, tenant_id, *head, *expires).await,
+        TenantStep::WriteMeter { table, tenant_id, head, expires } => {
+            cloud.tables.set_meter(table, tenant_id, *head, *expires).await
+        }
         TenantStep::WriteSecret { .. } => {
             Err(CloudError::new("kubernetes", Class::Bug, "WrongExecutor", "a Secret is not AWS's to write"))
         }
@@ -102,7 +107,11 @@ async fn write_secret(
             ..ObjectMeta::default()
         },
         type_: Some("Opaque".into()),
-        data: Some(data.iter().map(|(key, value)| (key.clone(), k8s_openapi::ByteString(value.clone().into_bytes()))).collect()),
+        data: Some(
+            data.iter()
+                .map(|(key, value)| (key.clone(), k8s_openapi::ByteString(value.clone().into_bytes())))
+                .collect(),
+        ),
         ..Secret::default()
     };
     if create {
@@ -115,7 +124,8 @@ async fn write_secret(
             {"op": "test", "path": "/metadata/labels", "value": labels},
             {"op": "add", "path": "/data", "value": secret.data},
         ]);
-        let patch = serde_json::from_value(patch).map_err(|source| Error::Serialize { what: "Secret patch", source })?;
+        let patch =
+            serde_json::from_value(patch).map_err(|source| Error::Serialize { what: "Secret patch", source })?;
         let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
         api.patch(name, &parameters, &Patch::<()>::Json(patch)).await.map_err(Error::kube("update the Secret"))?;
     }

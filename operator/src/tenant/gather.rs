@@ -38,13 +38,19 @@ pub(super) async fn tenant(
 pub(super) async fn policy_and_meter(target: &Target, tenant_id: &str) -> Result<ObservedTenant, CloudError> {
     let table = target.identity.physical_name();
     let pk = tenant_pk(tenant_id);
-    let (policy, meter) =
-        tokio::try_join!(target.cloud.tables.document(&table, &pk, POLICY_SK), target.cloud.tables.meter(&table, tenant_id))?;
+    let (policy, meter) = tokio::try_join!(
+        target.cloud.tables.document(&table, &pk, POLICY_SK),
+        target.cloud.tables.meter(&table, tenant_id)
+    )?;
     Ok(ObservedTenant { policy: parse(policy)?, meter, ..ObservedTenant::default() })
 }
 
 /// Internal keys of one tenant, of any tier it was in.
-pub(super) async fn api_keys(context: &Context, target: &Target, tenant_id: &str) -> Result<Vec<ObservedApiKey>, CloudError> {
+pub(super) async fn api_keys(
+    context: &Context,
+    target: &Target,
+    tenant_id: &str,
+) -> Result<Vec<ObservedApiKey>, CloudError> {
     let inventory = context.memory.inventories.get(&target.cloud, &target.identity).await?;
     let name = key_name(&target.identity, tenant_id, 0);
     let prefix = name.trim_end_matches('0');
@@ -59,10 +65,14 @@ async fn secret(context: &Context, tenant: &Tenant, admitted: &AdmittedTenant) -
     let marked = secret.labels().get(labels::TENANT_ID) == Some(&admitted.tenant_id)
         && secret.labels().get(labels::MANAGED_BY).map(String::as_str) == Some(labels::MANAGER);
     // A Secret on its way out with an earlier Tenant of this name is not this Tenant's.
-    let owned = secret.owner_references().iter().all(|owner| owner.kind != "Tenant" || Some(&owner.uid) == tenant.uid().as_ref());
+    let owned = secret
+        .owner_references()
+        .iter()
+        .all(|owner| owner.kind != "Tenant" || Some(&owner.uid) == tenant.uid().as_ref());
     if !marked || !owned {
         return Ok(ObservedSecret::Foreign);
     }
-    let text = |(name, value): (String, k8s_openapi::ByteString)| (name, String::from_utf8_lossy(&value.0).into_owned());
+    let text =
+        |(name, value): (String, k8s_openapi::ByteString)| (name, String::from_utf8_lossy(&value.0).into_owned());
     Ok(ObservedSecret::Ours(secret.data.unwrap_or_default().into_iter().map(text).collect::<BTreeMap<_, _>>()))
 }

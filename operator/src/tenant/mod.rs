@@ -36,7 +36,7 @@ const MAX_ROUNDS: usize = 10;
 /// When to look again where AWS is at work and gave no time of its own.
 const POLL: Duration = Duration::from_secs(2);
 /// When a tenant whose gateway is missing or not ready is looked at again, beside being triggered by the gateway.
-const GATEWAY_RECHECK: Duration = Duration::from_secs(60);
+const GATEWAY_RECHECK: Duration = Duration::from_mins(1);
 
 /// Reconciles Tenants.
 pub struct TenantReconciler {
@@ -85,8 +85,13 @@ impl TenantReconciler {
         let reference = &tenant.spec.gateway_ref;
         let namespace = reference.namespace.clone().or_else(|| tenant.namespace()).unwrap_or_default();
         let name = format!("AIGateway {namespace}/{}", reference.name);
-        let Some(gateway) = self.context.stores.gateway_of(tenant).filter(|gateway| gateway.metadata.deletion_timestamp.is_none()) else {
-            return Err(pending(reason::GATEWAY_NOT_FOUND, format!("{name} does not exist; create it or correct spec.gatewayRef")));
+        let Some(gateway) =
+            self.context.stores.gateway_of(tenant).filter(|gateway| gateway.metadata.deletion_timestamp.is_none())
+        else {
+            return Err(pending(
+                reason::GATEWAY_NOT_FOUND,
+                format!("{name} does not exist; create it or correct spec.gatewayRef"),
+            ));
         };
         let status = gateway.status.clone().unwrap_or_default();
         let programmed = holds(&status.conditions, kind::PROGRAMMED);
@@ -95,7 +100,7 @@ impl TenantReconciler {
         };
         let identity = gateway::identity(&self.context, &gateway);
         let cloud = self.context.clouds.region(&valid.region).await;
-        if let Err(refusal) = self.context.memory.accounts.check(&cloud, &valid.region, &valid.account_id).await {
+        if let Err(refusal) = gateway::account(&cloud, &valid.account_id).await {
             let (reason, message) = refusal.describe();
             let outcome = TenantOutcome::GatewayPending { reason, message };
             return Err(Box::new(Pass::without_look(outcome, refusal.outcome())));
@@ -149,7 +154,9 @@ impl TenantReconciler {
             };
             let plan = match self.plan(target, &admitted, &observed).await {
                 Ok(Ok(plan)) => plan,
-                Ok(Err(not_ours)) => return Ok(Pass::secret_not_ours(&not_ours.to_string(), admitted, observed, target)),
+                Ok(Err(not_ours)) => {
+                    return Ok(Pass::secret_not_ours(&not_ours.to_string(), admitted, observed, target));
+                }
                 Err(error) => return Ok(Pass::failed(&error, Some(admitted), Some(observed), target)),
             };
             tracing::debug!(plan = %plan, "planned");
@@ -203,20 +210,25 @@ impl Pass {
         Self { outcome, admitted, observed, endpoint: Some(target.endpoint.clone()), next }
     }
 
-    fn settled(context: &Context, plan: &Plan<TenantStep>, admitted: AdmittedTenant, observed: ObservedTenant, target: &Target) -> Self {
-        let (outcome, next) = match &plan.wait {
-            Some(wait) => (
+    fn settled(
+        context: &Context,
+        plan: &Plan<TenantStep>,
+        admitted: AdmittedTenant,
+        observed: ObservedTenant,
+        target: &Target,
+    ) -> Self {
+        let (outcome, next) = if let Some(wait) = &plan.wait {
+            (
                 TenantOutcome::Working { reason: reason::WAITING, message: wait.message.clone() },
                 Outcome::Waiting { after: wait.after.max(POLL) },
-            ),
-            None => {
-                let drift = context.settings.drift_interval;
-                let next = match plan.recheck.filter(|due| *due < drift) {
-                    Some(due) => Outcome::Waiting { after: due },
-                    None => Outcome::Done { requeue: drift },
-                };
-                (TenantOutcome::InSync, next)
-            }
+            )
+        } else {
+            let drift = context.settings.drift_interval;
+            let next = match plan.recheck.filter(|due| *due < drift) {
+                Some(due) => Outcome::Waiting { after: due },
+                None => Outcome::Done { requeue: drift },
+            };
+            (TenantOutcome::InSync, next)
         };
         Self::looked(outcome, Some(admitted), Some(observed), target, next)
     }
@@ -227,7 +239,12 @@ impl Pass {
         Self::looked(outcome, Some(admitted), Some(observed), target, Outcome::Waiting { after: GATEWAY_RECHECK })
     }
 
-    fn failed(error: &CloudError, admitted: Option<AdmittedTenant>, observed: Option<ObservedTenant>, target: &Target) -> Self {
+    fn failed(
+        error: &CloudError,
+        admitted: Option<AdmittedTenant>,
+        observed: Option<ObservedTenant>,
+        target: &Target,
+    ) -> Self {
         let (reason, message) = (error.class.reason(), error.to_string());
         let outcome = if error.class.stalls() {
             TenantOutcome::Stalled { reason, message }

@@ -20,7 +20,10 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
         (Some(admitted), _) => {
             let next = status(admitted.tenant_id.clone(), pass.endpoint.clone(), Some(admitted), policy);
             // A pass that could not look keeps what an earlier one saw.
-            TenantStatus { credentials: next.credentials.or_else(|| previous.credentials.clone().filter(|_| policy.is_none())), ..next }
+            TenantStatus {
+                credentials: next.credentials.or_else(|| previous.credentials.clone().filter(|_| policy.is_none())),
+                ..next
+            }
         }
         // Not admitted: nothing is in force that could be shown.
         (None, TenantOutcome::Refused(_)) => TenantStatus { effective: None, ..previous },
@@ -30,11 +33,20 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
 }
 
 /// Conditions only, as while deleting.
-pub(super) async fn conditions_only(context: &Context, tenant: &Tenant, specs: Vec<ConditionSpec>) -> Result<(), Error> {
+pub(super) async fn conditions_only(
+    context: &Context,
+    tenant: &Tenant,
+    specs: Vec<ConditionSpec>,
+) -> Result<(), Error> {
     write(context, tenant, tenant.status.clone().unwrap_or_default(), specs).await
 }
 
-async fn write(context: &Context, tenant: &Tenant, mut next: TenantStatus, specs: Vec<ConditionSpec>) -> Result<(), Error> {
+async fn write(
+    context: &Context,
+    tenant: &Tenant,
+    mut next: TenantStatus,
+    specs: Vec<ConditionSpec>,
+) -> Result<(), Error> {
     let generation = tenant.metadata.generation;
     let previous = tenant.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default();
     next.observed_generation = generation;

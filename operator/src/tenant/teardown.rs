@@ -46,15 +46,18 @@ pub(super) async fn tenant(context: &Context, tenant: &Tenant) -> Result<Outcome
 /// `None` once nothing is left.
 async fn remove(context: &Context, tenant: &Tenant) -> Result<Option<Duration>, CloudError> {
     let standing = context.stores.gateway_of(tenant).filter(|gateway| gateway.metadata.deletion_timestamp.is_none());
-    let Some(target) = standing.and_then(|gateway| Some((gateway.clone(), validate(&gateway.spec).ok()?))) else { return Ok(None) };
+    let Some(target) = standing.and_then(|gateway| Some((gateway.clone(), validate(&gateway.spec).ok()?))) else {
+        return Ok(None);
+    };
     let target = target_of(context, target).await;
-    let account = context.memory.accounts.check(&target.cloud, &target.valid.region, &target.valid.account_id).await;
+    let account = gateway::account(&target.cloud, &target.valid.account_id).await;
     account.map_err(Refusal::into_error)?;
     let table = target.identity.physical_name();
     let tenant_id = target.identity.tenant_id(&tenant.namespace().unwrap_or_default(), &tenant.name_any());
     for _ in 0..MAX_ROUNDS {
         let has_table = target.cloud.tables.get(&table).await?.is_some_and(|table| table.active && !table.deleting);
-        let items = if has_table { gather::policy_and_meter(&target, &tenant_id).await? } else { ObservedTenant::default() };
+        let items =
+            if has_table { gather::policy_and_meter(&target, &tenant_id).await? } else { ObservedTenant::default() };
         let observed = ObservedTenant { api_keys: gather::api_keys(context, &target, &tenant_id).await?, ..items };
         let plan = cleanup(&tenant_id, &target.identity, &observed, context.clock.now().as_second());
         if plan.steps.is_empty() {
@@ -65,12 +68,21 @@ async fn remove(context: &Context, tenant: &Tenant) -> Result<Option<Duration>, 
     Ok(Some(POLL))
 }
 
-async fn target_of(context: &Context, (gateway, valid): (Arc<AIGateway>, aigw_plan::gateway::validate::ValidGateway)) -> Target {
+async fn target_of(
+    context: &Context,
+    (gateway, valid): (Arc<AIGateway>, aigw_plan::gateway::validate::ValidGateway),
+) -> Target {
     let cloud = context.clouds.region(&valid.region).await;
     Target { identity: gateway::identity(context, &gateway), gateway, valid, cloud, endpoint: String::new() }
 }
 
-async fn deleting(context: &Context, tenant: &Tenant, reason: &'static str, message: String, stalled: bool) -> Result<(), Error> {
+async fn deleting(
+    context: &Context,
+    tenant: &Tenant,
+    reason: &'static str,
+    message: String,
+    stalled: bool,
+) -> Result<(), Error> {
     let progress = if stalled {
         Progress::Stalled { reason, message: message.clone() }
     } else {

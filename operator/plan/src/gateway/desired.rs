@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use aigw_api::{Architecture, EndpointType};
+use aigw_contract::Partition;
 use aigw_contract::environment;
 use aigw_contract::table::GatewayConfig;
-use aigw_contract::Partition;
 use serde_json::{Value, json};
 
 use super::document::{Document, DocumentInput, render};
@@ -94,8 +94,18 @@ pub struct NoCode {
 
 /// Description of the published version of `function`: a hash of everything that makes versions differ.
 pub fn version_description(function: &FunctionSpec) -> String {
-    let FunctionSpec { function: _, name: _, role_arn, architecture, memory_mib, timeout_seconds, environment, code_sha256, log_group, tags: _ } =
-        function;
+    let FunctionSpec {
+        function: _,
+        name: _,
+        role_arn,
+        architecture,
+        memory_mib,
+        timeout_seconds,
+        environment,
+        code_sha256,
+        log_group,
+        tags: _,
+    } = function;
     let content = json!([role_arn, architecture, memory_mib, timeout_seconds, environment, code_sha256, log_group]);
     format!("aigw:{}", &sha256_hex(&content.to_string())[..16])
 }
@@ -180,7 +190,11 @@ pub fn desire(
                 rate_limit: tier.requests_per_second,
                 burst_limit: tier.burst,
                 api_stages: api_stages.clone(),
-                tags: tags.iter().map(|(key, value)| (key.clone(), value.clone())).chain([(TAG_TIER.into(), tier.name.clone())]).collect(),
+                tags: tags
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .chain([(TAG_TIER.into(), tier.name.clone())])
+                    .collect(),
             })
             .collect(),
         roles,
@@ -199,14 +213,21 @@ fn desire_function(
     let table = identity.physical_name();
     let name = identity.function_name(function);
     let log_group = format!("/aws/lambda/{name}");
-    let scope = roles::Scope { region: &valid.region, account_id: &valid.account_id, table: &table, log_group: &log_group };
+    let scope =
+        roles::Scope { region: &valid.region, account_id: &valid.account_id, table: &table, log_group: &log_group };
     let (given_role, policy, memory_mib, timeout_seconds) = match function {
-        Function::Forwarder => {
-            (&valid.forwarder_role_arn, roles::forwarder(scope, &valid.families), valid.forwarder_memory_mib, valid.timeout_seconds)
-        }
-        Function::Authorizer => {
-            (&valid.authorizer_role_arn, roles::authorizer(scope), valid.authorizer_memory_mib, AUTHORIZER_TIMEOUT_SECONDS)
-        }
+        Function::Forwarder => (
+            &valid.forwarder_role_arn,
+            roles::forwarder(scope, &valid.families),
+            valid.forwarder_memory_mib,
+            valid.timeout_seconds,
+        ),
+        Function::Authorizer => (
+            &valid.authorizer_role_arn,
+            roles::authorizer(scope),
+            valid.authorizer_memory_mib,
+            AUTHORIZER_TIMEOUT_SECONDS,
+        ),
     };
     let architecture = architecture_name(valid.architecture).to_owned();
     let code_sha256 = build
@@ -246,7 +267,12 @@ fn desire_function(
 /// ARN of the alias `live` of a function.
 pub fn alias_arn(valid: &ValidGateway, identity: &GatewayIdentity, function: Function) -> String {
     let partition = Partition::of(&valid.region).id;
-    format!("arn:{partition}:lambda:{}:{}:function:{}:live", valid.region, valid.account_id, identity.function_name(function))
+    format!(
+        "arn:{partition}:lambda:{}:{}:function:{}:live",
+        valid.region,
+        valid.account_id,
+        identity.function_name(function)
+    )
 }
 
 fn document_input(valid: &ValidGateway, name: &str, rest_api_id: &str, identity: &GatewayIdentity) -> DocumentInput {
@@ -267,5 +293,8 @@ fn permission_sources(valid: &ValidGateway, rest_api_id: &str) -> BTreeMap<Funct
     let partition = Partition::of(&valid.region).id;
     let api = format!("arn:{partition}:execute-api:{}:{}:{rest_api_id}", valid.region, valid.account_id);
     // An import gives authorizers new ids, so the authorizer's grant names all of this API's.
-    BTreeMap::from([(Function::Forwarder, format!("{api}/*/*")), (Function::Authorizer, format!("{api}/authorizers/*"))])
+    BTreeMap::from([
+        (Function::Forwarder, format!("{api}/*/*")),
+        (Function::Authorizer, format!("{api}/authorizers/*")),
+    ])
 }

@@ -160,7 +160,12 @@ fn diff_log_groups(desired: &DesiredGateway, observed: &ObservedGateway, plan: &
 }
 
 /// At most one change of `$LATEST` per plan: Lambda refuses a second while the first is in progress.
-fn diff_function(desired: &DesiredGateway, spec: &FunctionSpec, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
+fn diff_function(
+    desired: &DesiredGateway,
+    spec: &FunctionSpec,
+    observed: &ObservedGateway,
+    plan: &mut Plan<GatewayStep>,
+) {
     let boxed = || Box::new(spec.clone());
     let Some(actual) = observed.functions.get(&spec.function) else {
         // The role is made in an earlier plan, so that Lambda has had a moment to notice it.
@@ -186,7 +191,10 @@ fn diff_function(desired: &DesiredGateway, spec: &FunctionSpec, observed: &Obser
         return;
     }
     if let FunctionState::Failed(reason) = &actual.state {
-        plan.wait(format!("Lambda reports that the last change of the {} failed: {reason}", spec.function.as_str()), Duration::from_secs(30));
+        plan.wait(
+            format!("Lambda reports that the last change of the {} failed: {reason}", spec.function.as_str()),
+            Duration::from_secs(30),
+        );
         return;
     }
     diff_versions(spec, actual, plan);
@@ -201,10 +209,17 @@ fn same_configuration(spec: &FunctionSpec, actual: &ObservedFunction) -> bool {
 
 fn diff_versions(spec: &FunctionSpec, actual: &ObservedFunction, plan: &mut Plan<GatewayStep>) {
     let description = version_description(spec);
-    let Some(version) =
-        actual.versions.iter().rev().find(|version| version.description == description && version.code_sha256 == spec.code_sha256)
+    let Some(version) = actual
+        .versions
+        .iter()
+        .rev()
+        .find(|version| version.description == description && version.code_sha256 == spec.code_sha256)
     else {
-        plan.step(GatewayStep::PublishVersion { name: spec.name.clone(), code_sha256: spec.code_sha256.clone(), description });
+        plan.step(GatewayStep::PublishVersion {
+            name: spec.name.clone(),
+            code_sha256: spec.code_sha256.clone(),
+            description,
+        });
         return;
     };
     if actual.live_version.as_ref() != Some(&version.version) {
@@ -223,7 +238,9 @@ pub const STATEMENT_ID: &str = "aigw-api-gateway";
 
 fn diff_permissions(desired: &DesiredGateway, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
     for (function, source_arn) in &desired.permission_sources {
-        let Some(actual) = observed.functions.get(function).filter(|actual| actual.live_version.is_some()) else { continue };
+        let Some(actual) = observed.functions.get(function).filter(|actual| actual.live_version.is_some()) else {
+            continue;
+        };
         let name = desired.functions[function].name.clone();
         let ours = actual.permissions.iter().find(|permission| permission.statement_id == STATEMENT_ID);
         if ours.is_some_and(|permission| permission.source_arn == *source_arn) {
@@ -232,7 +249,11 @@ fn diff_permissions(desired: &DesiredGateway, observed: &ObservedGateway, plan: 
         if ours.is_some() {
             plan.step(GatewayStep::RemovePermission { name: name.clone(), statement_id: STATEMENT_ID.into() });
         }
-        plan.step(GatewayStep::AddPermission { name, statement_id: STATEMENT_ID.into(), source_arn: source_arn.clone() });
+        plan.step(GatewayStep::AddPermission {
+            name,
+            statement_id: STATEMENT_ID.into(),
+            source_arn: source_arn.clone(),
+        });
     }
 }
 
@@ -246,7 +267,9 @@ fn diff_config(desired: &DesiredGateway, observed: &ObservedGateway, table_ready
 
 /// Both aliases exist and let this API call them, so a deployment that names them works.
 fn functions_callable(desired: &DesiredGateway, observed: &ObservedGateway) -> bool {
-    Function::ALL.iter().all(|function| observed.functions.get(function).is_some_and(|actual| actual.live_version.is_some()))
+    Function::ALL
+        .iter()
+        .all(|function| observed.functions.get(function).is_some_and(|actual| actual.live_version.is_some()))
         && !desired.permission_sources.is_empty()
 }
 
@@ -265,14 +288,22 @@ fn diff_api(
     }
     let rest_api_id = api.id.clone();
     let stage = observed.stages.get(&desired.stage);
-    let serving = stage.and_then(|stage| observed.deployments.iter().find(|deployment| deployment.id == stage.deployment_id));
+    let serving =
+        stage.and_then(|stage| observed.deployments.iter().find(|deployment| deployment.id == stage.deployment_id));
     let newest = observed.deployments.iter().max_by_key(|deployment| (deployment.created, deployment.id.clone()));
     let fits = serving.filter(|deployment| deployment.description == document.hash);
     // Only the newest deployment is known to match what is imported now; an older one of the same hash would serve the
     // right document while somebody's edit lies in wait for the next deployment.
     let Some(target) = fits.or_else(|| newest.filter(|deployment| deployment.description == document.hash)) else {
-        plan.step(GatewayStep::PutDocument { rest_api_id: rest_api_id.clone(), body: document.body.clone(), hash: document.hash.clone() });
-        plan.step(GatewayStep::VerifyDocument { rest_api_id: rest_api_id.clone(), expectation: Box::new(document.expectation.clone()) });
+        plan.step(GatewayStep::PutDocument {
+            rest_api_id: rest_api_id.clone(),
+            body: document.body.clone(),
+            hash: document.hash.clone(),
+        });
+        plan.step(GatewayStep::VerifyDocument {
+            rest_api_id: rest_api_id.clone(),
+            expectation: Box::new(document.expectation.clone()),
+        });
         plan.step(GatewayStep::CreateDeployment { rest_api_id, hash: document.hash.clone() });
         return;
     };
@@ -280,7 +311,13 @@ fn diff_api(
     diff_old_deployments(&rest_api_id, &target.id, observed, plan);
 }
 
-fn diff_stage(desired: &DesiredGateway, rest_api_id: &str, deployment_id: &str, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
+fn diff_stage(
+    desired: &DesiredGateway,
+    rest_api_id: &str,
+    deployment_id: &str,
+    observed: &ObservedGateway,
+    plan: &mut Plan<GatewayStep>,
+) {
     let name = &desired.stage;
     let Some(stage) = observed.stages.get(name) else {
         plan.step(GatewayStep::CreateStage {
@@ -306,8 +343,10 @@ fn diff_stage(desired: &DesiredGateway, rest_api_id: &str, deployment_id: &str, 
 }
 
 fn diff_old_deployments(rest_api_id: &str, serving: &str, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
-    let in_use: BTreeSet<&str> = observed.stages.values().map(|stage| stage.deployment_id.as_str()).chain([serving]).collect();
-    let mut spare: Vec<_> = observed.deployments.iter().filter(|deployment| !in_use.contains(deployment.id.as_str())).collect();
+    let in_use: BTreeSet<&str> =
+        observed.stages.values().map(|stage| stage.deployment_id.as_str()).chain([serving]).collect();
+    let mut spare: Vec<_> =
+        observed.deployments.iter().filter(|deployment| !in_use.contains(deployment.id.as_str())).collect();
     spare.sort_by_key(|deployment| (deployment.created, &deployment.id));
     for old in spare.iter().take(spare.len().saturating_sub(KEPT_DEPLOYMENTS)) {
         plan.step(GatewayStep::DeleteDeployment { rest_api_id: rest_api_id.into(), deployment_id: old.id.clone() });
@@ -331,9 +370,11 @@ fn diff_usage_plans(
         match matching.as_slice() {
             [] => plan.step(GatewayStep::CreateUsagePlan(spec.clone())),
             [actual] => {
-                let add_stages: Vec<_> = spec.api_stages.iter().filter(|stage| !actual.api_stages.contains(stage)).cloned().collect();
+                let add_stages: Vec<_> =
+                    spec.api_stages.iter().filter(|stage| !actual.api_stages.contains(stage)).cloned().collect();
                 let remove_stages: Vec<_> = actual.api_stages.iter().filter(|stage| **stage != ours).cloned().collect();
-                let limits_differ = actual.rate_limit != Some(f64::from(spec.rate_limit)) || actual.burst_limit != Some(spec.burst_limit);
+                let limits_differ = actual.rate_limit != Some(f64::from(spec.rate_limit))
+                    || actual.burst_limit != Some(spec.burst_limit);
                 if limits_differ || !add_stages.is_empty() || !remove_stages.is_empty() {
                     let (id, rate_limit, burst_limit) = (actual.id.clone(), spec.rate_limit, spec.burst_limit);
                     plan.step(GatewayStep::UpdateUsagePlan { id, rate_limit, burst_limit, add_stages, remove_stages });

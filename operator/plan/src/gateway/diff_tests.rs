@@ -48,8 +48,16 @@ fn from_nothing() {
 fn each_change_of_the_spec_costs_what_it_must_and_no_more() {
     let cases: [(&str, Value, &str); 6] = [
         ("tier", changed("/tiers/0/plan", json!({"requestsPerSecond": 6, "burst": 10})), "to 6/10, stages +0 -0"),
-        ("stage throttle", changed("/throttle", json!({"requestsPerSecond": 9, "burst": 9})), "update stage v1 of rest api api1: throttle 9/9"),
-        ("families", changed("/bedrock", json!({"families": ["bedrock-runtime", "bedrock-agent-runtime"]})), "create deployment"),
+        (
+            "stage throttle",
+            changed("/throttle", json!({"requestsPerSecond": 9, "burst": 9})),
+            "update stage v1 of rest api api1: throttle 9/9",
+        ),
+        (
+            "families",
+            changed("/bedrock", json!({"families": ["bedrock-runtime", "bedrock-agent-runtime"]})),
+            "create deployment",
+        ),
         ("memory", changed("/functions", json!({"forwarder": {"memoryMiB": 512}})), "publish function"),
         ("cache", changed("/auth", json!({"cacheSeconds": 5})), "create deployment"),
         ("access", changed("/endpoint/sourceCidrs", json!(["203.0.113.0/24"])), "create deployment"),

@@ -157,7 +157,8 @@ fn method(path: &str, mount: &str, integration_uri: &str) -> Value {
         }
     });
     if path.ends_with("{proxy+}") {
-        operation["parameters"] = json!([{"name": "proxy", "in": "path", "required": true, "schema": {"type": "string"}}]);
+        operation["parameters"] =
+            json!([{"name": "proxy", "in": "path", "required": true, "schema": {"type": "string"}}]);
     }
     json!({"x-amazon-apigateway-any-method": operation})
 }
@@ -229,7 +230,12 @@ pub fn verify(expectation: &Expectation, imported: &ImportedApi) -> Vec<String> 
     findings
 }
 
-fn verify_method(method: &ImportedMethod, paths: &[String], authorizer_uri: &str, integration_uri: &str) -> Vec<String> {
+fn verify_method(
+    method: &ImportedMethod,
+    paths: &[String],
+    authorizer_uri: &str,
+    integration_uri: &str,
+) -> Vec<String> {
     let mut findings = Vec::new();
     let mut check = |holds: bool, what: &str| {
         if !holds {
@@ -255,7 +261,9 @@ fn canonical_policy(policy: Option<&Value>) -> Value {
                 items.sort_by_key(ToString::to_string);
                 Value::Array(items)
             }
-            Value::Object(fields) => Value::Object(fields.iter().map(|(key, value)| (key.clone(), canonical(value))).collect()),
+            Value::Object(fields) => {
+                Value::Object(fields.iter().map(|(key, value)| (key.clone(), canonical(value))).collect())
+            }
             other => other.clone(),
         }
     }

@@ -85,9 +85,9 @@ fn a_policy_rewritten_by_aws_is_the_same_policy() {
 
 #[test]
 fn the_hash_moves_with_the_document_and_only_with_it() {
+    type Change = fn(&mut DocumentInput);
     let base = render(&input());
     assert_eq!(base, render(&input()));
-    type Change = fn(&mut DocumentInput);
     let changes: [Change; 4] = [
         |input| input.families.push(Family::BedrockAgentRuntime),
         |input| input.cache_seconds = 0,

@@ -28,7 +28,8 @@ pub fn lint(steps: &[GatewayStep], observed: &ObservedGateway) -> Vec<String> {
                     findings.push(format!("{step}: the alias points at it"));
                 }
             }
-            GatewayStep::UpdateFunctionCode { function, .. } | GatewayStep::UpdateFunctionConfiguration { function, .. } => {
+            GatewayStep::UpdateFunctionCode { function, .. }
+            | GatewayStep::UpdateFunctionConfiguration { function, .. } => {
                 if changed_functions.contains(&function.name.as_str()) {
                     findings.push(format!("{step}: second change of one function in one plan"));
                 }

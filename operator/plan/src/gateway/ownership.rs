@@ -86,8 +86,8 @@ mod tests {
         Document { version: 7, content }
     }
 
-    fn claimant<'a>(take_over: Option<&'a str>) -> Claimant<'a> {
-        Claimant { cluster_uid: "c1", object_uid: "o1", take_over, now: 10_000, heartbeat: Duration::from_secs(300) }
+    fn claimant(take_over: Option<&str>) -> Claimant<'_> {
+        Claimant { cluster_uid: "c1", object_uid: "o1", take_over, now: 10_000, heartbeat: Duration::from_mins(5) }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use aigw_api::conditions::{kind, reason};
 use aigw_api::{
-    AIGatewayStatus, DeletionPolicy, EffectiveGateway, EffectiveTier, FunctionStatus, StageStatus, TenantsStatus, UsagePlanStatus,
+    AIGatewayStatus, DeletionPolicy, EffectiveGateway, EffectiveTier, FunctionStatus, StageStatus, TenantsStatus,
+    UsagePlanStatus,
 };
 
 use super::desired::{Build, endpoint_url};
@@ -151,7 +152,11 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
         tiers: valid
             .tiers
             .iter()
-            .map(|tier| EffectiveTier { name: tier.name.clone(), requests_per_second: tier.requests_per_second, burst: tier.burst })
+            .map(|tier| EffectiveTier {
+                name: tier.name.clone(),
+                requests_per_second: tier.requests_per_second,
+                burst: tier.burst,
+            })
             .collect(),
         deletion_policy: policy(valid.deletion_policy),
         data_deletion_policy: policy(valid.data_deletion_policy),

@@ -81,11 +81,21 @@ fn sid(family: Family) -> String {
 
 fn actions(family: Family) -> &'static [&'static str] {
     match family {
-        Family::BedrockRuntime => {
-            &["bedrock:ApplyGuardrail", "bedrock:CountTokens", "bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
+        Family::BedrockRuntime => &[
+            "bedrock:ApplyGuardrail",
+            "bedrock:CountTokens",
+            "bedrock:InvokeModel",
+            "bedrock:InvokeModelWithResponseStream",
+        ],
+        Family::Bedrock => &[
+            "bedrock:GetFoundationModel",
+            "bedrock:GetInferenceProfile",
+            "bedrock:ListFoundationModels",
+            "bedrock:ListInferenceProfiles",
+        ],
+        Family::BedrockAgent => {
+            &["bedrock:GetAgent", "bedrock:GetKnowledgeBase", "bedrock:ListAgents", "bedrock:ListKnowledgeBases"]
         }
-        Family::Bedrock => &["bedrock:GetFoundationModel", "bedrock:GetInferenceProfile", "bedrock:ListFoundationModels", "bedrock:ListInferenceProfiles"],
-        Family::BedrockAgent => &["bedrock:GetAgent", "bedrock:GetKnowledgeBase", "bedrock:ListAgents", "bedrock:ListKnowledgeBases"],
         Family::BedrockAgentRuntime => &[
             "bedrock:InvokeAgent",
             "bedrock:InvokeFlow",
@@ -95,9 +105,13 @@ fn actions(family: Family) -> &'static [&'static str] {
             "bedrock:RetrieveAndGenerate",
         ],
         Family::BedrockDataAutomation => &["bedrock:GetDataAutomationProject", "bedrock:ListDataAutomationProjects"],
-        Family::BedrockDataAutomationRuntime => &["bedrock:GetDataAutomationStatus", "bedrock:InvokeDataAutomationAsync"],
+        Family::BedrockDataAutomationRuntime => {
+            &["bedrock:GetDataAutomationStatus", "bedrock:InvokeDataAutomationAsync"]
+        }
         Family::BedrockAgentcore => &["bedrock-agentcore:InvokeAgentRuntime"],
-        Family::BedrockAgentcoreControl => &["bedrock-agentcore:GetAgentRuntime", "bedrock-agentcore:ListAgentRuntimes"],
+        Family::BedrockAgentcoreControl => {
+            &["bedrock-agentcore:GetAgentRuntime", "bedrock-agentcore:ListAgentRuntimes"]
+        }
     }
 }
 
@@ -105,7 +119,9 @@ fn actions(family: Family) -> &'static [&'static str] {
 fn resources(scope: Scope<'_>, family: Family) -> Vec<String> {
     let partition = Partition::of(scope.region).id;
     match family {
-        Family::Bedrock | Family::BedrockAgent | Family::BedrockDataAutomation | Family::BedrockAgentcoreControl => vec!["*".into()],
+        Family::Bedrock | Family::BedrockAgent | Family::BedrockDataAutomation | Family::BedrockAgentcoreControl => {
+            vec!["*".into()]
+        }
         Family::BedrockAgentcore => vec![scope.arn("bedrock-agentcore", "runtime/*")],
         _ => vec![format!("arn:{partition}:bedrock:*::foundation-model/*"), scope.arn("bedrock", "*")],
     }
@@ -115,8 +131,12 @@ fn resources(scope: Scope<'_>, family: Family) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const SCOPE: Scope<'_> =
-        Scope { region: "eu-central-1", account_id: "111122223333", table: "aigw-x", log_group: "/aws/lambda/aigw-x-forwarder" };
+    const SCOPE: Scope<'_> = Scope {
+        region: "eu-central-1",
+        account_id: "111122223333",
+        table: "aigw-x",
+        log_group: "/aws/lambda/aigw-x-forwarder",
+    };
 
     #[test]
     fn the_forwarder_may_reach_named_families_only_and_write_counters_only() {
@@ -131,7 +151,10 @@ mod tests {
     fn every_family_has_actions_of_its_signing_name_and_a_valid_sid() {
         for family in Family::ALL {
             let prefix = format!("{}:", family.signing_name());
-            assert!(actions(family).iter().all(|action| action.starts_with(&prefix) && !action.ends_with('*')), "{family}");
+            assert!(
+                actions(family).iter().all(|action| action.starts_with(&prefix) && !action.ends_with('*')),
+                "{family}"
+            );
             assert!(sid(family).chars().all(char::is_alphanumeric));
         }
     }

@@ -4,8 +4,8 @@ use super::desired::{Build, DesiredGateway, desire};
 use super::diff::diff;
 use super::lint::lint;
 use super::observed::{
-    FunctionState, ObservedDeployment, ObservedFunction, ObservedGateway, ObservedLogGroup, ObservedPermission, ObservedRestApi,
-    ObservedRole, ObservedStage, ObservedTable, ObservedUsagePlan, ObservedVersion,
+    FunctionState, ObservedDeployment, ObservedFunction, ObservedGateway, ObservedLogGroup, ObservedPermission,
+    ObservedRestApi, ObservedRole, ObservedStage, ObservedTable, ObservedUsagePlan, ObservedVersion,
 };
 use super::step::{FunctionSpec, GatewayStep, StageThrottle, TaggedResource};
 use super::validate::{ValidGateway, validate};
@@ -32,7 +32,11 @@ pub(crate) fn identity() -> GatewayIdentity {
 pub(crate) fn build() -> Build {
     let code = Function::ALL
         .into_iter()
-        .flat_map(|function| ["arm64", "x86_64"].map(|architecture| ((function, architecture.to_owned()), format!("code-{}-{architecture}", function.as_str()))))
+        .flat_map(|function| {
+            ["arm64", "x86_64"].map(|architecture| {
+                ((function, architecture.to_owned()), format!("code-{}-{architecture}", function.as_str()))
+            })
+        })
         .collect();
     Build { code, ..Build::default() }
 }
@@ -108,7 +112,9 @@ impl Simulated {
                 let arn = format!("arn:aws:iam::111122223333:role{path}{name}");
                 self.aws.roles.insert(Self::function_of(&name), ObservedRole { arn, trust, policy: None, tags });
             }
-            S::UpdateRoleTrust { name, trust } => self.aws.roles.get_mut(&Self::function_of(&name)).unwrap().trust = trust,
+            S::UpdateRoleTrust { name, trust } => {
+                self.aws.roles.get_mut(&Self::function_of(&name)).unwrap().trust = trust
+            }
             S::PutRolePolicy { name, policy } => {
                 self.aws.roles.get_mut(&Self::function_of(&name)).unwrap().policy = Some(policy);
             }
@@ -161,7 +167,9 @@ impl Simulated {
                 assert_eq!(create, actual.live_version.is_none());
                 actual.live_version = Some(version);
             }
-            S::DeleteVersion { name, version } => self.function(&name).versions.retain(|other| other.version != version),
+            S::DeleteVersion { name, version } => {
+                self.function(&name).versions.retain(|other| other.version != version)
+            }
             S::AddPermission { name, statement_id, source_arn } => {
                 self.function(&name).permissions.push(ObservedPermission { statement_id, source_arn });
             }
@@ -190,16 +198,21 @@ impl Simulated {
                 let created = self.next();
                 self.aws.deployments.push(ObservedDeployment { id: format!("d{created}"), description: hash, created });
             }
-            S::DeleteDeployment { deployment_id, .. } => self.aws.deployments.retain(|deployment| deployment.id != deployment_id),
+            S::DeleteDeployment { deployment_id, .. } => {
+                self.aws.deployments.retain(|deployment| deployment.id != deployment_id)
+            }
             S::CreateStage { stage, deployment_id, tags, .. } => {
                 assert!(self.aws.deployments.iter().any(|deployment| deployment.id == deployment_id));
-                self.aws.stages.insert(stage, ObservedStage { deployment_id, rate_limit: None, burst_limit: None, tags });
+                self.aws
+                    .stages
+                    .insert(stage, ObservedStage { deployment_id, rate_limit: None, burst_limit: None, tags });
             }
             S::UpdateStage { stage, deployment_id, throttle, .. } => {
                 let actual = self.aws.stages.get_mut(&stage).unwrap();
                 actual.deployment_id = deployment_id.unwrap_or_else(|| actual.deployment_id.clone());
                 if let Some(StageThrottle(limits)) = throttle {
-                    (actual.rate_limit, actual.burst_limit) = (limits.map(|(rate, _)| f64::from(rate)), limits.map(|(_, burst)| burst));
+                    (actual.rate_limit, actual.burst_limit) =
+                        (limits.map(|(rate, _)| f64::from(rate)), limits.map(|(_, burst)| burst));
                 }
             }
             S::DeleteStage { stage, .. } => {
@@ -233,7 +246,9 @@ impl Simulated {
         let target = match resource {
             TaggedResource::RestApi(id) => &mut self.aws.rest_apis.iter_mut().find(|api| api.id == *id).unwrap().tags,
             TaggedResource::Stage(_, name) => &mut self.aws.stages.get_mut(name).unwrap().tags,
-            TaggedResource::UsagePlan(id) => &mut self.aws.usage_plans.iter_mut().find(|plan| plan.id == *id).unwrap().tags,
+            TaggedResource::UsagePlan(id) => {
+                &mut self.aws.usage_plans.iter_mut().find(|plan| plan.id == *id).unwrap().tags
+            }
             TaggedResource::Function(arn) => {
                 &mut self.aws.functions.values_mut().find(|function| function.arn == *arn).unwrap().tags
             }

@@ -69,7 +69,13 @@ pub enum GatewayStep {
     /// Create a usage plan for a tier.
     CreateUsagePlan(UsagePlanSpec),
     /// Change a usage plan in one call (1 per 20 s and account).
-    UpdateUsagePlan { id: String, rate_limit: i32, burst_limit: i32, add_stages: Vec<(String, String)>, remove_stages: Vec<(String, String)> },
+    UpdateUsagePlan {
+        id: String,
+        rate_limit: i32,
+        burst_limit: i32,
+        add_stages: Vec<(String, String)>,
+        remove_stages: Vec<(String, String)>,
+    },
     /// Delete a usage plan, detaching it from its stages first.
     DeleteUsagePlan { id: String, api_stages: Vec<(String, String)> },
     /// Write tags.
@@ -162,10 +168,18 @@ impl fmt::Display for GatewayStep {
         match self {
             S::CreateTable { name, .. } => write!(formatter, "create table {name}"),
             S::EnableTimeToLive { table } => write!(formatter, "enable time to live on table {table}"),
-            S::EnablePointInTimeRecovery { table } => write!(formatter, "enable point-in-time recovery on table {table}"),
-            S::SetDeletionProtection { table, enabled } => write!(formatter, "set deletion protection of table {table} to {enabled}"),
+            S::EnablePointInTimeRecovery { table } => {
+                write!(formatter, "enable point-in-time recovery on table {table}")
+            }
+            S::SetDeletionProtection { table, enabled } => {
+                write!(formatter, "set deletion protection of table {table} to {enabled}")
+            }
             S::ClaimOwnership { table, expected, record } => {
-                write!(formatter, "claim ownership in table {table}: epoch {} for {}", record.epoch, record.object_uid)?;
+                write!(
+                    formatter,
+                    "claim ownership in table {table}: epoch {} for {}",
+                    record.epoch, record.object_uid
+                )?;
                 if expected.is_none() { formatter.write_str(" (first)") } else { Ok(()) }
             }
             S::WriteConfig { table, config, .. } => write!(
@@ -181,21 +195,35 @@ impl fmt::Display for GatewayStep {
             S::CreateLogGroup { name, .. } => write!(formatter, "create log group {name}"),
             S::SetRetention { name, days } => write!(formatter, "set retention of log group {name} to {days} days"),
             S::CreateFunction(function) => write!(formatter, "create function {}", function.name),
-            S::UpdateFunctionConfiguration { function, .. } => write!(formatter, "update configuration of function {}", function.name),
+            S::UpdateFunctionConfiguration { function, .. } => {
+                write!(formatter, "update configuration of function {}", function.name)
+            }
             S::UpdateFunctionCode { function, .. } => write!(formatter, "update code of function {}", function.name),
-            S::PublishVersion { name, description, .. } => write!(formatter, "publish function {name} as {description}"),
+            S::PublishVersion { name, description, .. } => {
+                write!(formatter, "publish function {name} as {description}")
+            }
             S::PointAlias { name, version, create } => {
-                write!(formatter, "{} alias live of function {name} at version {version}", if *create { "create" } else { "point" })
+                write!(
+                    formatter,
+                    "{} alias live of function {name} at version {version}",
+                    if *create { "create" } else { "point" }
+                )
             }
             S::DeleteVersion { name, version } => write!(formatter, "delete version {version} of function {name}"),
             S::AddPermission { name, statement_id, source_arn } => {
                 write!(formatter, "add permission {statement_id} to function {name} for {source_arn}")
             }
-            S::RemovePermission { name, statement_id } => write!(formatter, "remove permission {statement_id} from function {name}"),
+            S::RemovePermission { name, statement_id } => {
+                write!(formatter, "remove permission {statement_id} from function {name}")
+            }
             S::CreateRestApi { name, endpoint_type, .. } => write!(formatter, "create {endpoint_type} rest api {name}"),
-            S::PutDocument { rest_api_id, hash, .. } => write!(formatter, "put document {hash} into rest api {rest_api_id}"),
+            S::PutDocument { rest_api_id, hash, .. } => {
+                write!(formatter, "put document {hash} into rest api {rest_api_id}")
+            }
             S::VerifyDocument { rest_api_id, .. } => write!(formatter, "verify document of rest api {rest_api_id}"),
-            S::CreateDeployment { rest_api_id, hash } => write!(formatter, "create deployment {hash} of rest api {rest_api_id}"),
+            S::CreateDeployment { rest_api_id, hash } => {
+                write!(formatter, "create deployment {hash} of rest api {rest_api_id}")
+            }
             S::DeleteDeployment { rest_api_id, deployment_id } => {
                 write!(formatter, "delete deployment {deployment_id} of rest api {rest_api_id}")
             }
@@ -223,7 +251,9 @@ impl fmt::Display for GatewayStep {
                 remove_stages.len()
             ),
             S::DeleteUsagePlan { id, .. } => write!(formatter, "delete usage plan {id}"),
-            S::DeleteStage { rest_api_id, stage } => write!(formatter, "delete stage {stage} of rest api {rest_api_id}"),
+            S::DeleteStage { rest_api_id, stage } => {
+                write!(formatter, "delete stage {stage} of rest api {rest_api_id}")
+            }
             S::DeleteRestApi { rest_api_id } => write!(formatter, "delete rest api {rest_api_id}"),
             S::DeleteApiKey { name, .. } => write!(formatter, "delete api key {name}"),
             S::DeleteFunction { name } => write!(formatter, "delete function {name}"),

@@ -118,10 +118,12 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
     for (path, arn) in [("forwarder", &forwarder.role_arn), ("authorizer", &authorizer.role_arn)] {
         violations.extend(arn.as_deref().and_then(|arn| role_violation(path, arn, region, account_id)));
     }
-    violations.extend(endpoint.source_cidrs.iter().enumerate().filter(|(_, range)| !is_cidr(range)).map(|(index, range)| {
-        let message = format!("{range:?} is not an address range; write it as 203.0.113.0/24 or 2001:db8::/32");
-        Violation::new(format!("spec.endpoint.sourceCidrs[{index}]"), reason::INVALID, message)
-    }));
+    violations.extend(endpoint.source_cidrs.iter().enumerate().filter(|(_, range)| !is_cidr(range)).map(
+        |(index, range)| {
+            let message = format!("{range:?} is not an address range; write it as 203.0.113.0/24 or 2001:db8::/32");
+            Violation::new(format!("spec.endpoint.sourceCidrs[{index}]"), reason::INVALID, message)
+        },
+    ));
     let names: BTreeSet<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
     for (index, rule) in tenants.rules.iter().enumerate() {
         violations.extend(rule_violations(index, rule, &names));
@@ -143,7 +145,8 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         EndpointType::Regional if ranges.is_empty() => Access::Anyone,
         EndpointType::Regional => Access::SourceCidrs(ranges),
     };
-    let mut families: Vec<WireFamily> = bedrock.iter().flat_map(|bedrock| &bedrock.families).map(|family| wire(*family)).collect();
+    let mut families: Vec<WireFamily> =
+        bedrock.iter().flat_map(|bedrock| &bedrock.families).map(|family| wire(*family)).collect();
     if families.is_empty() {
         families.push(WireFamily::BedrockRuntime);
     }

@@ -18,7 +18,10 @@ fn check(spec: Value) -> Result<ValidGateway, Vec<Violation>> {
 fn the_smallest_spec_gets_the_documented_defaults() {
     let valid = check(spec()).unwrap();
     assert!(valid.api_keys);
-    assert_eq!((valid.cache_seconds, valid.forwarder_memory_mib, valid.authorizer_memory_mib, valid.timeout_seconds), (60, 256, 128, 900));
+    assert_eq!(
+        (valid.cache_seconds, valid.forwarder_memory_mib, valid.authorizer_memory_mib, valid.timeout_seconds),
+        (60, 256, 128, 900)
+    );
     assert_eq!(valid.families, [WireFamily::BedrockRuntime]);
     assert_eq!((valid.deletion_policy, valid.data_deletion_policy), (DeletionPolicy::Delete, DeletionPolicy::Retain));
 }
@@ -27,8 +30,18 @@ fn the_smallest_spec_gets_the_documented_defaults() {
 fn each_violation_names_field_and_fix() {
     let cases: [(&str, Value, &str, &str); 6] = [
         ("/endpoint/sourceCidrs", json!(["203.0.113.0"]), "spec.endpoint.sourceCidrs[0]", "203.0.113.0/24"),
-        ("/functions", json!({"forwarder": {"roleArn": "arn:aws:iam::999999999999:role/x"}}), "spec.functions.forwarder.roleArn", "spec.accountId is 111122223333"),
-        ("/functions", json!({"authorizer": {"roleArn": "arn:aws-us-gov:iam::111122223333:role/x"}}), "spec.functions.authorizer.roleArn", "partition"),
+        (
+            "/functions",
+            json!({"forwarder": {"roleArn": "arn:aws:iam::999999999999:role/x"}}),
+            "spec.functions.forwarder.roleArn",
+            "spec.accountId is 111122223333",
+        ),
+        (
+            "/functions",
+            json!({"authorizer": {"roleArn": "arn:aws-us-gov:iam::111122223333:role/x"}}),
+            "spec.functions.authorizer.roleArn",
+            "partition",
+        ),
         ("/tenants/rules/0/allow", json!({"tiers": ["gold"]}), "spec.tenants.rules[0].allow.tiers[0]", "bronze"),
         ("/tenants/rules/0/defaults", json!({"tier": "gold"}), "spec.tenants.rules[0].defaults.tier", "bronze"),
         ("/stages", json!([]), "spec.stages", "v1"),

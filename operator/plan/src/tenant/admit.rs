@@ -78,7 +78,8 @@ pub fn admit(
     groups.push(SecretGroup::Aws);
     groups.sort();
     groups.dedup();
-    let listed = gateway.suspended.contains(&NamedObject { namespace: facts.namespace.into(), name: facts.name.into() });
+    let listed =
+        gateway.suspended.contains(&NamedObject { namespace: facts.namespace.into(), name: facts.name.into() });
     Ok(AdmittedTenant {
         tenant_id: identity.tenant_id(facts.namespace, facts.name),
         namespace: facts.namespace.into(),
@@ -87,7 +88,11 @@ pub fn admit(
         rule: rule.name.clone(),
         secret_name: api_key.secret_name.unwrap_or_else(|| format!("ai-gateway-{}", facts.name)),
         groups,
-        suspended: if listed { Some(Suspension::Platform) } else { suspend.unwrap_or(false).then_some(Suspension::Team) },
+        suspended: if listed {
+            Some(Suspension::Platform)
+        } else {
+            suspend.unwrap_or(false).then_some(Suspension::Team)
+        },
     })
 }
 
@@ -99,7 +104,11 @@ fn not_allowed(facts: &TenantFacts<'_>, identity: &GatewayIdentity) -> Violation
     Violation::new("spec.gatewayRef", reason::NOT_ALLOWED, message)
 }
 
-fn choose_tier<'a>(asked: Option<&str>, rule: &TenantRule, gateway: &'a ValidGateway) -> Result<&'a ValidTier, Violation> {
+fn choose_tier<'a>(
+    asked: Option<&str>,
+    rule: &TenantRule,
+    gateway: &'a ValidGateway,
+) -> Result<&'a ValidTier, Violation> {
     let default = rule.defaults.as_ref().and_then(|defaults| defaults.tier.as_deref());
     let fallback = default.or_else(|| gateway.tiers.first().map(|tier| tier.name.as_str()));
     let listed: Vec<&str> = rule.allow.iter().flat_map(|allow| &allow.tiers).map(String::as_str).collect();

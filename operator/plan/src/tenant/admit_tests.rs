@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "the json! macro makes values")]
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -11,8 +13,16 @@ fn gateway(rules: Value) -> ValidGateway {
     }))
 }
 
-fn ask(rules: Value, tier: Option<&str>, name: &str, labels: &[(&str, &str)], earlier: usize) -> Result<AdmittedTenant, Violation> {
-    let spec: TenantSpec = serde_json::from_value(json!({"gatewayRef": {"name": "prod", "namespace": "ai-platform"}, "tier": tier})).unwrap();
+fn ask(
+    rules: Value,
+    tier: Option<&str>,
+    name: &str,
+    labels: &[(&str, &str)],
+    earlier: usize,
+) -> Result<AdmittedTenant, Violation> {
+    let spec: TenantSpec =
+        serde_json::from_value(json!({"gatewayRef": {"name": "prod", "namespace": "ai-platform"}, "tier": tier}))
+            .unwrap();
     let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let facts = TenantFacts { namespace: "team", name, namespace_labels: &labels, earlier_in_namespace: earlier };
     admit(&spec, &facts, &gateway(rules), &identity())
@@ -24,10 +34,12 @@ fn rule(name: &str, namespaces: Value, allow: Value) -> Value {
 
 #[test]
 fn the_first_matching_rule_decides() {
-    let rules = || json!([
-        rule("labelled", json!({"selector": {"matchLabels": {"ai": "true"}}}), json!({"tiers": ["silver"]})),
-        rule("rest", json!({"from": "All"}), json!({"tiers": ["bronze"]})),
-    ]);
+    let rules = || {
+        json!([
+            rule("labelled", json!({"selector": {"matchLabels": {"ai": "true"}}}), json!({"tiers": ["silver"]})),
+            rule("rest", json!({"from": "All"}), json!({"tiers": ["bronze"]})),
+        ])
+    };
     assert_eq!(ask(rules(), None, "a", &[("ai", "true")], 0).unwrap().rule, "labelled");
     assert_eq!(ask(rules(), None, "a", &[], 0).unwrap().tier.name, "bronze");
     let refused = ask(rules(), Some("bronze"), "a", &[("ai", "true")], 0).unwrap_err();

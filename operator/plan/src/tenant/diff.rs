@@ -62,7 +62,11 @@ pub fn diff(
     random: &[u8; 32],
 ) -> Result<Plan<TenantStep>, SecretNotOurs> {
     let mut plan = Plan::default();
-    if let Some(policy) = observed.policy.as_ref().filter(|policy| !policy.content.deleted && policy.content.suspended != tenant.suspended) {
+    if let Some(policy) = observed
+        .policy
+        .as_ref()
+        .filter(|policy| !policy.content.deleted && policy.content.suspended != tenant.suspended)
+    {
         let content = TenantPolicy { suspended: tenant.suspended, ..policy.content.clone() };
         write_policy(&tenant.tenant_id, gateway.identity, observed, content, None, &mut plan);
         plan.wait("suspension is being written", Duration::ZERO);
@@ -172,7 +176,11 @@ fn diff_api_key(
             (TAG_TENANT_ID.into(), tenant.tenant_id.clone()),
             (TAG_TIER.into(), tenant.tier.name.clone()),
         ]);
-        plan.step(TenantStep::CreateApiKey { name, value: key_value(gateway.identity, &tenant.tenant_id, generation), tags });
+        plan.step(TenantStep::CreateApiKey {
+            name,
+            value: key_value(gateway.identity, &tenant.tenant_id, generation),
+            tags,
+        });
         plan.wait("the internal key is being created", Duration::ZERO);
         return false;
     };
@@ -203,7 +211,10 @@ fn diff_secret(
     };
     // A key id the policy knows must come with the hash it knows, and must not be on its way out.
     let usable = current.filter(|credential| {
-        known.iter().find(|key| key.id == credential.key()).is_none_or(|key| key.not_after.is_none() && credential.matches(&key.sha256))
+        known
+            .iter()
+            .find(|key| key.id == credential.key())
+            .is_none_or(|key| key.not_after.is_none() && credential.matches(&key.sha256))
     });
     let credential = usable.unwrap_or_else(|| {
         let highest = known.iter().filter_map(|key| key.id.strip_prefix('k')?.parse::<u64>().ok()).max().unwrap_or(0);
@@ -230,10 +241,11 @@ fn diff_secret(
 fn accepted_keys(credential: Option<&Credential>, previous: Option<&TenantPolicy>, now: i64) -> Vec<KeyHash> {
     let Some(credential) = credential else { return Vec::new() };
     let active = KeyHash { id: credential.key().into(), sha256: credential.sha256(), not_after: None };
-    let retiring = previous.into_iter().flat_map(|policy| &policy.keys).filter(|key| key.id != active.id).filter_map(|key| {
-        let end = key.not_after.unwrap_or(now + RETIRING_SECONDS);
-        (end > now).then(|| KeyHash { not_after: Some(end), ..key.clone() })
-    });
+    let retiring =
+        previous.into_iter().flat_map(|policy| &policy.keys).filter(|key| key.id != active.id).filter_map(|key| {
+            let end = key.not_after.unwrap_or(now + RETIRING_SECONDS);
+            (end > now).then(|| KeyHash { not_after: Some(end), ..key.clone() })
+        });
     std::iter::once(active.clone()).chain(retiring).collect()
 }
 
@@ -266,7 +278,14 @@ fn write_policy(
     let version = expected.max(observed.meter.map(|meter| meter.policy_version)).unwrap_or(0) + 1;
     let head = MeterHead { policy_version: version, suspended: policy.denied() };
     let (table, tenant_id) = (identity.physical_name(), tenant_id.to_owned());
-    plan.step(TenantStep::WritePolicy { table: table.clone(), tenant_id: tenant_id.clone(), expected, version, policy, expires });
+    plan.step(TenantStep::WritePolicy {
+        table: table.clone(),
+        tenant_id: tenant_id.clone(),
+        expected,
+        version,
+        policy,
+        expires,
+    });
     plan.step(TenantStep::WriteMeter { table, tenant_id, head, expires });
 }
 
@@ -281,7 +300,12 @@ fn diff_meter(
 ) {
     let head = MeterHead { policy_version, suspended };
     if observed.meter != Some(head) {
-        plan.step(TenantStep::WriteMeter { table: identity.physical_name(), tenant_id: tenant_id.into(), head, expires });
+        plan.step(TenantStep::WriteMeter {
+            table: identity.physical_name(),
+            tenant_id: tenant_id.into(),
+            head,
+            expires,
+        });
     }
 }
 

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use aigw_api::{GatewayRef, SecretGroup, TenantSpec};
 use serde_json::json;
 
@@ -25,7 +27,8 @@ fn tenant(tier: &str, suspend: bool) -> AdmittedTenant {
         suspend: Some(suspend),
     };
     let labels = BTreeMap::new();
-    let facts = TenantFacts { namespace: "team-search", name: "search", namespace_labels: &labels, earlier_in_namespace: 0 };
+    let facts =
+        TenantFacts { namespace: "team-search", name: "search", namespace_labels: &labels, earlier_in_namespace: 0 };
     admit(&spec, &facts, &gateway(), &identity()).unwrap()
 }
 
@@ -54,11 +57,17 @@ impl World {
 
     fn run(&mut self, plan: Plan<TenantStep>) {
         for step in plan.steps {
-            self.log.push_str(&format!("{step}\n"));
+            let _ = writeln!(self.log, "{step}");
             match step {
                 TenantStep::CreateApiKey { name, tags, .. } => {
                     assert!(self.observed.api_keys.iter().all(|key| key.name != name), "{name} is created twice");
-                    self.observed.api_keys.push(ObservedApiKey { id: format!("id-{name}"), name, enabled: true, tags, usage_plans: vec![] });
+                    self.observed.api_keys.push(ObservedApiKey {
+                        id: format!("id-{name}"),
+                        name,
+                        enabled: true,
+                        tags,
+                        usage_plans: vec![],
+                    });
                 }
                 TenantStep::EnableApiKey { id } => self.key(&id).enabled = true,
                 TenantStep::AttachApiKey { key_id, usage_plan_id } => self.key(&key_id).usage_plans.push(usage_plan_id),
@@ -124,7 +133,8 @@ fn from_nothing_the_secret_comes_before_the_policy_that_makes_it_valid() {
     let mut world = World::default();
     world.converge(&tenant("bronze", false));
     let order = ["create api key", "create secret", "attach api key", "write policy 1", "write meter"];
-    let positions: Vec<_> = order.iter().map(|step| world.log.find(step).unwrap_or_else(|| panic!("no {step} in {}", world.log))).collect();
+    let positions: Vec<_> =
+        order.iter().map(|step| world.log.find(step).unwrap_or_else(|| panic!("no {step} in {}", world.log))).collect();
     assert!(positions.is_sorted(), "{}", world.log);
     let credential = world.credential();
     assert!(credential.matches(&world.policy().key(credential.key(), NOW).unwrap().sha256));
@@ -158,11 +168,17 @@ fn suspension_binds_before_anything_else_is_done() {
     let mut world = settled();
     world.observed.api_keys.clear();
     let first = world.plan(&tenant("silver", true)).steps;
-    assert!(matches!(&first[0], TenantStep::WritePolicy { policy, .. } if policy.suspended == Some(Suspension::Team)), "{first:?}");
+    assert!(
+        matches!(&first[0], TenantStep::WritePolicy { policy, .. } if policy.suspended == Some(Suspension::Team)),
+        "{first:?}"
+    );
     assert!(matches!(&first[1], TenantStep::WriteMeter { head, .. } if head.suspended), "{first:?}");
     world.converge(&tenant("bronze", true));
     world.converge(&tenant("bronze", false));
-    assert_eq!(world.observed.meter, Some(MeterHead { policy_version: world.observed.policy.as_ref().unwrap().version, suspended: false }));
+    assert_eq!(
+        world.observed.meter,
+        Some(MeterHead { policy_version: world.observed.policy.as_ref().unwrap().version, suspended: false })
+    );
 }
 
 #[test]
@@ -257,7 +273,14 @@ fn a_foreign_secret_is_never_touched() {
     let mut world = World::default();
     world.observed.secret = ObservedSecret::Foreign;
     let identity = identity();
-    let facts = GatewayFacts { identity: &identity, endpoint: "e", region: "r", usage_plan_id: None, api_keys: true, cache_seconds: 60 };
+    let facts = GatewayFacts {
+        identity: &identity,
+        endpoint: "e",
+        region: "r",
+        usage_plan_id: None,
+        api_keys: true,
+        cache_seconds: 60,
+    };
     let error = diff(&tenant("bronze", false), &facts, &world.observed, NOW, &[0; 32]).unwrap_err();
     assert!(error.to_string().contains("team-search/ai-gateway-search"));
 }
@@ -276,8 +299,13 @@ fn revocation_writes_once() {
 #[test]
 fn secret_groups_hold_exactly_their_variables() {
     let credential = Credential::new("t1", "k1", &[1; 32]).unwrap();
-    let names = |groups: &[SecretGroup]| -> Vec<String> { secret::data(groups, "https://g/v1", "eu-central-1", &credential).into_keys().collect() };
-    assert_eq!(names(&[SecretGroup::Aws]), ["AWS_BEARER_TOKEN_BEDROCK", "AWS_ENDPOINT_URL_BEDROCK", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"]);
+    let names = |groups: &[SecretGroup]| -> Vec<String> {
+        secret::data(groups, "https://g/v1", "eu-central-1", &credential).into_keys().collect()
+    };
+    assert_eq!(
+        names(&[SecretGroup::Aws]),
+        ["AWS_BEARER_TOKEN_BEDROCK", "AWS_ENDPOINT_URL_BEDROCK", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"]
+    );
     assert_eq!(names(&[SecretGroup::Region]), ["AWS_DEFAULT_REGION", "AWS_REGION"]);
     assert_eq!(names(&[SecretGroup::Openai]), ["OPENAI_API_KEY", "OPENAI_BASE_URL"]);
     assert_eq!(names(&[SecretGroup::ClaudeCode]), ["ANTHROPIC_BEDROCK_BASE_URL", "CLAUDE_CODE_USE_BEDROCK"]);

@@ -46,7 +46,8 @@ pub fn conditions(
     policy: Option<&TenantPolicy>,
     was_ready: bool,
 ) -> Vec<ConditionSpec> {
-    let accepted = ConditionSpec::new(kind::ACCEPTED, true, reason::ACCEPTED, "a rule of the gateway admits this tenant");
+    let accepted =
+        ConditionSpec::new(kind::ACCEPTED, true, reason::ACCEPTED, "a rule of the gateway admits this tenant");
     let (accepted, programmed, progress) = match outcome {
         TenantOutcome::Refused(violation) => {
             let message = violation.to_string();
@@ -56,7 +57,8 @@ pub fn conditions(
         }
         TenantOutcome::GatewayPending { reason, message } => {
             // An admitted tenant stays admitted while its gateway is repaired.
-            let accepted = if admitted.is_some() { accepted } else { ConditionSpec::new(kind::ACCEPTED, None, reason, message) };
+            let accepted =
+                if admitted.is_some() { accepted } else { ConditionSpec::new(kind::ACCEPTED, None, reason, message) };
             let programmed = ConditionSpec::new(kind::PROGRAMMED, None, reason, message);
             (accepted, programmed, Progress::Working { reason, message: message.clone(), serving: false })
         }
@@ -77,12 +79,17 @@ pub fn conditions(
             (accepted, programmed, Progress::Stalled { reason, message: message.clone() })
         }
     };
-    let mut conditions = vec![accepted, programmed, credentials_ready(outcome, admitted, policy), suspended(admitted, policy)];
+    let mut conditions =
+        vec![accepted, programmed, credentials_ready(outcome, admitted, policy), suspended(admitted, policy)];
     conditions.extend(progress.summary());
     conditions
 }
 
-fn credentials_ready(outcome: &TenantOutcome, admitted: Option<&AdmittedTenant>, policy: Option<&TenantPolicy>) -> ConditionSpec {
+fn credentials_ready(
+    outcome: &TenantOutcome,
+    admitted: Option<&AdmittedTenant>,
+    policy: Option<&TenantPolicy>,
+) -> ConditionSpec {
     if let TenantOutcome::Stalled { reason: reason::SECRET_NOT_OURS, message } = outcome {
         return ConditionSpec::new(kind::CREDENTIALS_READY, false, reason::SECRET_NOT_OURS, message);
     }
@@ -96,7 +103,9 @@ fn credentials_ready(outcome: &TenantOutcome, admitted: Option<&AdmittedTenant>,
             let message = format!("credential {active} is in Secret {}", tenant.secret_name);
             ConditionSpec::new(kind::CREDENTIALS_READY, true, reason::ISSUED, message)
         }
-        _ => ConditionSpec::new(kind::CREDENTIALS_READY, None, reason::PROGRESSING, "no credential has been issued yet"),
+        _ => {
+            ConditionSpec::new(kind::CREDENTIALS_READY, None, reason::PROGRESSING, "no credential has been issued yet")
+        }
     }
 }
 
@@ -126,17 +135,22 @@ pub fn status(
         conditions: Vec::new(),
         tenant_id: Some(tenant_id),
         endpoint,
-        credentials: admitted.zip(policy).filter(|(_, policy)| !policy.keys.is_empty()).map(|(tenant, policy)| CredentialsStatus {
-            secret_name: tenant.secret_name.clone(),
-            keys: policy
-                .keys
-                .iter()
-                .map(|key| CredentialStatus {
-                    id: key.id.clone(),
-                    state: if key.not_after.is_none() { "Active".into() } else { "Retiring".into() },
-                    retires_at: key.not_after.and_then(|end| Timestamp::from_second(end).ok()).map(|end| end.to_string()),
-                })
-                .collect(),
+        credentials: admitted.zip(policy).filter(|(_, policy)| !policy.keys.is_empty()).map(|(tenant, policy)| {
+            CredentialsStatus {
+                secret_name: tenant.secret_name.clone(),
+                keys: policy
+                    .keys
+                    .iter()
+                    .map(|key| CredentialStatus {
+                        id: key.id.clone(),
+                        state: if key.not_after.is_none() { "Active".into() } else { "Retiring".into() },
+                        retires_at: key
+                            .not_after
+                            .and_then(|end| Timestamp::from_second(end).ok())
+                            .map(|end| end.to_string()),
+                    })
+                    .collect(),
+            }
         }),
         effective: admitted.map(|tenant| EffectiveTenant {
             tier: tenant.tier.name.clone(),

@@ -71,9 +71,22 @@ pub enum TenantStep {
     /// Delete an internal key nobody uses any more.
     DeleteApiKey { id: String, name: String },
     /// Write the Secret: its whole data.
-    WriteSecret { namespace: String, name: String, create: bool, data: BTreeMap<String, String>, labels: BTreeMap<String, String> },
+    WriteSecret {
+        namespace: String,
+        name: String,
+        create: bool,
+        data: BTreeMap<String, String>,
+        labels: BTreeMap<String, String>,
+    },
     /// Write the policy item under the condition that its counter still is `expected`.
-    WritePolicy { table: String, tenant_id: String, expected: Option<i64>, version: i64, policy: TenantPolicy, expires: Option<i64> },
+    WritePolicy {
+        table: String,
+        tenant_id: String,
+        expected: Option<i64>,
+        version: i64,
+        policy: TenantPolicy,
+        expires: Option<i64>,
+    },
     /// Write the meter item's head: the commit point of a policy change.
     WriteMeter { table: String, tenant_id: String, head: MeterHead, expires: Option<i64> },
 }
@@ -103,7 +116,11 @@ impl fmt::Display for TenantStep {
                 if policy.deleted { ", deleted" } else { "" }
             ),
             Self::WriteMeter { tenant_id, head, .. } => {
-                write!(formatter, "write meter of tenant {tenant_id}: policy {}, suspended {}", head.policy_version, head.suspended)
+                write!(
+                    formatter,
+                    "write meter of tenant {tenant_id}: policy {}, suspended {}",
+                    head.policy_version, head.suspended
+                )
             }
         }
     }
