@@ -146,13 +146,13 @@ class Client:
 
     def command(self, program, *arguments):
         if program.endswith(".mjs"):
-            return ["node", str(self.clients / "node" / program), *arguments]
+            return ["node", "--no-warnings", str(self.clients / "node" / program), *arguments]
         return [str(self.clients / "venv/bin/python"), f"tests/clients/python/{program}", *arguments]
 
     def run(self, program, *arguments, **options):
         command = self.command(program, *arguments)
         runtime = "node" if program.endswith(".mjs") else "python"
-        shown = shlex.join([f"[{self.tenant}]", runtime, program, *arguments])
+        shown = f"[{self.tenant}] {shlex.join([runtime, program, *arguments])}"
         return run(*command, env=self.environment(), shown=shown, **options)
 
     @contextlib.contextmanager
@@ -345,7 +345,7 @@ def explain():
     logs = Path(os.environ["AIGW_ENV_DIR"]) / "logs"
     for log in sorted(logs.glob("*operator*")):
         say(paint(33, f"--- last lines of {log.name}"))
-        for line in log.read_text(errors="replace").splitlines()[-30:]:
+        for line in log.read_text(errors="replace").splitlines()[-15:]:
             say(f"  {line}")
 
 

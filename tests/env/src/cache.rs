@@ -81,11 +81,7 @@ pub fn try_lock(path: &Path) -> Result<Option<File>> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(Error::file("create", parent))?;
     }
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(Error::file("open", path))?;
+    let file = File::options().create(true).append(true).open(path).map_err(Error::file("open", path))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),

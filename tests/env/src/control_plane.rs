@@ -28,7 +28,7 @@ pub const OPERATOR_PODS: &str = "app.kubernetes.io/name=aigw-operator";
 /// From spawn to `/readyz`: 4 s alone, a multiple of that beside a compiler.
 const APISERVER_LIMIT: Duration = Duration::from_secs(90);
 /// The controllers need a second.
-const CONTROLLERS_LIMIT: Duration = Duration::from_secs(60);
+const CONTROLLERS_LIMIT: Duration = Duration::from_mins(1);
 const APISERVER: &str = "kube-apiserver";
 
 /// A running control plane; dropping it kills it.
@@ -74,16 +74,7 @@ impl ControlPlane {
             })
             .await?;
         }
-        Ok(Self {
-            controllers,
-            apiserver,
-            etcd,
-            tools,
-            url,
-            kubeconfig,
-            user_kubeconfig,
-            _ports: ports,
-        })
+        Ok(Self { controllers, apiserver, etcd, tools, url, kubeconfig, user_kubeconfig, _ports: ports })
     }
 
     /// A cluster admin's kubeconfig.
@@ -140,10 +131,7 @@ async fn readyz(client: &Client) -> Result<(), String> {
 /// RS256 tokens, as on EKS. Made by our Go program, so that no RSA code is needed here.
 fn service_account_key(tools: &Tools, path: &Path) -> Result<()> {
     let command = Command::new(&tools.kube_controllers).arg("gen-sa-key").output();
-    let output = command.map_err(|source| Error::Spawn {
-        name: "kube-controllers gen-sa-key".to_owned(),
-        source,
-    })?;
+    let output = command.map_err(|source| Error::Spawn { name: "kube-controllers gen-sa-key".to_owned(), source })?;
     if !output.status.success() {
         return Err(Error::Command {
             command: "kube-controllers gen-sa-key".to_owned(),

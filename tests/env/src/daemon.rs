@@ -22,7 +22,7 @@ use crate::signals;
 const STATE: &str = "state.json";
 const ENV: &str = "env";
 /// Everything answers after 10 s on an idle machine.
-const UP_LIMIT: Duration = Duration::from_secs(240);
+const UP_LIMIT: Duration = Duration::from_mins(4);
 /// An emulator with many functions takes some seconds to end.
 const DOWN_LIMIT: Duration = Duration::from_secs(40);
 const POLL: Duration = Duration::from_millis(50);
@@ -75,10 +75,7 @@ pub async fn up(settings: &Settings, serve: &[std::ffi::OsString]) -> Result<()>
 }
 
 fn spawn_supervisor(serve: &[std::ffi::OsString], log: &Path) -> Result<Child> {
-    let failed = |source| Error::Spawn {
-        name: "the supervisor".to_owned(),
-        source,
-    };
+    let failed = |source| Error::Spawn { name: "the supervisor".to_owned(), source };
     let output = File::create(log).map_err(Error::file("write", log))?;
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     command.arg("serve").args(serve).stdin(Stdio::null());
@@ -109,12 +106,7 @@ async fn wait_for_state(dir: &Path, mut child: Option<&mut Child>) -> Result<Sta
             None => (!Folder::is_claimed(dir)?).then(|| "it was stopped".to_owned()),
         };
         if let Some(status) = ended {
-            return Err(Error::Died {
-                name: "the supervisor".to_owned(),
-                status,
-                tail: tail(&log),
-                log,
-            });
+            return Err(Error::Died { name: "the supervisor".to_owned(), status, tail: tail(&log), log });
         }
         if started.elapsed() > UP_LIMIT {
             let after = UP_LIMIT;
@@ -174,25 +166,17 @@ pub async fn serve(settings: Settings) -> Result<()> {
     let signal = signals::wait();
     let mut signal = std::pin::pin!(signal);
     let dir = settings.dir;
-    let options = Options {
-        dir: Some(dir.clone()),
-        handle_signals: false,
-        ..settings.options
-    };
+    let options = Options { dir: Some(dir.clone()), handle_signals: false, ..settings.options };
     let instance = tokio::select! {
         instance = Instance::up(options) => instance?,
         _ = &mut signal => return Ok(()),
     };
     let kubelet = match settings.operator {
-        Some(image) if instance.kube().is_ok() => {
-            Some(instance.kubelet(Scope::operator_anywhere(), image).await?)
-        }
+        Some(image) if instance.kube().is_ok() => Some(instance.kubelet(Scope::operator_anywhere(), image).await?),
         _ => None,
     };
     write(&dir.join(ENV), env_file(&instance.env()).as_bytes())?;
-    let state = State {
-        summary: summary(&instance, kubelet.as_ref()),
-    };
+    let state = State { summary: summary(&instance, kubelet.as_ref()) };
     write(&dir.join(STATE), &serde_json::to_vec_pretty(&state).unwrap_or_default())?;
     let outcome = loop {
         tokio::select! {

@@ -17,7 +17,7 @@ use crate::report;
 use crate::wait;
 
 /// From spawn to ready: 5 s alone, a multiple of that beside a compiler.
-const READY_LIMIT: Duration = Duration::from_secs(120);
+const READY_LIMIT: Duration = Duration::from_mins(2);
 /// How long it may take to obey SIGTERM.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 /// `setup.sh`'s exit code for "no Python 3.13".
@@ -49,20 +49,13 @@ impl Python {
         let what = "installing the AWS emulator (once, about a minute)";
         let _lock = cache::lock(&venv.with_extension("lock"), what).await?;
         let log = venv.with_extension("setup-log");
-        let process = Spec::new("setup.sh", "/bin/sh", &log)
-            .arg(source.join("setup.sh"))
-            .arg(&venv)
-            .inherit_env()
-            .spawn()?;
+        let process =
+            Spec::new("setup.sh", "/bin/sh", &log).arg(source.join("setup.sh")).arg(&venv).inherit_env().spawn()?;
         let status = report::while_waiting(what, process.wait()).await;
         match status.code() {
             Some(0) => Ok(Self { venv }),
             Some(NO_PYTHON) => Err(Error::NoPython(tail(&log))),
-            _ => Err(Error::Setup {
-                what: "installing the AWS emulator".to_owned(),
-                tail: tail(&log),
-                log,
-            }),
+            _ => Err(Error::Setup { what: "installing the AWS emulator".to_owned(), tail: tail(&log), log }),
         }
     }
 

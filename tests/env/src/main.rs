@@ -10,6 +10,9 @@ use aigw_env::tools::Tools;
 use aigw_env::{Options, Result, daemon, report, run};
 use clap::{Args, Parser, Subcommand};
 
+/// What is logged. kube logs every answer of an API server that is still starting as an error.
+const DEFAULT_LOG: &str = "warn,kube_client::client::builder=off";
+
 /// A local environment without containers: a real Kubernetes API, an AWS emulator, a Bedrock stub and a TLS front, as
 /// processes on loopback.
 #[derive(Debug, Parser)]
@@ -101,20 +104,15 @@ impl Parts {
             let dir = absolute(dir).display().to_string();
             ("AIGW_FUNCTIONS_DIR".to_owned(), dir)
         });
-        self.operator_binary.as_ref().map(|binary| Image {
-            binary: absolute(binary),
-            env: functions.collect::<BTreeMap<_, _>>(),
-        })
+        self.operator_binary
+            .as_ref()
+            .map(|binary| Image { binary: absolute(binary), env: functions.collect::<BTreeMap<_, _>>() })
     }
 }
 
 impl Persistent {
     fn settings(&self) -> daemon::Settings {
-        daemon::Settings {
-            options: self.parts.options(),
-            dir: self.place.dir.clone(),
-            operator: self.parts.operator(),
-        }
+        daemon::Settings { options: self.parts.options(), dir: self.place.dir.clone(), operator: self.parts.operator() }
     }
 }
 
@@ -153,7 +151,7 @@ async fn execute(cli: Cli) -> Result<u8> {
 }
 
 fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("AIGW_LOG").unwrap_or_else(|_| "warn".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AIGW_LOG").unwrap_or_else(|_| DEFAULT_LOG.into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Runtime::new() {

@@ -31,19 +31,14 @@ impl Port {
     pub fn reserve() -> Result<Self> {
         let range = range();
         let mut random = rand::rng();
-        (0..ATTEMPTS)
-            .find_map(|_| Self::try_reserve(random.random_range(range.clone())))
-            .ok_or(Error::NoFreePort)
+        (0..ATTEMPTS).find_map(|_| Self::try_reserve(random.random_range(range.clone()))).ok_or(Error::NoFreePort)
     }
 
     fn try_reserve(number: u16) -> Option<Self> {
         let address = SocketAddr::from_abstract_name(format!("aigw-env-port-{number}")).ok()?;
         let reservation = UnixListener::bind_addr(&address).ok()?;
         TcpListener::bind(("127.0.0.1", number)).ok()?;
-        Some(Self {
-            number,
-            _reservation: reservation,
-        })
+        Some(Self { number, _reservation: reservation })
     }
 
     /// The port.

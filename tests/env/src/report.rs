@@ -46,6 +46,6 @@ mod tests {
     fn elapsed_reads_well() {
         assert_eq!(elapsed(Duration::from_secs(5)), "5s");
         assert_eq!(elapsed(Duration::from_secs(75)), "1m15s");
-        assert_eq!(elapsed(Duration::from_secs(360)), "6m00s");
+        assert_eq!(elapsed(Duration::from_mins(6)), "6m00s");
     }
 }

@@ -19,10 +19,7 @@ use crate::signals;
 
 /// Runs `command` with the environment of a temporary instance; returns the exit code to end with.
 pub async fn run(options: Options, operator: Option<Image>, command: &[OsString]) -> Result<u8> {
-    let options = Options {
-        handle_signals: false,
-        ..options
-    };
+    let options = Options { handle_signals: false, ..options };
     let instance = tokio::select! {
         instance = Instance::up(options) => instance?,
         number = signals::wait() => return Ok(signal_code(number.unwrap_or(libc::SIGINT))),
@@ -49,10 +46,7 @@ async fn with_instance(instance: &Instance, operator: Option<Image>, command: &[
 
 async fn execute(instance: &Instance, command: &[OsString]) -> Result<ExitStatus> {
     let name = command.first().cloned().unwrap_or_default();
-    let failed = |source| Error::Spawn {
-        name: name.to_string_lossy().into_owned(),
-        source,
-    };
+    let failed = |source| Error::Spawn { name: name.to_string_lossy().into_owned(), source };
     let mut prepared = std::process::Command::new(&name);
     prepared.args(command.iter().skip(1)).envs(instance.env());
     for variable in UNSET {

@@ -15,6 +15,8 @@ use crate::error::{Error, Result};
 use crate::process::{Spec, tail};
 use crate::report;
 
+/// Programs that others release too.
+const RELEASED: [&str; 4] = ["kube-apiserver", "etcd", "kubectl", "helm"];
 const CONTROLLERS: &str = "kube-controllers";
 const STAMP: &str = ".complete";
 
@@ -39,30 +41,21 @@ impl Tools {
     /// Finds the tools, compiling what is not there. Says on stderr what takes time.
     pub async fn ensure() -> Result<Self> {
         let (found, note) = installed();
-        match found {
-            Some([kube_apiserver, etcd, kubectl, helm]) => {
-                let out = build(true).await?;
-                Ok(Self {
-                    kube_apiserver,
-                    etcd,
-                    kubectl,
-                    helm,
-                    kube_controllers: out.join(CONTROLLERS),
-                    origin: format!("{note}; {CONTROLLERS} compiled"),
-                })
-            }
-            None => {
-                let out = build(false).await?;
-                Ok(Self {
-                    kube_apiserver: out.join("kube-apiserver"),
-                    etcd: out.join("etcd"),
-                    kubectl: out.join("kubectl"),
-                    helm: out.join("helm"),
-                    kube_controllers: out.join(CONTROLLERS),
-                    origin: format!("compiled from the pinned Go module ({note})"),
-                })
-            }
-        }
+        let complete = found.is_some();
+        let out = build(complete).await?;
+        let [kube_apiserver, etcd, kubectl, helm] = found.unwrap_or_else(|| RELEASED.map(|name| out.join(name)));
+        Ok(Self {
+            kube_apiserver,
+            etcd,
+            kubectl,
+            helm,
+            kube_controllers: out.join(CONTROLLERS),
+            origin: if complete {
+                format!("{note}; {CONTROLLERS} compiled from the pinned Go module")
+            } else {
+                format!("compiled from the pinned Go module ({note})")
+            },
+        })
     }
 
     /// Name and place of each tool.
@@ -101,9 +94,9 @@ fn installed() -> (Option<[PathBuf; 4]>, String) {
         .chain(std::env::split_paths(&path))
         .filter(|dir| !dir.as_os_str().is_empty())
         .collect();
-    let names = ["kube-apiserver", "etcd", "kubectl", "helm"];
-    let found = names.map(|name| find(name, &dirs));
-    let missing: Vec<&str> = names.iter().zip(&found).filter(|(_, path)| path.is_none()).map(|(name, _)| *name).collect();
+    let found = RELEASED.map(|name| find(name, &dirs));
+    let missing: Vec<&str> =
+        RELEASED.iter().zip(&found).filter(|(_, path)| path.is_none()).map(|(name, _)| *name).collect();
     if !missing.is_empty() {
         return (None, format!("not in KUBEBUILDER_ASSETS or PATH: {}", missing.join(", ")));
     }
@@ -161,10 +154,7 @@ async fn build(only_controllers: bool) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     has_go(&path)?;
     let log = out.with_extension("log");
-    let mut spec = Spec::new("the Go build", "/bin/sh", &log)
-        .arg(module().join("build.sh"))
-        .arg(&out)
-        .inherit_env();
+    let mut spec = Spec::new("the Go build", "/bin/sh", &log).arg(module().join("build.sh")).arg(&out).inherit_env();
     if only_controllers {
         spec = spec.env("ONLY_CONTROLLERS", "1");
     }

@@ -42,28 +42,18 @@ impl AwsSide {
         function_env.extend(options.function_env.clone());
         let state = dir.join("emulator");
         let emulator = Emulator::start(python, &state, logs, &function_credentials, &function_env).await?;
-        let upstream: Authority = emulator.authority().parse().map_err(|error| Error::Server {
-            what: "the AWS proxy",
-            source: std::io::Error::other(error),
-        })?;
-        let proxy = aws_proxy::Config {
-            upstream: upstream.clone(),
-            log: Some(logs.join(CALLS_LOG)),
-        };
+        let upstream: Authority = emulator
+            .authority()
+            .parse()
+            .map_err(|error| Error::Server { what: "the AWS proxy", source: std::io::Error::other(error) })?;
+        let proxy = aws_proxy::Config { upstream: upstream.clone(), log: Some(logs.join(CALLS_LOG)) };
         let proxy = aws_proxy::spawn(listener("the AWS proxy").await?, proxy).map_err(failed("the AWS proxy"))?;
         let ca = Ca::generate(dir)?;
         let mut config = front::Config::new(upstream);
         config.http1_only = options.front_http1_only;
         config.names.clone_from(&options.front_names);
         let front = front::spawn(listener("the TLS front").await?, &ca, config)?;
-        Ok(Self {
-            front,
-            proxy,
-            emulator,
-            bedrock,
-            ca,
-            function_credentials,
-        })
+        Ok(Self { front, proxy, emulator, bedrock, ca, function_credentials })
     }
 
     pub(super) async fn stop(self) {

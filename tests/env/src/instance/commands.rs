@@ -33,10 +33,7 @@ impl Instance {
         let shown: Vec<_> = args.iter().map(|arg| arg.as_ref().to_string_lossy()).collect();
         let name = program.file_name().unwrap_or_default().to_string_lossy();
         let command = format!("{name} {}", shown.join(" "));
-        let failed = |source| Error::Spawn {
-            name: command.clone(),
-            source,
-        };
+        let failed = |source| Error::Spawn { name: command.clone(), source };
         let mut child = Command::new(program)
             .args(args)
             .env_clear()

@@ -48,12 +48,7 @@ impl Folder {
                 .map_err(Error::file("create", std::env::temp_dir()))?,
         };
         let lock = cache::try_lock(&path.join(LOCK))?.ok_or_else(|| Error::InUse(path.clone()))?;
-        let folder = Self {
-            path,
-            temporary,
-            keep,
-            _lock: lock,
-        };
+        let folder = Self { path, temporary, keep, _lock: lock };
         if temporary && !keep {
             signals::remove_at_signal(&folder.path);
         }

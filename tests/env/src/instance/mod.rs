@@ -104,13 +104,7 @@ impl Instance {
             AwsSide::start(&python, &options, folder.path(), &logs).await.map(Some)
         };
         let (kube, aws) = tokio::try_join!(kube, aws)?;
-        let instance = Self {
-            kube,
-            aws,
-            ports: Mutex::default(),
-            options,
-            folder,
-        };
+        let instance = Self { kube, aws, ports: Mutex::default(), options, folder };
         instance.folder.record(&instance.processes())?;
         Ok(instance)
     }

@@ -41,10 +41,7 @@ async fn leftovers_are_ended_and_strangers_spared() {
     let dir = TempDir::new().unwrap();
     let spawn = |name: &str| Spec::new(name, "/bin/sleep", dir.path().join(name)).arg("1000").spawn().unwrap();
     let (left, stranger) = (spawn("left"), spawn("stranger"));
-    let reused = Identity {
-        start: 1,
-        ..stranger.identity().unwrap().clone()
-    };
+    let reused = Identity { start: 1, ..stranger.identity().unwrap().clone() };
     write_record(dir.path(), &[left.identity().unwrap().clone(), reused]);
     assert_eq!(end_leftovers(dir.path()), 1);
     left.wait().await;
@@ -65,10 +62,7 @@ fn the_env_file_survives_a_shell() {
     let nasty = "it's $HOME `x` \"y\" \\";
     let file = dir.path().join("env");
     fs::write(&file, env_file(&BTreeMap::from([("NASTY".to_owned(), nasty.to_owned())]))).unwrap();
-    let output = Command::new("/bin/sh")
-        .args(["-euc", ". \"$1\"; printf %s \"$NASTY\"", "sh"])
-        .arg(&file)
-        .output()
-        .unwrap();
+    let output =
+        Command::new("/bin/sh").args(["-euc", ". \"$1\"; printf %s \"$NASTY\"", "sh"]).arg(&file).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), nasty);
 }

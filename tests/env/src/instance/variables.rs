@@ -45,13 +45,12 @@ pub(super) fn variables(instance: &Instance) -> BTreeMap<String, String> {
 
 /// The text of a shell file that sets `variables`.
 pub fn env_file(variables: &BTreeMap<String, String>) -> String {
-    let mut text = String::from("# To be sourced: points kubectl, helm, the AWS SDKs and curl at the local environment.\n");
-    text.push_str(&format!("unset {}\n", UNSET.join(" ")));
-    for (name, value) in variables {
-        // Sourced twice, it must not grow: the value is the whole PATH of whoever brought the instance up.
-        text.push_str(&format!("export {name}={}\n", quoted(value)));
-    }
-    text
+    let mut lines = vec![
+        "# To be sourced: points kubectl, helm, the AWS SDKs and curl at the local environment.".to_owned(),
+        format!("unset {}", UNSET.join(" ")),
+    ];
+    lines.extend(variables.iter().map(|(name, value)| format!("export {name}={}", quoted(value))));
+    lines.join("\n") + "\n"
 }
 
 fn quoted(value: &str) -> String {

@@ -83,14 +83,7 @@ impl Prepared {
             let kubeconfig = service_account(client, config.kubeconfig.as_path(), pod, dir, &mut renewals).await?;
             set("KUBECONFIG", kubeconfig.display().to_string());
         }
-        Ok(Self {
-            probes,
-            args,
-            variables,
-            binary: binary.clone(),
-            dir: dir.to_owned(),
-            _renewals: renewals,
-        })
+        Ok(Self { probes, args, variables, binary: binary.clone(), dir: dir.to_owned(), _renewals: renewals })
     }
 
     /// Starts it, its output added to `log`.
@@ -119,11 +112,7 @@ async fn service_account(
     let cluster = admin.clusters.into_iter().find_map(|named| named.cluster).unwrap_or_default();
     let server = cluster.server.ok_or("the kubeconfig names no server")?;
     let ca = cluster.certificate_authority.ok_or("the kubeconfig names no certificate authority file")?;
-    let token = TokenFile {
-        path: dir.join("token"),
-        audience: None,
-        seconds: None,
-    };
+    let token = TokenFile { path: dir.join("token"), audience: None, seconds: None };
     let renew = token.write(client, pod).await?;
     let user = json!({ "tokenFile": token.path });
     let namespace = pod.namespace().unwrap_or_default();

@@ -60,12 +60,7 @@ impl Sources {
         let Some(source) = &variable.value_from else {
             return Ok(Some(expand(variable.value.as_deref().unwrap_or_default(), before)));
         };
-        let EnvVarSource {
-            config_map_key_ref,
-            field_ref,
-            resource_field_ref: _,
-            secret_key_ref,
-        } = source;
+        let EnvVarSource { config_map_key_ref, field_ref, resource_field_ref: _, secret_key_ref } = source;
         if let Some(field) = field_ref {
             return Ok(Some(field_value(pod, &field.field_path)?));
         }

@@ -119,12 +119,7 @@ impl KubeletHandle {
     }
 
     /// Waits until [`KubeletHandle::pod`] is as wanted.
-    pub async fn wait(
-        &self,
-        what: &str,
-        limit: Duration,
-        wanted: impl Fn(&PodProcess) -> bool,
-    ) -> Result<PodProcess> {
+    pub async fn wait(&self, what: &str, limit: Duration, wanted: impl Fn(&PodProcess) -> bool) -> Result<PodProcess> {
         let started = Instant::now();
         loop {
             let pod = self.pod();

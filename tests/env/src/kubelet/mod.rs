@@ -63,18 +63,12 @@ pub struct Scope {
 impl Scope {
     /// The operator's pods in a namespace.
     pub fn operator(namespace: impl Into<String>) -> Self {
-        Self {
-            namespace: Some(namespace.into()),
-            selector: control_plane::OPERATOR_PODS.to_owned(),
-        }
+        Self { namespace: Some(namespace.into()), selector: control_plane::OPERATOR_PODS.to_owned() }
     }
 
     /// The operator's pods, wherever it is installed.
     pub fn operator_anywhere() -> Self {
-        Self {
-            namespace: None,
-            selector: control_plane::OPERATOR_PODS.to_owned(),
-        }
+        Self { namespace: None, selector: control_plane::OPERATOR_PODS.to_owned() }
     }
 }
 
@@ -102,11 +96,7 @@ pub async fn start(config: Config) -> Result<KubeletHandle> {
     ensure_node(&client).await?;
     let board = Arc::new(Board::default());
     let stop = watch::Sender::new(false);
-    let kubelet = Kubelet {
-        client,
-        config,
-        board: Arc::clone(&board),
-    };
+    let kubelet = Kubelet { client, config, board: Arc::clone(&board) };
     let task = tokio::spawn(kubelet.run(stop.subscribe()));
     Ok(KubeletHandle::new(board, stop, task))
 }

@@ -90,7 +90,8 @@ impl Http {
             }
         };
         let path = get.path.as_deref().unwrap_or("/").trim_start_matches('/');
-        let or = |value: Option<i32>, default: u32| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(default);
+        let or =
+            |value: Option<i32>, default: u32| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(default);
         let seconds = |value, default| Duration::from_secs(or(value, default).into());
         Ok(Self {
             url: format!("http://{}:{port}/{path}", get.host.as_deref().unwrap_or("127.0.0.1")),

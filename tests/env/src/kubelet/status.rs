@@ -80,10 +80,7 @@ impl PodStatus {
         let restarts = container.and_then(|container| u32::try_from(container.restart_count).ok());
         Self {
             start: now,
-            state: State::Waiting {
-                reason: "ContainerCreating",
-                message: String::new(),
-            },
+            state: State::Waiting { reason: "ContainerCreating", message: String::new() },
             last: None,
             restarts: restarts.unwrap_or(0),
             started: false,

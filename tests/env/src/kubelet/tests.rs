@@ -9,7 +9,7 @@ use super::status::PodStatus;
 use super::volumes::Volumes;
 use super::*;
 
-fn pod(spec: serde_json::Value) -> Pod {
+fn pod(spec: &serde_json::Value) -> Pod {
     serde_json::from_value(json!({
         "metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": {"a/b": "c"}},
         "spec": spec,
@@ -55,7 +55,7 @@ fn mount_paths_are_rewritten_where_they_are_whole() {
 
 #[test]
 fn fields_of_the_pod_are_known() {
-    let pod = pod(json!({"containers": [], "serviceAccountName": "sa"}));
+    let pod = pod(&json!({"containers": [], "serviceAccountName": "sa"}));
     for (path, value) in [
         ("metadata.name", "p"),
         ("metadata.namespace", "n"),
@@ -77,13 +77,13 @@ fn fields_of_the_pod_are_known() {
 #[test]
 fn half_a_pod_is_refused() {
     let one = json!({"name": "c"});
-    assert!(only_container(&pod(json!({"containers": [one]}))).is_ok());
+    assert!(only_container(&pod(&json!({"containers": [one]}))).is_ok());
     for (spec, message) in [
         (json!({"containers": [one, one]}), "one container only"),
         (json!({"containers": [one], "initContainers": [one]}), "init containers"),
         (json!({"containers": [{"name": "c", "command": ["x"]}]}), "`command`"),
     ] {
-        let error = only_container(&pod(spec)).unwrap_err();
+        let error = only_container(&pod(&spec)).unwrap_err();
         assert!(error.contains(message), "{error}");
     }
 }
@@ -110,17 +110,15 @@ fn probes_find_named_ports_and_refuse_what_is_not_http() {
 
 #[test]
 fn the_status_tells_the_story() {
-    let pod = pod(json!({"containers": [{"name": "c", "image": "i"}]}));
+    let pod = pod(&json!({"containers": [{"name": "c", "image": "i"}]}));
     let container = &pod.spec.as_ref().unwrap().containers[0];
-    let mut status = PodStatus::taken(&pod);
-    let fresh = status.patch(&pod, container);
+    let mut pod_status = PodStatus::taken(&pod);
+    let fresh = pod_status.patch(&pod, container);
     assert_eq!(fresh["status"]["phase"], "Pending");
     assert_eq!(fresh["status"]["containerStatuses"][0]["state"]["waiting"]["reason"], "ContainerCreating");
-    status.state = super::status::State::Running {
-        since: status.start,
-    };
-    status.set_ready(true);
-    let running = status.patch(&pod, container);
+    pod_status.state = status::State::Running { since: pod_status.start };
+    pod_status.set_ready(true);
+    let running = pod_status.patch(&pod, container);
     assert_eq!(running["status"]["phase"], "Running");
     let conditions = running["status"]["conditions"].as_array().unwrap();
     assert!(conditions.iter().all(|condition| condition["status"] == "True"), "{conditions:?}");

@@ -78,10 +78,7 @@ impl Volumes {
     #[cfg(test)]
     pub(super) fn of(mounts: &[(&str, &str)]) -> Self {
         let mounts = mounts.iter().map(|(path, folder)| ((*path).to_owned(), PathBuf::from(folder)));
-        Self {
-            mounts: mounts.collect(),
-            tokens: Vec::new(),
-        }
+        Self { mounts: mounts.collect(), tokens: Vec::new() }
     }
 }
 
@@ -116,13 +113,7 @@ impl Maker<'_> {
         tokens: &mut Vec<TokenFile>,
     ) -> Result<(), String> {
         for part in source.sources.iter().flatten() {
-            let VolumeProjection {
-                config_map,
-                downward_api,
-                secret,
-                service_account_token,
-                ..
-            } = part;
+            let VolumeProjection { config_map, downward_api, secret, service_account_token, .. } = part;
             if let Some(source) = config_map {
                 self.config_map(&source.name, source.optional, source.items.as_deref(), folder).await?;
             } else if let Some(source) = secret {

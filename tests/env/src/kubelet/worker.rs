@@ -159,11 +159,7 @@ impl Worker {
         self.status.state = State::Running { since };
         self.report();
         let (was_ready, ended) = self.watch(&prepared, &process).await;
-        let exit = Exit {
-            code: exit_code(process.wait().await),
-            started: since,
-            finished: Timestamp::now(),
-        };
+        let exit = Exit { code: exit_code(process.wait().await), started: since, finished: Timestamp::now() };
         self.process = None;
         self.status.started = false;
         self.status.set_ready(false);
@@ -245,10 +241,7 @@ impl Worker {
         }
         let params = DeleteParams {
             grace_period_seconds: Some(0),
-            preconditions: Some(Preconditions {
-                uid: self.first.uid(),
-                resource_version: None,
-            }),
+            preconditions: Some(Preconditions { uid: self.first.uid(), resource_version: None }),
             ..DeleteParams::default()
         };
         if let Err(error) = self.api.delete(&self.first.name_any(), &params).await {

@@ -23,11 +23,7 @@ impl Identity {
     pub fn of(pid: u32) -> Option<Self> {
         let (_, start) = stat(pid)?;
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-        Some(Self {
-            pid,
-            start,
-            boot: boot.trim().to_owned(),
-        })
+        Some(Self { pid, start, boot: boot.trim().to_owned() })
     }
 
     /// The identity of this process.
@@ -46,9 +42,13 @@ impl Identity {
         let Ok(pid) = libc::pid_t::try_from(self.pid) else {
             return false;
         };
-        // SAFETY: kill takes no pointers.
-        self.is_alive() && unsafe { libc::kill(if group { -pid } else { pid }, signal.number()) } == 0
+        self.is_alive() && send(if group { -pid } else { pid }, signal)
     }
+}
+
+fn send(target: libc::pid_t, signal: Signal) -> bool {
+    // SAFETY: kill takes no pointers.
+    unsafe { libc::kill(target, signal.number()) == 0 }
 }
 
 /// State and start time from `/proc/PID/stat`.

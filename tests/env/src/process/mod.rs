@@ -132,10 +132,7 @@ impl Spec {
 
     /// Starts it.
     pub fn spawn(&self) -> Result<Process> {
-        let failed = |source| Error::Spawn {
-            name: self.name.clone(),
-            source,
-        };
+        let failed = |source| Error::Spawn { name: self.name.clone(), source };
         let log = File::options()
             .create(true)
             .write(true)

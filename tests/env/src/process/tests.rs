@@ -110,10 +110,7 @@ async fn children_die_when_the_supervisor_is_killed() {
 #[tokio::test]
 async fn the_environment_starts_empty() {
     let dir = TempDir::new().unwrap();
-    let process = Spec::new("env", "/usr/bin/env", dir.path().join("log"))
-        .env("A", "b")
-        .spawn()
-        .unwrap();
+    let process = Spec::new("env", "/usr/bin/env", dir.path().join("log")).env("A", "b").spawn().unwrap();
     process.wait().await;
     assert_eq!(fs::read_to_string(dir.path().join("log")).unwrap(), "A=b\n");
 }
@@ -132,15 +129,9 @@ async fn an_ended_process_is_reported_with_its_last_words() {
 fn an_identity_is_more_than_a_number() {
     let own = Identity::own().unwrap();
     assert!(own.is_alive());
-    let earlier = Identity {
-        start: own.start - 1,
-        ..own.clone()
-    };
+    let earlier = Identity { start: own.start - 1, ..own.clone() };
     assert!(!earlier.is_alive());
     assert!(!earlier.signal(Signal::Cont, false));
-    let other_boot = Identity {
-        boot: "another".to_owned(),
-        ..own
-    };
+    let other_boot = Identity { boot: "another".to_owned(), ..own };
     assert!(!other_boot.is_alive());
 }
