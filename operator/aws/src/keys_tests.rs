@@ -88,7 +88,7 @@ async fn plans_are_found_by_tag() {
     )])
     .await;
     let plans = aws.cloud.usage_plans.list("ours").await.unwrap();
-    let [plan] = &plans[..] else { panic!("one plan: {plans:?}") };
+    let [plan] = &plans.ours[..] else { panic!("one plan: {plans:?}") };
     assert_eq!((plan.id.as_str(), plan.tier.as_str()), ("p2", "gold"));
     assert_eq!((plan.rate_limit, plan.burst_limit), (Some(5.0), Some(10)));
     assert_eq!(plan.api_stages, [("a1".to_owned(), "v1".to_owned())]);

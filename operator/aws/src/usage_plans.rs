@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aigw_cloud::{CloudError, UsagePlans};
+use aigw_cloud::{CloudError, UsagePlanList, UsagePlans};
 use aigw_contract::Partition;
 use aigw_plan::gateway::observed::{ObservedUsagePlan, Tags};
 use aigw_plan::gateway::step::UsagePlanSpec;
@@ -48,8 +48,8 @@ impl GatewayUsagePlans {
 
 #[async_trait]
 impl UsagePlans for GatewayUsagePlans {
-    async fn list(&self, id: &str) -> Result<Vec<ObservedUsagePlan>, CloudError> {
-        let mut plans = Vec::new();
+    async fn list(&self, id: &str) -> Result<UsagePlanList, CloudError> {
+        let mut list = UsagePlanList::default();
         let mut position = None;
         loop {
             let page = self
@@ -58,11 +58,13 @@ impl UsagePlans for GatewayUsagePlans {
                     gateway.get_usage_plans().limit(PAGE).set_position(position.take()).send()
                 })
                 .await?;
-            let observed = page.items.unwrap_or_default().into_iter().filter_map(observed_plan);
-            plans.extend(observed.filter(|plan| plan.tags.get(TAG_ID).is_some_and(|tag| tag == id)));
+            let items = page.items.unwrap_or_default();
+            list.in_account += items.len();
+            let observed = items.into_iter().filter_map(observed_plan);
+            list.ours.extend(observed.filter(|plan| plan.tags.get(TAG_ID).is_some_and(|tag| tag == id)));
             position = page.position;
             if position.is_none() {
-                return Ok(plans);
+                return Ok(list);
             }
         }
     }

@@ -7,11 +7,20 @@ use async_trait::async_trait;
 
 use crate::CloudError;
 
+/// Usage plans as listed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UsagePlanList {
+    /// Those that carry the asked id.
+    pub ours: Vec<ObservedUsagePlan>,
+    /// How many the account has in this Region, of any owner.
+    pub in_account: usize,
+}
+
 /// Usage plans of the account and Region.
 #[async_trait]
 pub trait UsagePlans: Send + Sync {
-    /// Plans whose id tag is `id`, over all pages.
-    async fn list(&self, id: &str) -> Result<Vec<ObservedUsagePlan>, CloudError>;
+    /// Plans whose id tag is `id`, and how many the account has in all, over all pages.
+    async fn list(&self, id: &str) -> Result<UsagePlanList, CloudError>;
     /// Creates a plan with everything in one call; returns its id.
     async fn create(&self, plan: &UsagePlanSpec) -> Result<String, CloudError>;
     /// Changes limits and stages in one call.

@@ -11,7 +11,7 @@ mod ports;
 
 pub use code::{CodeError, FunctionCode, FunctionCodes};
 pub use error::CloudError;
-pub use keys::{ApiKeys, UsagePlans};
+pub use keys::{ApiKeys, UsagePlanList, UsagePlans};
 pub use ports::{Account, Functions, LogGroups, RestApis, Roles, Tables};
 
 use std::sync::Arc;

@@ -95,8 +95,15 @@ async fn observe(
         cloud.rest_apis.find(&id, hint),
         cloud.usage_plans.list(&id),
     )?;
-    let mut observed =
-        ObservedGateway { roles, log_groups, functions, rest_apis, usage_plans, ..ObservedGateway::default() };
+    let mut observed = ObservedGateway {
+        roles,
+        log_groups,
+        functions,
+        rest_apis,
+        usage_plans: usage_plans.ours,
+        usage_plans_in_account: usage_plans.in_account,
+        ..ObservedGateway::default()
+    };
     (observed.table, observed.owner, observed.config) = table;
     if let [api] = observed.rest_apis.as_slice() {
         let found = stages

@@ -140,7 +140,9 @@ impl GatewayReconciler {
         }
         tracing::debug!(plan = %plan, "planned");
         if plan.in_sync() {
-            let next = Outcome::Done { requeue: self.context.settings.drift_interval };
+            // Also a long drift interval must not let the heartbeat lapse.
+            let requeue = self.context.settings.drift_interval.min(2 * guard::HEARTBEAT);
+            let next = Outcome::Done { requeue };
             return Ok(Round::End(GatewayOutcome::InSync, next));
         }
         if plan.steps.is_empty() {

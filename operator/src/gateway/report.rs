@@ -2,7 +2,7 @@
 
 use aigw_api::conditions::kind;
 use aigw_api::{AIGateway, AIGatewayStatus};
-use aigw_plan::gateway::report::{GatewayOutcome, conditions, status};
+use aigw_plan::gateway::report::{GatewayOutcome, capacity, conditions, status};
 use aigw_plan::gateway::validate::ValidGateway;
 use aigw_plan::{ConditionSpec, GatewayIdentity, Violation};
 use kube::ResourceExt;
@@ -35,7 +35,11 @@ pub(super) async fn passed(
     } else {
         previous.clone()
     };
-    write(context, gateway, next, conditions(&pass.outcome, was_ready)).await
+    let mut specs = conditions(&pass.outcome, was_ready);
+    if looked {
+        specs.push(capacity(&pass.observed));
+    }
+    write(context, gateway, next, specs).await
 }
 
 /// Conditions only, as while deleting.

@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Resource, ResourceExt};
 
-use super::Target;
+use super::{Site, Target};
 use crate::context::Context;
 use crate::harness::Error;
 
@@ -31,7 +31,7 @@ pub(super) async fn steps(
         if let TenantStep::WriteSecret { namespace, name, create, data, labels } = step {
             tracing::info!(step = %step, "executing");
             write_secret(context, tenant, (namespace, name), *create, data, labels).await?;
-        } else if let Err(error) = cloud_steps(context, target, std::slice::from_ref(step)).await {
+        } else if let Err(error) = cloud_steps(context, &target.site, std::slice::from_ref(step)).await {
             return Ok(Err(error));
         }
     }
@@ -39,10 +39,10 @@ pub(super) async fn steps(
 }
 
 /// Executes steps that touch only AWS.
-pub(super) async fn cloud_steps(context: &Context, target: &Target, steps: &[TenantStep]) -> Result<(), CloudError> {
+pub(super) async fn cloud_steps(context: &Context, site: &Site, steps: &[TenantStep]) -> Result<(), CloudError> {
     for step in steps {
         tracing::info!(step = %step, "executing");
-        let result = cloud_step(target, step).await;
+        let result = cloud_step(site, step).await;
         let changes_keys = matches!(
             step,
             TenantStep::CreateApiKey { .. }
@@ -52,15 +52,15 @@ pub(super) async fn cloud_steps(context: &Context, target: &Target, steps: &[Ten
         );
         if changes_keys {
             // Whether it worked or not: what was listed is no longer known to be true.
-            context.memory.inventories.forget(&target.identity).await;
+            context.memory.inventories.forget(&site.identity).await;
         }
         result?;
     }
     Ok(())
 }
 
-async fn cloud_step(target: &Target, step: &TenantStep) -> Result<(), CloudError> {
-    let cloud = &target.cloud;
+async fn cloud_step(site: &Site, step: &TenantStep) -> Result<(), CloudError> {
+    let cloud = &site.cloud;
     match step {
         TenantStep::CreateApiKey { name, value, tags } => cloud.api_keys.create(name, value, tags).await.map(drop),
         TenantStep::EnableApiKey { id } => cloud.api_keys.set_enabled(id, true).await,

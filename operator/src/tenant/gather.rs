@@ -9,9 +9,10 @@ use aigw_plan::tenant::admit::AdmittedTenant;
 use aigw_plan::tenant::diff::key_name;
 use aigw_plan::tenant::step::{ObservedApiKey, ObservedSecret, ObservedTenant};
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Api, ResourceExt};
 
-use super::Target;
+use super::{Site, Target};
 use crate::context::Context;
 use crate::gateway::parse;
 use crate::harness::Error;
@@ -26,8 +27,8 @@ pub(super) async fn tenant(
     let secret = secret(context, tenant, admitted).await?;
     let cloud = async {
         let (observed, api_keys) = tokio::try_join!(
-            policy_and_meter(target, &admitted.tenant_id),
-            api_keys(context, target, &admitted.tenant_id)
+            policy_and_meter(&target.site, &admitted.tenant_id),
+            api_keys(context, &target.site, &admitted.tenant_id)
         )?;
         Ok(ObservedTenant { api_keys, ..observed })
     };
@@ -35,12 +36,12 @@ pub(super) async fn tenant(
 }
 
 /// What the data plane sees of a tenant.
-pub(super) async fn policy_and_meter(target: &Target, tenant_id: &str) -> Result<ObservedTenant, CloudError> {
-    let table = target.identity.physical_name();
+pub(super) async fn policy_and_meter(site: &Site, tenant_id: &str) -> Result<ObservedTenant, CloudError> {
+    let table = site.identity.physical_name();
     let pk = tenant_pk(tenant_id);
     let (policy, meter) = tokio::try_join!(
-        target.cloud.tables.document(&table, &pk, POLICY_SK),
-        target.cloud.tables.meter(&table, tenant_id)
+        site.cloud.tables.document(&table, &pk, POLICY_SK),
+        site.cloud.tables.meter(&table, tenant_id)
     )?;
     Ok(ObservedTenant { policy: parse(policy)?, meter, ..ObservedTenant::default() })
 }
@@ -48,11 +49,11 @@ pub(super) async fn policy_and_meter(target: &Target, tenant_id: &str) -> Result
 /// Internal keys of one tenant, of any tier it was in.
 pub(super) async fn api_keys(
     context: &Context,
-    target: &Target,
+    site: &Site,
     tenant_id: &str,
 ) -> Result<Vec<ObservedApiKey>, CloudError> {
-    let inventory = context.memory.inventories.get(&target.cloud, &target.identity).await?;
-    let name = key_name(&target.identity, tenant_id, 0);
+    let inventory = context.memory.inventories.get(&site.cloud, &site.identity).await?;
+    let name = key_name(&site.identity, tenant_id, 0);
     let prefix = name.trim_end_matches('0');
     Ok(inventory.api_keys.iter().filter(|key| key.name.starts_with(prefix)).cloned().collect())
 }
@@ -64,13 +65,12 @@ async fn secret(context: &Context, tenant: &Tenant, admitted: &AdmittedTenant) -
     };
     let marked = secret.labels().get(labels::TENANT_ID) == Some(&admitted.tenant_id)
         && secret.labels().get(labels::MANAGED_BY).map(String::as_str) == Some(labels::MANAGER);
-    // A Secret on its way out with an earlier Tenant of this name is not this Tenant's.
-    let owned = secret
-        .owner_references()
-        .iter()
-        .all(|owner| owner.kind != "Tenant" || Some(&owner.uid) == tenant.uid().as_ref());
-    if !marked || !owned {
+    if !marked {
         return Ok(ObservedSecret::Foreign);
+    }
+    let of_this_object = |owner: &OwnerReference| owner.kind != "Tenant" || Some(&owner.uid) == tenant.uid().as_ref();
+    if secret.metadata.deletion_timestamp.is_some() || !secret.owner_references().iter().all(of_this_object) {
+        return Ok(ObservedSecret::Leaving);
     }
     let text =
         |(name, value): (String, k8s_openapi::ByteString)| (name, String::from_utf8_lossy(&value.0).into_owned());

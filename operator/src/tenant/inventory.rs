@@ -61,7 +61,8 @@ impl Inventories {
 async fn list(cloud: &Cloud, identity: &GatewayIdentity) -> Result<Inventory, CloudError> {
     let id = identity.id();
     let prefix = identity.api_key_prefix();
-    let (usage_plans, mut api_keys) = tokio::try_join!(cloud.usage_plans.list(&id), cloud.api_keys.list(&prefix))?;
+    let (plans, mut api_keys) = tokio::try_join!(cloud.usage_plans.list(&id), cloud.api_keys.list(&prefix))?;
+    let usage_plans = plans.ours;
     api_keys.retain(|key| key.tags.get(TAG_ID) == Some(&id));
     let attached = try_join_all(usage_plans.iter().map(|plan| cloud.usage_plans.key_ids(&plan.id))).await?;
     for key in &mut api_keys {

@@ -8,48 +8,36 @@ mod execute;
 mod gather;
 mod inventory;
 mod report;
+mod target;
 mod teardown;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aigw_api::conditions::{kind, reason};
+use aigw_api::conditions::reason;
 use aigw_api::{AIGateway, Tenant};
-use aigw_cloud::{Cloud, CloudError};
-use aigw_plan::gateway::validate::{ValidGateway, validate};
+use aigw_cloud::CloudError;
+use aigw_plan::Plan;
 use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit};
 use aigw_plan::tenant::diff::{GatewayFacts, diff, revoke};
 use aigw_plan::tenant::report::TenantOutcome;
 use aigw_plan::tenant::step::{ObservedTenant, TenantStep};
-use aigw_plan::{GatewayIdentity, Plan};
 use kube::ResourceExt;
 
 use crate::context::Context;
-use crate::gateway;
-use crate::harness::conditions::holds;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
 pub(crate) use inventory::Inventories;
+use target::{GATEWAY_RECHECK, Site, Target};
 
 /// Most rounds of observe → plan → execute in one pass. From nothing to ready takes four.
 const MAX_ROUNDS: usize = 10;
 /// When to look again where AWS is at work and gave no time of its own.
 const POLL: Duration = Duration::from_secs(2);
-/// When a tenant whose gateway is missing or not ready is looked at again, beside being triggered by the gateway.
-const GATEWAY_RECHECK: Duration = Duration::from_mins(1);
 
 /// Reconciles Tenants.
 pub struct TenantReconciler {
     context: Arc<Context>,
-}
-
-/// The gateway a tenant refers to, as far as tenants need it.
-struct Target {
-    gateway: Arc<AIGateway>,
-    identity: GatewayIdentity,
-    valid: ValidGateway,
-    cloud: Cloud,
-    endpoint: String,
 }
 
 /// How a pass ended.
@@ -68,81 +56,57 @@ impl TenantReconciler {
     }
 
     async fn apply(&self, tenant: &Tenant) -> Result<Outcome, Error> {
-        let pass = match self.target(tenant).await {
+        let pass = match target::resolve(&self.context, tenant).await {
             Ok(target) => self.admitted(tenant, &target).await?,
-            Err(pass) => *pass,
+            Err(pending) => Pass::without_look(pending.outcome, pending.next),
         };
         report::passed(&self.context, tenant, &pass).await?;
         Ok(pass.next)
     }
 
-    /// The gateway, once it is there, valid and programmed, in the account its spec names.
-    async fn target(&self, tenant: &Tenant) -> Result<Target, Box<Pass>> {
-        let pending = |reason, message: String| {
-            let outcome = TenantOutcome::GatewayPending { reason, message };
-            Box::new(Pass::without_look(outcome, Outcome::Waiting { after: GATEWAY_RECHECK }))
-        };
-        let reference = &tenant.spec.gateway_ref;
-        let namespace = reference.namespace.clone().or_else(|| tenant.namespace()).unwrap_or_default();
-        let name = format!("AIGateway {namespace}/{}", reference.name);
-        let Some(gateway) =
-            self.context.stores.gateway_of(tenant).filter(|gateway| gateway.metadata.deletion_timestamp.is_none())
-        else {
-            return Err(pending(
-                reason::GATEWAY_NOT_FOUND,
-                format!("{name} does not exist; create it or correct spec.gatewayRef"),
-            ));
-        };
-        let status = gateway.status.clone().unwrap_or_default();
-        let programmed = holds(&status.conditions, kind::PROGRAMMED);
-        let (Some(endpoint), Ok(valid), true) = (status.endpoint, validate(&gateway.spec), programmed) else {
-            return Err(pending(reason::GATEWAY_NOT_READY, format!("{name} is not programmed; see its conditions")));
-        };
-        let identity = gateway::identity(&self.context, &gateway);
-        let cloud = self.context.clouds.region(&valid.region).await;
-        if let Err(refusal) = gateway::account(&cloud, &valid.account_id).await {
-            let (reason, message) = refusal.describe();
-            let outcome = TenantOutcome::GatewayPending { reason, message };
-            return Err(Box::new(Pass::without_look(outcome, refusal.outcome())));
-        }
-        Ok(Target { gateway, identity, valid, cloud, endpoint })
-    }
-
     async fn admitted(&self, tenant: &Tenant, target: &Target) -> Result<Pass, Error> {
         let (namespace, name) = (tenant.namespace().unwrap_or_default(), tenant.name_any());
-        let labels = self.context.stores.namespace_labels(&namespace).unwrap_or_default();
+        let Some(labels) = self.context.stores.namespace_labels(&namespace) else {
+            // The two watches are not in step; to decide without labels would refuse, and revoke, by mistake.
+            let message = "the labels of the namespace are not known yet".to_owned();
+            let outcome = TenantOutcome::Working { reason: reason::WAITING, message };
+            return Ok(Pass::without_look(outcome, Outcome::Waiting { after: POLL }));
+        };
         let facts = TenantFacts {
             namespace: &namespace,
             name: &name,
             namespace_labels: &labels,
             earlier_in_namespace: earlier_in_namespace(&self.context, tenant, &target.gateway),
         };
-        match admit(&tenant.spec, &facts, &target.valid, &target.identity) {
+        match admit(&tenant.spec, &facts, &target.valid, &target.site.identity) {
             Ok(admitted) => self.converge(tenant, target, admitted).await,
             Err(violation) => {
+                let mut pass = Pass::without_look(
+                    TenantOutcome::Refused(violation.clone()),
+                    Outcome::Done { requeue: self.context.settings.drift_interval },
+                );
                 // Only a tenant that no rule admits loses access; one that asks for too much keeps what it had.
-                if violation.reason == reason::NOT_ALLOWED
-                    && let Err(error) = self.cut_off(tenant, target).await
-                {
-                    return Ok(Pass::failed(&error, None, None, target));
+                if violation.reason == reason::NOT_ALLOWED {
+                    match self.cut_off(tenant, &target.site).await {
+                        Ok(observed) => pass.observed = Some(observed),
+                        Err(error) => pass = Pass::failed(&error, None, None, target),
+                    }
                 }
-                let next = Outcome::Done { requeue: self.context.settings.drift_interval };
-                Ok(Pass::without_look(TenantOutcome::Refused(violation), next))
+                Ok(pass)
             }
         }
     }
 
-    async fn cut_off(&self, tenant: &Tenant, target: &Target) -> Result<(), CloudError> {
-        let tenant_id = target.identity.tenant_id(&tenant.namespace().unwrap_or_default(), &tenant.name_any());
-        for _ in 0..MAX_ROUNDS {
-            let observed = gather::policy_and_meter(target, &tenant_id).await?;
-            let plan = revoke(&tenant_id, &target.identity, &observed);
+    async fn cut_off(&self, tenant: &Tenant, site: &Site) -> Result<ObservedTenant, CloudError> {
+        let tenant_id = site.tenant_id(tenant);
+        loop {
+            let observed = gather::policy_and_meter(site, &tenant_id).await?;
+            let plan = revoke(&tenant_id, &site.identity, &observed);
             if plan.steps.is_empty() {
-                break;
+                return Ok(observed);
             }
-            execute::cloud_steps(&self.context, target, &plan.steps).await?;
+            execute::cloud_steps(&self.context, site, &plan.steps).await?;
         }
-        Ok(())
     }
 
     async fn converge(&self, tenant: &Tenant, target: &Target, admitted: AdmittedTenant) -> Result<Pass, Error> {
@@ -179,10 +143,10 @@ impl TenantReconciler {
         admitted: &AdmittedTenant,
         observed: &ObservedTenant,
     ) -> Result<Result<Plan<TenantStep>, aigw_plan::tenant::diff::SecretNotOurs>, CloudError> {
-        let inventory = self.context.memory.inventories.get(&target.cloud, &target.identity).await?;
+        let inventory = self.context.memory.inventories.get(&target.site.cloud, &target.site.identity).await?;
         let usage_plan = inventory.usage_plans.iter().find(|plan| plan.tier == admitted.tier.name);
         let facts = GatewayFacts {
-            identity: &target.identity,
+            identity: &target.site.identity,
             endpoint: &target.endpoint,
             region: &target.valid.region,
             usage_plan_id: usage_plan.map(|plan| plan.id.as_str()),

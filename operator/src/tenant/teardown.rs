@@ -3,19 +3,17 @@
 //! Needs no spec that parses and no Secret. Where the gateway is gone or going, its own finalizer owns what is left in
 //! AWS, because only the gateway says in which account that is.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use aigw_api::Tenant;
 use aigw_api::conditions::{kind, reason};
-use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::CloudError;
-use aigw_plan::gateway::validate::validate;
 use aigw_plan::tenant::diff::cleanup;
 use aigw_plan::tenant::step::ObservedTenant;
 use aigw_plan::{ConditionSpec, Progress};
 use kube::ResourceExt;
 
-use super::{MAX_ROUNDS, POLL, Target, TenantReconciler, execute, gather, report};
+use super::{MAX_ROUNDS, POLL, Site, TenantReconciler, execute, gather, report};
 use crate::context::Context;
 use crate::gateway::{self, Refusal};
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
@@ -45,35 +43,28 @@ pub(super) async fn tenant(context: &Context, tenant: &Tenant) -> Result<Outcome
 
 /// `None` once nothing is left.
 async fn remove(context: &Context, tenant: &Tenant) -> Result<Option<Duration>, CloudError> {
-    let standing = context.stores.gateway_of(tenant).filter(|gateway| gateway.metadata.deletion_timestamp.is_none());
-    let Some(target) = standing.and_then(|gateway| Some((gateway.clone(), validate(&gateway.spec).ok()?))) else {
+    let gateway = context.stores.gateway_of(tenant).filter(|gateway| gateway.metadata.deletion_timestamp.is_none());
+    let Some(gateway) = gateway else { return Ok(None) };
+    let site = Site::of(context, &gateway).await;
+    gateway::account(&site.cloud, &gateway.spec.account_id).await.map_err(Refusal::into_error)?;
+    if !site.has_table().await? {
         return Ok(None);
-    };
-    let target = target_of(context, target).await;
-    let account = gateway::account(&target.cloud, &target.valid.account_id).await;
-    account.map_err(Refusal::into_error)?;
-    let table = target.identity.physical_name();
-    let tenant_id = target.identity.tenant_id(&tenant.namespace().unwrap_or_default(), &tenant.name_any());
+    }
+    if site.owned_elsewhere(&gateway).await?.is_some() {
+        // Whoever drives the gateway now decides about its tenants.
+        return Ok(None);
+    }
+    let tenant_id = site.tenant_id(tenant);
     for _ in 0..MAX_ROUNDS {
-        let has_table = target.cloud.tables.get(&table).await?.is_some_and(|table| table.active && !table.deleting);
-        let items =
-            if has_table { gather::policy_and_meter(&target, &tenant_id).await? } else { ObservedTenant::default() };
-        let observed = ObservedTenant { api_keys: gather::api_keys(context, &target, &tenant_id).await?, ..items };
-        let plan = cleanup(&tenant_id, &target.identity, &observed, context.clock.now().as_second());
+        let items = gather::policy_and_meter(&site, &tenant_id).await?;
+        let observed = ObservedTenant { api_keys: gather::api_keys(context, &site, &tenant_id).await?, ..items };
+        let plan = cleanup(&tenant_id, &site.identity, &observed, context.clock.now().as_second());
         if plan.steps.is_empty() {
             return Ok(None);
         }
-        execute::cloud_steps(context, &target, &plan.steps).await?;
+        execute::cloud_steps(context, &site, &plan.steps).await?;
     }
     Ok(Some(POLL))
-}
-
-async fn target_of(
-    context: &Context,
-    (gateway, valid): (Arc<AIGateway>, aigw_plan::gateway::validate::ValidGateway),
-) -> Target {
-    let cloud = context.clouds.region(&valid.region).await;
-    Target { identity: gateway::identity(context, &gateway), gateway, valid, cloud, endpoint: String::new() }
 }
 
 async fn deleting(

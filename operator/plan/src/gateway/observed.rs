@@ -33,6 +33,8 @@ pub struct ObservedGateway {
     pub stages: BTreeMap<String, ObservedStage>,
     /// Usage plans that carry the gateway's id tag.
     pub usage_plans: Vec<ObservedUsagePlan>,
+    /// Usage plans of the whole account in this Region.
+    pub usage_plans_in_account: usize,
 }
 
 /// A document item and its counter.

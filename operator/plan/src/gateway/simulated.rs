@@ -113,7 +113,7 @@ impl Simulated {
                 self.aws.roles.insert(Self::function_of(&name), ObservedRole { arn, trust, policy: None, tags });
             }
             S::UpdateRoleTrust { name, trust } => {
-                self.aws.roles.get_mut(&Self::function_of(&name)).unwrap().trust = trust
+                self.aws.roles.get_mut(&Self::function_of(&name)).unwrap().trust = trust;
             }
             S::PutRolePolicy { name, policy } => {
                 self.aws.roles.get_mut(&Self::function_of(&name)).unwrap().policy = Some(policy);
@@ -168,7 +168,7 @@ impl Simulated {
                 actual.live_version = Some(version);
             }
             S::DeleteVersion { name, version } => {
-                self.function(&name).versions.retain(|other| other.version != version)
+                self.function(&name).versions.retain(|other| other.version != version);
             }
             S::AddPermission { name, statement_id, source_arn } => {
                 self.function(&name).permissions.push(ObservedPermission { statement_id, source_arn });
@@ -199,7 +199,7 @@ impl Simulated {
                 self.aws.deployments.push(ObservedDeployment { id: format!("d{created}"), description: hash, created });
             }
             S::DeleteDeployment { deployment_id, .. } => {
-                self.aws.deployments.retain(|deployment| deployment.id != deployment_id)
+                self.aws.deployments.retain(|deployment| deployment.id != deployment_id);
             }
             S::CreateStage { stage, deployment_id, tags, .. } => {
                 assert!(self.aws.deployments.iter().any(|deployment| deployment.id == deployment_id));

@@ -75,6 +75,10 @@ pub fn diff(
     if observed.secret == ObservedSecret::Foreign && gateway.api_keys {
         return Err(SecretNotOurs(format!("{}/{}", tenant.namespace, tenant.secret_name)));
     }
+    if observed.secret == ObservedSecret::Leaving && gateway.api_keys {
+        plan.wait("the Secret of an earlier Tenant of this name is being deleted", Duration::from_secs(2));
+        return Ok(plan);
+    }
     let generation = key_generation(tenant, observed);
     let key_ready = diff_api_key(tenant, gateway, observed, generation, &mut plan);
     let credential = gateway.api_keys.then(|| diff_secret(tenant, gateway, observed, random, &mut plan));
@@ -207,7 +211,7 @@ fn diff_secret(
     let known: &[KeyHash] = observed.policy.as_ref().map_or(&[], |policy| &policy.content.keys);
     let current = match &observed.secret {
         ObservedSecret::Ours(data) => secret::credential(data, &tenant.tenant_id),
-        ObservedSecret::Absent | ObservedSecret::Foreign => None,
+        ObservedSecret::Absent | ObservedSecret::Foreign | ObservedSecret::Leaving => None,
     };
     // A key id the policy knows must come with the hash it knows, and must not be on its way out.
     let usable = current.filter(|credential| {

@@ -44,6 +44,8 @@ pub enum ObservedSecret {
     Absent,
     /// There, without our mark: never touched.
     Foreign,
+    /// Ours, but an earlier Tenant's of this name, and about to go with it.
+    Leaving,
     /// Ours, with its data.
     Ours(BTreeMap<String, String>),
 }
@@ -53,6 +55,7 @@ impl fmt::Debug for ObservedSecret {
         match self {
             Self::Absent => formatter.write_str("Absent"),
             Self::Foreign => formatter.write_str("Foreign"),
+            Self::Leaving => formatter.write_str("Leaving"),
             Self::Ours(data) => write!(formatter, "Ours({:?})", data.keys().collect::<Vec<_>>()),
         }
     }
