@@ -4,6 +4,7 @@
 //! here cost money, so everything is a value that can be printed, compared and tested in microseconds. The operator
 //! gathers observations, calls these functions, executes the steps they return, and writes the status they return.
 
+pub mod canonical;
 pub mod class;
 pub mod conditions;
 pub mod gateway;

@@ -13,6 +13,7 @@ use super::observed::{ObservedGateway, Tags};
 use super::roles;
 use super::step::{FunctionSpec, UsagePlanSpec};
 use super::validate::ValidGateway;
+use crate::canonical;
 use crate::identity::{Function, GatewayIdentity, TAG_ID, TAG_INSTALLATION, TAG_OWNER_UID, TAG_TIER, sha256_hex};
 
 /// Days the functions' logs are kept.
@@ -107,7 +108,7 @@ pub fn version_description(function: &FunctionSpec) -> String {
         tags: _,
     } = function;
     let content = json!([role_arn, architecture, memory_mib, timeout_seconds, environment, code_sha256, log_group]);
-    format!("aigw:{}", &sha256_hex(&content.to_string())[..16])
+    format!("aigw:{}", &sha256_hex(&canonical::text(&content))[..16])
 }
 
 /// Name of the architecture in Lambda's API and in file names.

@@ -11,6 +11,7 @@ use aigw_contract::{Family, Partition};
 use serde_json::{Map, Value, json};
 
 use super::observed::{ImportedApi, ImportedMethod};
+use crate::canonical;
 use crate::identity::sha256_hex;
 
 /// The part of a stream API Gateway waits for, in milliseconds: 15 minutes, the maximum with response streaming.
@@ -115,8 +116,7 @@ pub fn render(input: &DocumentInput) -> Document {
     if let Some(policy) = &policy {
         document["x-amazon-apigateway-policy"] = policy.clone();
     }
-    // serde_json's map is sorted, so equal input gives equal bytes.
-    let body = document.to_string();
+    let body = canonical::text(&document);
     Document {
         hash: sha256_hex(&body),
         body,
@@ -258,7 +258,7 @@ fn canonical_policy(policy: Option<&Value>) -> Value {
             Value::Array(items) if items.len() == 1 => canonical(&items[0]),
             Value::Array(items) => {
                 let mut items: Vec<Value> = items.iter().map(canonical).collect();
-                items.sort_by_key(ToString::to_string);
+                items.sort_by_key(canonical::text);
                 Value::Array(items)
             }
             Value::Object(fields) => {
