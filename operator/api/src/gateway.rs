@@ -44,13 +44,17 @@ use crate::gateway_status::AIGatewayStatus;
 #[serde(rename_all = "camelCase")]
 pub struct AIGatewaySpec {
     /// AWS Region the gateway and its Bedrock calls live in, for example `eu-central-1`. Immutable.
-    #[schemars(length(min = 6, max = 32), regex(pattern = r"^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("region is immutable: create a new AIGateway in the other Region"))]
+    #[schemars(length(min = 6, max = 32))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$')").message("region must be an AWS Region such as eu-central-1"),
+        validation = Rule::new("self == oldSelf").message("region is immutable: create a new AIGateway in the other Region")
+    )]
     pub region: String,
 
     /// AWS account the operator may act in for this gateway, 12 digits. A guard: where the operator's credentials
     /// belong to another account it makes no change and says so.
-    #[schemars(regex(pattern = r"^[0-9]{12}$"))]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9]{12}$')").message("accountId must be the 12 digits of an AWS account, in quotes"))]
     pub account_id: String,
 
     /// Stages of the REST API, each with its own URL. One for now.
@@ -103,10 +107,11 @@ pub struct AIGatewaySpec {
 }
 
 /// One stage of the REST API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
     /// Name of the stage, the last part of the gateway's URL, for example `v1`.
-    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("a stage name has letters, digits, '-' and '_' only, for example v1"))]
     pub name: String,
 }
 
@@ -121,14 +126,18 @@ pub struct Stage {
 pub struct Endpoint {
     /// `Regional`: reachable from the internet, by authorized clients, optionally only from `sourceCidrs`. `Private`:
     /// reachable only through the VPC endpoints listed. There is no edge-optimized type: it cuts a stream that is
-    /// silent for 30 seconds.
+    /// silent for 30 seconds. Immutable.
     #[serde(rename = "type")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("endpoint.type is immutable: create another AIGateway, move the tenants, then delete this one"))]
     pub type_: EndpointType,
 
     /// VPC endpoints (of service `execute-api`) that a Private gateway is reached through.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 20), inner(length(max = 64), regex(pattern = r"^vpce-[0-9a-f]+$")))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[schemars(length(max = 20), inner(length(max = 64)))]
+    #[x_kube(
+        merge_strategy = ListMerge::Set,
+        validation = Rule::new("self.all(e, e.matches('^vpce-[0-9a-f]+$'))").message("every entry of vpcEndpointIds must be the id of a VPC endpoint, such as vpce-0123456789abcdef0")
+    )]
     pub vpc_endpoint_ids: Vec<String>,
 
     /// IPv4 or IPv6 address ranges that a Regional gateway may be called from. Default: any.
@@ -215,7 +224,7 @@ pub struct Functions {
 }
 
 /// The forwarder function.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ForwarderFunction {
     /// Instruction set of both functions. Default: arm64.
@@ -234,12 +243,13 @@ pub struct ForwarderFunction {
     /// ARN of an existing execution role. Default: the operator makes one that may call the named families, read the
     /// table and write usage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 2048), regex(pattern = r"^arn:[a-z-]+:iam::[0-9]{12}:role/.+$"))]
+    #[schemars(length(max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^arn:[a-z-]+:iam::[0-9]{12}:role/.+$')").message("roleArn must be the ARN of an IAM role, such as arn:aws:iam::111122223333:role/name"))]
     pub role_arn: Option<String>,
 }
 
 /// The authorizer function.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorizerFunction {
     /// Memory in MiB. Default: 128.
@@ -248,7 +258,8 @@ pub struct AuthorizerFunction {
     pub memory_mib: Option<i32>,
     /// ARN of an existing execution role. Default: the operator makes one that may read the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 2048), regex(pattern = r"^arn:[a-z-]+:iam::[0-9]{12}:role/.+$"))]
+    #[schemars(length(max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^arn:[a-z-]+:iam::[0-9]{12}:role/.+$')").message("roleArn must be the ARN of an IAM role, such as arn:aws:iam::111122223333:role/name"))]
     pub role_arn: Option<String>,
 }
 
@@ -277,10 +288,11 @@ pub struct Throttle {
 }
 
 /// A class of tenants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tier {
     /// Name that tenants and rules refer to.
-    #[schemars(length(min = 1, max = 40), regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')").message("a tier's name has lower-case letters, digits and '-' only, and begins and ends with a letter or digit"))]
     pub name: String,
     /// Limits of the tier's usage plan, counted per tenant.
     pub plan: Throttle,
@@ -302,10 +314,11 @@ pub struct Tenants {
 }
 
 /// One rule about who may attach.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TenantRule {
     /// Name shown in the status of tenants the rule decided about.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')").message("a rule's name has lower-case letters, digits and '-' only, and begins and ends with a letter or digit"))]
     pub name: String,
     /// Which tenants the rule is about.
     #[serde(rename = "match")]

@@ -79,7 +79,8 @@ pub struct ApiKey {
     /// Name of the Secret, in the tenant's namespace. It must not exist yet, or be this tenant's already. Immutable.
     /// Default: `ai-gateway-` and the tenant's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')").message("secretName must be a valid name of a Secret: lower-case letters, digits, '-' and '.'"))]
     pub secret_name: Option<String>,
     /// Groups of variables in the Secret. `aws`: what AWS SDKs need for Bedrock, nothing else. `region`: the Region,
     /// for every AWS client in the pod. `openai`: the OpenAI SDK. `claudeCode`: Claude Code. Default: `[aws]`.

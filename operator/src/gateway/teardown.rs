@@ -8,7 +8,7 @@ use aigw_plan::gateway::ownership::Ownership;
 use aigw_plan::{ConditionSpec, GatewayIdentity, Progress};
 use kube::ResourceExt;
 
-use super::{MAX_ROUNDS, POLL, execute, gather, guard, identity, report, tenants_of};
+use super::{GatewayReconciler, MAX_ROUNDS, POLL, Refusal, execute, gather, guard, identity, report, tenants_of};
 use crate::context::Context;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
@@ -24,18 +24,15 @@ pub(super) async fn gateway(context: &Context, gateway: &AIGateway) -> Result<Ou
     let identity = identity(context, gateway);
     let cloud = context.clouds.region(&gateway.spec.region).await;
     if let Err(refusal) = guard::account(&cloud, &gateway.spec.account_id).await {
+        if matches!(refusal, Refusal::Wrong { .. }) && never_acted(gateway) {
+            return finish(context, gateway).await;
+        }
         let (reason, message) = refusal.describe();
         deleting(context, gateway, reason, message, true).await?;
         return Ok(refusal.outcome());
     }
     match remove(context, &cloud, gateway, &identity).await {
-        Ok(None) => {
-            finalizer::remove(&context.client, gateway).await?;
-            let uid = gateway.uid().unwrap_or_default();
-            context.memory.rest_apis.forget(&uid);
-            context.forget(super::GatewayReconciler::NAME, &uid);
-            Ok(Outcome::Finished)
-        }
+        Ok(None) => finish(context, gateway).await,
         Ok(Some((message, after))) => {
             deleting(context, gateway, reason::DELETING, message, false).await?;
             Ok(Outcome::Waiting { after })
@@ -45,6 +42,19 @@ pub(super) async fn gateway(context: &Context, gateway: &AIGateway) -> Result<Ou
             Ok(Outcome::failed(&error))
         }
     }
+}
+
+/// Whether nothing was ever seen in AWS for this object, as where `accountId` was mistyped from the start.
+fn never_acted(gateway: &AIGateway) -> bool {
+    gateway.status.as_ref().is_none_or(|status| status.rest_api_id.is_none() && status.table_name.is_none())
+}
+
+async fn finish(context: &Context, gateway: &AIGateway) -> Result<Outcome, Error> {
+    finalizer::remove(&context.client, gateway).await?;
+    let uid = gateway.uid().unwrap_or_default();
+    context.memory.rest_apis.forget(&uid);
+    context.forget(GatewayReconciler::NAME, &uid);
+    Ok(Outcome::Finished)
 }
 
 /// Why deletion waits for its tenants, unless the user confirmed it.
