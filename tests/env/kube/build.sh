@@ -8,10 +8,6 @@ mkdir -p "$1"
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
 export CGO_ENABLED=0 GOWORK=off GOTOOLCHAIN=local
-if [ -n "${ONLY_CONTROLLERS:-}" ]; then
-    go build -trimpath -tags controllersonly -gcflags all=-dwarf=false -ldflags "-s -w" -o "$out/kube-controllers" ./server
-    exit
-fi
 version_of() { awk -v module="$1" '$1 == module { print $2; exit }' go.mod; }
 kube=$(version_of k8s.io/kubernetes)
 # Without these the server calls itself v0.0.0-master+$Format:%H$.
@@ -26,6 +22,10 @@ for tree in k8s.io/api k8s.io/client-go k8s.io/kubernetes k8s.io/kube-aggregator
     helm.sh sigs.k8s.io/kustomize; do
     set -- "$@" -gcflags "$tree/...=-l -dwarf=false"
 done
+if [ -n "${ONLY_CONTROLLERS:-}" ]; then
+    go build -trimpath -tags controllersonly "$@" -ldflags "-s -w" -o "$out/kube-controllers" ./server
+    exit
+fi
 # One call for both programs: shared packages compile once. Changed flags mean a cold build of everything.
 go build -trimpath "$@" -ldflags "$x" -o "$out/" ./server ./client
 for name in kube-apiserver etcd kube-controllers; do ln -sf server "$out/$name"; done

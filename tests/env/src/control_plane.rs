@@ -56,24 +56,11 @@ impl ControlPlane {
         let (kubeconfig, user_kubeconfig) = credentials(dir, &url)?;
         let etcd = etcd(&tools, client_port, peer_port, dir, logs).spawn()?;
         let apiserver = apiserver(&tools, client_port, api_port, dir, logs).spawn()?;
-        let mut client = None;
-        let ready = wait::until_ready(&apiserver, APISERVER_LIMIT, async || {
-            // The certificate is the API server's own and appears only now.
-            let connected = connect(&kubeconfig).await.map_err(|error| error.to_string())?;
-            readyz(&connected).await?;
-            client = Some(connected);
-            Ok(())
-        });
-        ready.await.map_err(|error| etcd.check().err().unwrap_or(error))?;
+        let ready = wait::until_ready(&apiserver, APISERVER_LIMIT, || readyz(kubeconfig.clone()));
+        let client = ready.await.map_err(|error| etcd.check().err().unwrap_or(error))?;
         let controllers = controllers(&tools, &kubeconfig, dir, logs).spawn()?;
-        if let Some(client) = client {
-            publish_issuer(client.clone()).await?;
-            wait::until_ready(&controllers, CONTROLLERS_LIMIT, async || {
-                let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
-                accounts.get("default").await.map(|_| ()).map_err(|error| error.to_string())
-            })
-            .await?;
-        }
+        publish_issuer(client.clone()).await?;
+        wait::until_ready(&controllers, CONTROLLERS_LIMIT, || default_account(client.clone())).await?;
         Ok(Self { controllers, apiserver, etcd, tools, url, kubeconfig, user_kubeconfig, _ports: ports })
     }
 
@@ -123,9 +110,18 @@ pub async fn connect(kubeconfig: &Path) -> Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
-async fn readyz(client: &Client) -> Result<(), String> {
+/// A client, once the API server is ready. Made anew each time: its certificate is its own and appears late.
+async fn readyz(kubeconfig: PathBuf) -> Result<Client, String> {
+    let client = connect(&kubeconfig).await.map_err(|error| error.to_string())?;
     let request = http::Request::get("/readyz").body(Vec::new()).map_err(|error| error.to_string())?;
-    client.request_text(request).await.map(|_| ()).map_err(|error| error.to_string())
+    client.request_text(request).await.map_err(|error| error.to_string())?;
+    Ok(client)
+}
+
+/// The controllers work once one of them has made this account.
+async fn default_account(client: Client) -> Result<(), String> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client, "default");
+    accounts.get("default").await.map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// RS256 tokens, as on EKS. Made by our Go program, so that no RSA code is needed here.

@@ -64,10 +64,15 @@ pub async fn up(settings: &Settings, serve: &[std::ffi::OsString]) -> Result<()>
     let mut child = spawn_supervisor(serve, &log)?;
     let what = "starting etcd, kube-apiserver and the AWS emulator";
     let state = tokio::select! {
-        state = report::while_waiting(what, wait_for_state(dir, Some(&mut child))) => state?,
+        state = report::while_waiting(what, wait_for_state(dir, Some(&mut child))) => match state {
+            // Another `up` was faster: its supervisor holds the folder.
+            Err(Error::Died { .. }) if Folder::is_claimed(dir)? => wait_for_state(dir, None).await?,
+            state => state?,
+        },
         _ = signals::wait() => {
             report::line("interrupted: taking down what was started");
-            return down(dir).await;
+            interrupt(child, dir).await?;
+            return Err(Error::Interrupted);
         }
     };
     report::line(&format!("up after {}\n{}", report::elapsed(started.elapsed()), state.summary));
@@ -76,7 +81,8 @@ pub async fn up(settings: &Settings, serve: &[std::ffi::OsString]) -> Result<()>
 
 fn spawn_supervisor(serve: &[std::ffi::OsString], log: &Path) -> Result<Child> {
     let failed = |source| Error::Spawn { name: "the supervisor".to_owned(), source };
-    let output = File::create(log).map_err(Error::file("write", log))?;
+    let output = File::options().create(true).append(true).open(log).map_err(Error::file("write", log))?;
+    output.set_len(0).map_err(Error::file("write", log))?;
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     command.arg("serve").args(serve).stdin(Stdio::null());
     command.stdout(output.try_clone().map_err(failed)?).stderr(output);
@@ -138,6 +144,16 @@ pub async fn down(dir: &Path) -> Result<()> {
         }
     }
     report::line("down");
+    Ok(())
+}
+
+/// Ends a supervisor that is still starting and may not have claimed its folder.
+async fn interrupt(mut child: Child, dir: &Path) -> Result<()> {
+    if let Some(supervisor) = Identity::of(child.id()) {
+        // Until it is collected below, a child is a zombie, which does not count as alive.
+        end(&supervisor, dir).await?;
+    }
+    let _ = child.wait();
     Ok(())
 }
 

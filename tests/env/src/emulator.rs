@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::cache;
 use crate::error::{Error, Result};
-use crate::net::wire;
+use crate::net::wire::{self, HttpClient};
 use crate::ports::Port;
 use crate::process::{Process, Spec, tail};
 use crate::report;
@@ -43,9 +43,11 @@ pub struct Python {
 impl Python {
     /// Makes the environment unless it is there.
     pub async fn ensure() -> Result<Self> {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("emulator");
-        let key = key(&source)?;
-        let venv = cache::dir()?.join(format!("emulator-{key}"));
+        Self::ensure_from(&Path::new(env!("CARGO_MANIFEST_DIR")).join("emulator"), &cache::dir()?).await
+    }
+
+    async fn ensure_from(source: &Path, cache: &Path) -> Result<Self> {
+        let venv = cache.join(format!("emulator-{}", key(source)?));
         let what = "installing the AWS emulator (once, about a minute)";
         let _lock = cache::lock(&venv.with_extension("lock"), what).await?;
         let log = venv.with_extension("setup-log");
@@ -113,15 +115,7 @@ impl Emulator {
         let process = spec.spawn()?;
         let health = format!("{}/_aigw/health", port.http_url());
         let client = wire::http_client();
-        wait::until_ready(&process, READY_LIMIT, async || {
-            let (status, body) = wait::get(&client, &health).await?;
-            let answer: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-            if status.is_success() && answer["status"] == "ready" {
-                return Ok(());
-            }
-            Err(format!("{health} answers {status}"))
-        })
-        .await?;
+        wait::until_ready(&process, READY_LIMIT, || healthy(&client, &health)).await?;
         Ok(Self { process, port })
     }
 
@@ -143,5 +137,48 @@ impl Emulator {
     /// Ends it and its functions.
     pub async fn stop(self) {
         self.process.stop(STOP_GRACE).await;
+    }
+}
+
+async fn healthy(client: &HttpClient, url: &str) -> Result<(), String> {
+    let (status, body) = wait::get(client, url).await?;
+    let answer: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    if status.is_success() && answer["status"] == "ready" {
+        return Ok(());
+    }
+    Err(format!("{url} answers {status}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    async fn with_setup(script: &str) -> Result<Python> {
+        let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join("constraints.txt"), "").unwrap();
+        fs::write(dir.path().join("setup.sh"), script).unwrap();
+        Python::ensure_from(dir.path(), &dir.path().join("cache")).await
+    }
+
+    #[tokio::test]
+    async fn a_missing_python_is_told_in_the_script_s_words() {
+        let error = with_setup("echo 'the AWS emulator needs Python 3.13' >&2; exit 3").await.unwrap_err();
+        assert_eq!(error.to_string(), "the AWS emulator needs Python 3.13");
+    }
+
+    #[tokio::test]
+    async fn a_failed_installation_is_quoted() {
+        let error = with_setup("echo no space left; exit 1").await.unwrap_err();
+        let message = error.to_string();
+        assert!(message.starts_with("installing the AWS emulator failed"), "{message}");
+        assert!(message.ends_with("no space left"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_prepared_environment_is_used() {
+        let python = with_setup("mkdir -p \"$1\"").await.unwrap();
+        assert!(python.program("localemu").ends_with("bin/localemu"));
     }
 }

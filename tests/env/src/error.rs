@@ -114,6 +114,9 @@ pub enum Error {
     /// The folder belongs to a running instance.
     #[error("{0} belongs to a running instance: stop it with `aigw-env down`, or choose another folder with --dir")]
     InUse(PathBuf),
+    /// A signal asked for the end.
+    #[error("interrupted, and everything taken down")]
+    Interrupted,
     /// A wait for something in the cluster took too long.
     #[error("{what} within {} s: {last}", after.as_secs())]
     Timeout {

@@ -64,10 +64,7 @@ impl Running {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let addr = listener.local_addr()?;
-        Ok(Self {
-            addr,
-            task: tokio::spawn(server(listener)),
-        })
+        Ok(Self { addr, task: tokio::spawn(server(listener)) })
     }
 
     /// The address the server listens on.

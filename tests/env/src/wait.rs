@@ -17,16 +17,17 @@ const REQUEST: Duration = Duration::from_secs(5);
 const MAX_BODY: usize = 1024 * 1024;
 
 /// Polls `check` until it succeeds; its error text tells what is still missing.
-pub async fn until_ready(
-    process: &Process,
-    limit: Duration,
-    mut check: impl AsyncFnMut() -> Result<(), String>,
-) -> Result<()> {
+// Not `AsyncFn`: futures that lend from their closure are not `Send` to today's compiler, once spawned.
+pub async fn until_ready<T, F, Fut>(process: &Process, limit: Duration, check: F) -> Result<T>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, String>>,
+{
     let started = Instant::now();
     loop {
         process.check()?;
         let last = match tokio::time::timeout(REQUEST, check()).await {
-            Ok(Ok(())) => return Ok(()),
+            Ok(Ok(ready)) => return Ok(ready),
             Ok(Err(last)) => last,
             Err(_) => "no answer".to_owned(),
         };

@@ -20,6 +20,7 @@ import (
 	"k8s.io/controller-manager/pkg/informerfactory"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/controller/certificates/rootcacertpublisher"
+	"k8s.io/kubernetes/pkg/controller/clusterroleaggregation"
 	"k8s.io/kubernetes/pkg/controller/deployment"
 	"k8s.io/kubernetes/pkg/controller/endpointslice"
 	"k8s.io/kubernetes/pkg/controller/garbagecollector"
@@ -76,6 +77,7 @@ func controllers() {
 	jobs, err := job.NewController(ctx, client, core.Pods(), typed.Batch().V1().Jobs(),
 		typed.Scheduling().V1beta1().Workloads(), typed.Scheduling().V1beta1().PodGroups())
 	check(err)
+	roles := clusterroleaggregation.NewClusterRoleAggregation(typed.Rbac().V1().ClusterRoles(), client.RbacV1())
 	slices := endpointslice.NewController(ctx, core.Pods(), core.Services(), core.Nodes(),
 		typed.Discovery().V1().EndpointSlices(), 100, client, 0)
 
@@ -89,6 +91,7 @@ func controllers() {
 		func() { replicas.Run(ctx, 4) },
 		func() { sets.Run(ctx, 4) },
 		func() { jobs.Run(ctx, 4) },
+		func() { roles.Run(ctx, 2) },
 		func() { slices.Run(ctx, 2) },
 	} {
 		go run()

@@ -70,16 +70,8 @@ struct Inner {
 impl CallLog {
     /// A log; `path` is appended to, created when missing.
     pub fn open(path: Option<&Path>) -> io::Result<Self> {
-        let file = path
-            .map(|path| OpenOptions::new().create(true).append(true).open(path))
-            .transpose()?;
-        Ok(Self {
-            inner: Mutex::new(Inner {
-                last: 0,
-                calls: VecDeque::new(),
-                file,
-            }),
-        })
+        let file = path.map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()?;
+        Ok(Self { inner: Mutex::new(Inner { last: 0, calls: VecDeque::new(), file }) })
     }
 
     /// Adds a call and gives it its number.
@@ -97,15 +89,7 @@ impl CallLog {
     /// Calls after number `since`.
     pub fn since(&self, since: u64) -> Page {
         let inner = self.lock();
-        Page {
-            calls: inner
-                .calls
-                .iter()
-                .filter(|call| call.seq > since)
-                .cloned()
-                .collect(),
-            next: inner.last,
-        }
+        Page { calls: inner.calls.iter().filter(|call| call.seq > since).cloned().collect(), next: inner.last }
     }
 
     /// Forgets the calls in memory; numbers go on, the file stays.

@@ -30,16 +30,11 @@ pub struct Match {
 impl Match {
     /// Whether the rule is for a call.
     pub fn matches(&self, call: &Identity, resource: &str) -> bool {
-        let is = |wanted: &Option<String>, value: &str| {
-            wanted.as_deref().is_none_or(|wanted| wanted == value)
-        };
+        let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
         is(&self.service, &call.service)
             && is(&self.operation, &call.operation)
             && is(&self.caller, &call.caller)
-            && self
-                .resource_contains
-                .as_deref()
-                .is_none_or(|part| resource.contains(part))
+            && self.resource_contains.as_deref().is_none_or(|part| resource.contains(part))
             && self.is_write.is_none_or(|wanted| wanted == call.is_write)
     }
 }
@@ -78,38 +73,23 @@ impl Fault {
 
     /// The injected error's status, code and response.
     pub fn error(&self, call: &Identity) -> Option<(StatusCode, String, Response<Body>)> {
-        let status =
-            StatusCode::from_u16(self.status?).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(self.status?).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let code = self.code.as_deref().unwrap_or(default_code(call, status));
-        let text = self
-            .message
-            .as_deref()
-            .unwrap_or("injected by the fault proxy");
+        let text = self.message.as_deref().unwrap_or("injected by the fault proxy");
         let mut response = error_response(call.protocol, status, code, text);
         if let Some(seconds) = self.retry_after {
-            response
-                .headers_mut()
-                .insert("retry-after", HeaderValue::from(seconds));
+            response.headers_mut().insert("retry-after", HeaderValue::from(seconds));
         }
         Some((status, code.to_owned(), response))
     }
 }
 
-fn error_response(
-    protocol: Protocol,
-    status: StatusCode,
-    code: &str,
-    text: &str,
-) -> Response<Body> {
+fn error_response(protocol: Protocol, status: StatusCode, code: &str, text: &str) -> Response<Body> {
     let mut response = match protocol {
         Protocol::RestJson => wire::json(status, &json!({ "message": text })),
         Protocol::AwsJson => wire::json(status, &json!({ "__type": code, "message": text })),
         Protocol::Query => {
-            let fault = if status.is_server_error() {
-                "Receiver"
-            } else {
-                "Sender"
-            };
+            let fault = if status.is_server_error() { "Receiver" } else { "Sender" };
             let xml = format!(
                 "<ErrorResponse><Error><Type>{fault}</Type><Code>{}</Code><Message>{}</Message></Error>\
                  <RequestId>injected</RequestId></ErrorResponse>",
@@ -129,10 +109,7 @@ fn error_response(
             }
         }
         Protocol::AwsJson => {
-            headers.insert(
-                "content-type",
-                HeaderValue::from_static("application/x-amz-json-1.0"),
-            );
+            headers.insert("content-type", HeaderValue::from_static("application/x-amz-json-1.0"));
         }
         Protocol::Query => {
             headers.insert("content-type", HeaderValue::from_static("text/xml"));
@@ -143,9 +120,7 @@ fn error_response(
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn default_code(call: &Identity, status: StatusCode) -> &'static str {
@@ -174,10 +149,7 @@ fn default_code(call: &Identity, status: StatusCode) -> &'static str {
 
 /// The error code of a service's answer: from the header, a JSON body or an XML body.
 pub fn code_of(response: &http::response::Parts, body: &[u8]) -> Option<String> {
-    let header = response
-        .headers
-        .get("x-amzn-errortype")
-        .and_then(|value| value.to_str().ok());
+    let header = response.headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
     let text = String::from_utf8_lossy(body);
     let json = || {
         let body: serde_json::Value = serde_json::from_slice(body).ok()?;

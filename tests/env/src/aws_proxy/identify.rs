@@ -59,26 +59,15 @@ pub fn needs_body(headers: &HeaderMap) -> bool {
 }
 
 /// Recognises a call. `form` is the body when [`needs_body`] says so.
-pub fn identify(
-    method: &str,
-    path: &str,
-    query: &str,
-    headers: &HeaderMap,
-    form: &[u8],
-) -> Identity {
+pub fn identify(method: &str, path: &str, query: &str, headers: &HeaderMap, form: &[u8]) -> Identity {
     let mut scope = credential(text(headers, AUTHORIZATION.as_str())).split('/');
     let caller = scope.next().unwrap_or_default();
     let region = scope.nth(1).unwrap_or_default();
     let signed_for = scope.next().unwrap_or_default();
     let target = text(headers, "x-amz-target");
     let action = form_action(&String::from_utf8_lossy(form)).or_else(|| form_action(query));
-    let (service, operation, protocol) = if let Some((prefix, operation)) = target.rsplit_once('.')
-    {
-        (
-            or(signed_for, service_of_target(prefix)),
-            Some(operation.to_owned()),
-            Protocol::AwsJson,
-        )
+    let (service, operation, protocol) = if let Some((prefix, operation)) = target.rsplit_once('.') {
+        (or(signed_for, service_of_target(prefix)), Some(operation.to_owned()), Protocol::AwsJson)
     } else if let Some(action) = action {
         // Only STS has operations that need no signature.
         (or(signed_for, "sts"), Some(action), Protocol::Query)
@@ -112,10 +101,7 @@ pub fn short_agent(headers: &HeaderMap) -> String {
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 fn or<'a>(first: &'a str, second: &'a str) -> &'a str {
@@ -123,11 +109,7 @@ fn or<'a>(first: &'a str, second: &'a str) -> &'a str {
 }
 
 fn credential(authorization: &str) -> &str {
-    authorization
-        .split_once("Credential=")
-        .map_or("", |(_, rest)| {
-            rest.split([',', ' ']).next().unwrap_or_default()
-        })
+    authorization.split_once("Credential=").map_or("", |(_, rest)| rest.split([',', ' ']).next().unwrap_or_default())
 }
 
 fn service_of_target(prefix: &str) -> &str {
@@ -140,11 +122,8 @@ fn service_of_target(prefix: &str) -> &str {
 
 /// The `Action` parameter; names of operations need no decoding.
 fn form_action(form: &str) -> Option<String> {
-    let value = form
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("Action="))?;
-    let plain =
-        !value.is_empty() && value.len() < 128 && value.chars().all(|c| c.is_ascii_alphanumeric());
+    let value = form.split('&').find_map(|pair| pair.strip_prefix("Action="))?;
+    let plain = !value.is_empty() && value.len() < 128 && value.chars().all(|c| c.is_ascii_alphanumeric());
     plain.then(|| value.to_owned())
 }
 

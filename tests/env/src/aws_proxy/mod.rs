@@ -55,10 +55,7 @@ pub struct Config {
 impl Config {
     /// A proxy that keeps its log in memory only.
     pub fn new(upstream: Authority) -> Self {
-        Self {
-            upstream,
-            log: None,
-        }
+        Self { upstream, log: None }
     }
 }
 
@@ -115,10 +112,7 @@ pub async fn serve(listener: TcpListener, config: Config) -> io::Result<()> {
 }
 
 async fn run(listener: TcpListener, proxy: Arc<Proxy>) {
-    accept_loop(listener, move |socket| {
-        connection(socket, Arc::clone(&proxy))
-    })
-    .await;
+    accept_loop(listener, move |socket| connection(socket, Arc::clone(&proxy))).await;
 }
 
 async fn connection(socket: Socket, proxy: Arc<Proxy>) {
@@ -127,10 +121,7 @@ async fn connection(socket: Socket, proxy: Arc<Proxy>) {
         let call = tokio::spawn(exchange(Arc::clone(&proxy), request));
         async move { call.await.unwrap_or(Err(Dropped)) }
     });
-    let served = http1::Builder::new()
-        .preserve_header_case(true)
-        .serve_connection(TokioIo::new(socket), service)
-        .await;
+    let served = http1::Builder::new().preserve_header_case(true).serve_connection(TokioIo::new(socket), service).await;
     if let Err(error) = served {
         tracing::debug!(%error, "a connection of the AWS proxy ended early");
     }
@@ -142,24 +133,13 @@ async fn connection(socket: Socket, proxy: Arc<Proxy>) {
 struct Dropped;
 
 /// Answers one request.
-async fn exchange(
-    proxy: Arc<Proxy>,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Dropped> {
+async fn exchange(proxy: Arc<Proxy>, request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
     let path = request.uri().path();
     if path.starts_with(control::PREFIX) {
         let (parts, body) = request.into_parts();
-        let body = wire::collect(body, MAX_SMALL_BODY)
-            .await
-            .map_err(|_| Dropped)?;
+        let body = wire::collect(body, MAX_SMALL_BODY).await.map_err(|_| Dropped)?;
         let query = parts.uri.query().unwrap_or_default();
-        return Ok(control::answer(
-            &proxy,
-            &parts.method,
-            parts.uri.path(),
-            query,
-            &body,
-        ));
+        return Ok(control::answer(&proxy, &parts.method, parts.uri.path(), query, &body));
     }
     proxy.call(request).await
 }
@@ -197,31 +177,19 @@ impl Proxy {
         let (time, started) = (Timestamp::now(), Instant::now());
         let (parts, body) = request.into_parts();
         let (form, body) = if identify::needs_body(&parts.headers) {
-            let form = wire::collect(body, MAX_SMALL_BODY)
-                .await
-                .map_err(|_| Dropped)?;
+            let form = wire::collect(body, MAX_SMALL_BODY).await.map_err(|_| Dropped)?;
             (form.clone(), wire::full(form))
         } else {
             (bytes::Bytes::new(), wire::streamed(body))
         };
         let resource = parts.uri.path().to_owned();
         let query = parts.uri.query().unwrap_or_default();
-        let call = identify::identify(
-            parts.method.as_str(),
-            &resource,
-            query,
-            &parts.headers,
-            &form,
-        );
+        let call = identify::identify(parts.method.as_str(), &resource, query, &parts.headers, &form);
         let agent = identify::short_agent(&parts.headers);
-        let fault = self
-            .faults
-            .take(|matcher| matcher.matches(&call, &resource));
+        let fault = self.faults.take(|matcher| matcher.matches(&call, &resource));
         let injected = fault.is_some();
         let fault = fault.unwrap_or_default();
-        let outcome = self
-            .outcome(Request::from_parts(parts, body), &call, &fault)
-            .await;
+        let outcome = self.outcome(Request::from_parts(parts, body), &call, &fault).await;
         self.calls.add(Call {
             seq: 0,
             time: time.to_string(),
@@ -232,11 +200,7 @@ impl Proxy {
             caller: call.caller,
             agent,
             is_write: call.is_write,
-            status: if outcome.response.is_some() {
-                outcome.status.as_u16()
-            } else {
-                0
-            },
+            status: if outcome.response.is_some() { outcome.status.as_u16() } else { 0 },
             error_code: outcome.error_code,
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             injected,
@@ -249,11 +213,7 @@ impl Proxy {
         if let Some(latency) = fault.latency_ms {
             tokio::time::sleep(Duration::from_millis(latency)).await;
         }
-        let forwarded = if fault.forwards() {
-            Some(self.forward(request).await)
-        } else {
-            None
-        };
+        let forwarded = if fault.forwards() { Some(self.forward(request).await) } else { None };
         let reached = forwarded.as_ref().is_some_and(|outcome| outcome.reached);
         if fault.drop {
             return Outcome {
@@ -264,12 +224,9 @@ impl Proxy {
             };
         }
         match (fault.error(call), forwarded) {
-            (Some((status, code, response)), _) => Outcome {
-                status,
-                error_code: Some(code),
-                reached,
-                response: Some(response),
-            },
+            (Some((status, code, response)), _) => {
+                Outcome { status, error_code: Some(code), reached, response: Some(response) }
+            }
             (None, Some(outcome)) => outcome,
             (None, None) => unreachable("a fault that neither forwards, drops nor answers"),
         }
@@ -322,9 +279,6 @@ fn unreachable(why: &str) -> Outcome {
         status: StatusCode::BAD_GATEWAY,
         error_code: Some("UpstreamUnreachable".to_owned()),
         reached: false,
-        response: Some(wire::json(
-            StatusCode::BAD_GATEWAY,
-            &json!({ "message": why }),
-        )),
+        response: Some(wire::json(StatusCode::BAD_GATEWAY, &json!({ "message": why }))),
     }
 }

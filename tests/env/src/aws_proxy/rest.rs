@@ -20,82 +20,26 @@ const API_GATEWAY: &[Entry] = &[
     ("DELETE", "/restapis/{}/resources/{}", "DeleteResource"),
     ("GET", "/restapis/{}/resources/{}/methods/{}", "GetMethod"),
     ("PUT", "/restapis/{}/resources/{}/methods/{}", "PutMethod"),
-    (
-        "PATCH",
-        "/restapis/{}/resources/{}/methods/{}",
-        "UpdateMethod",
-    ),
-    (
-        "DELETE",
-        "/restapis/{}/resources/{}/methods/{}",
-        "DeleteMethod",
-    ),
-    (
-        "POST",
-        "/restapis/{}/resources/{}/methods/{}",
-        "TestInvokeMethod",
-    ),
-    (
-        "GET",
-        "/restapis/{}/resources/{}/methods/{}/integration",
-        "GetIntegration",
-    ),
-    (
-        "PUT",
-        "/restapis/{}/resources/{}/methods/{}/integration",
-        "PutIntegration",
-    ),
-    (
-        "PATCH",
-        "/restapis/{}/resources/{}/methods/{}/integration",
-        "UpdateIntegration",
-    ),
-    (
-        "DELETE",
-        "/restapis/{}/resources/{}/methods/{}/integration",
-        "DeleteIntegration",
-    ),
+    ("PATCH", "/restapis/{}/resources/{}/methods/{}", "UpdateMethod"),
+    ("DELETE", "/restapis/{}/resources/{}/methods/{}", "DeleteMethod"),
+    ("POST", "/restapis/{}/resources/{}/methods/{}", "TestInvokeMethod"),
+    ("GET", "/restapis/{}/resources/{}/methods/{}/integration", "GetIntegration"),
+    ("PUT", "/restapis/{}/resources/{}/methods/{}/integration", "PutIntegration"),
+    ("PATCH", "/restapis/{}/resources/{}/methods/{}/integration", "UpdateIntegration"),
+    ("DELETE", "/restapis/{}/resources/{}/methods/{}/integration", "DeleteIntegration"),
     ("GET", "/restapis/{}/authorizers", "GetAuthorizers"),
     ("POST", "/restapis/{}/authorizers", "CreateAuthorizer"),
     ("GET", "/restapis/{}/authorizers/{}", "GetAuthorizer"),
     ("PATCH", "/restapis/{}/authorizers/{}", "UpdateAuthorizer"),
     ("DELETE", "/restapis/{}/authorizers/{}", "DeleteAuthorizer"),
-    (
-        "POST",
-        "/restapis/{}/authorizers/{}",
-        "TestInvokeAuthorizer",
-    ),
-    (
-        "GET",
-        "/restapis/{}/gatewayresponses",
-        "GetGatewayResponses",
-    ),
-    (
-        "GET",
-        "/restapis/{}/gatewayresponses/{}",
-        "GetGatewayResponse",
-    ),
-    (
-        "PUT",
-        "/restapis/{}/gatewayresponses/{}",
-        "PutGatewayResponse",
-    ),
-    (
-        "PATCH",
-        "/restapis/{}/gatewayresponses/{}",
-        "UpdateGatewayResponse",
-    ),
-    (
-        "DELETE",
-        "/restapis/{}/gatewayresponses/{}",
-        "DeleteGatewayResponse",
-    ),
+    ("POST", "/restapis/{}/authorizers/{}", "TestInvokeAuthorizer"),
+    ("GET", "/restapis/{}/gatewayresponses", "GetGatewayResponses"),
+    ("GET", "/restapis/{}/gatewayresponses/{}", "GetGatewayResponse"),
+    ("PUT", "/restapis/{}/gatewayresponses/{}", "PutGatewayResponse"),
+    ("PATCH", "/restapis/{}/gatewayresponses/{}", "UpdateGatewayResponse"),
+    ("DELETE", "/restapis/{}/gatewayresponses/{}", "DeleteGatewayResponse"),
     ("GET", "/restapis/{}/models", "GetModels"),
-    (
-        "GET",
-        "/restapis/{}/requestvalidators",
-        "GetRequestValidators",
-    ),
+    ("GET", "/restapis/{}/requestvalidators", "GetRequestValidators"),
     ("POST", "/restapis/{}/deployments", "CreateDeployment"),
     ("GET", "/restapis/{}/deployments", "GetDeployments"),
     ("GET", "/restapis/{}/deployments/{}", "GetDeployment"),
@@ -106,16 +50,8 @@ const API_GATEWAY: &[Entry] = &[
     ("GET", "/restapis/{}/stages/{}", "GetStage"),
     ("PATCH", "/restapis/{}/stages/{}", "UpdateStage"),
     ("DELETE", "/restapis/{}/stages/{}", "DeleteStage"),
-    (
-        "DELETE",
-        "/restapis/{}/stages/{}/cache/authorizers",
-        "FlushStageAuthorizersCache",
-    ),
-    (
-        "DELETE",
-        "/restapis/{}/stages/{}/cache/data",
-        "FlushStageCache",
-    ),
+    ("DELETE", "/restapis/{}/stages/{}/cache/authorizers", "FlushStageAuthorizersCache"),
+    ("DELETE", "/restapis/{}/stages/{}/cache/data", "FlushStageCache"),
     ("GET", "/restapis/{}/stages/{}/exports/{}", "GetExport"),
     ("POST", "/usageplans", "CreateUsagePlan"),
     ("GET", "/usageplans", "GetUsagePlans"),
@@ -143,31 +79,11 @@ const API_GATEWAY: &[Entry] = &[
     ("GET", "/domainnames/{}", "GetDomainName"),
     ("PATCH", "/domainnames/{}", "UpdateDomainName"),
     ("DELETE", "/domainnames/{}", "DeleteDomainName"),
-    (
-        "POST",
-        "/domainnames/{}/basepathmappings",
-        "CreateBasePathMapping",
-    ),
-    (
-        "GET",
-        "/domainnames/{}/basepathmappings",
-        "GetBasePathMappings",
-    ),
-    (
-        "GET",
-        "/domainnames/{}/basepathmappings/{}",
-        "GetBasePathMapping",
-    ),
-    (
-        "PATCH",
-        "/domainnames/{}/basepathmappings/{}",
-        "UpdateBasePathMapping",
-    ),
-    (
-        "DELETE",
-        "/domainnames/{}/basepathmappings/{}",
-        "DeleteBasePathMapping",
-    ),
+    ("POST", "/domainnames/{}/basepathmappings", "CreateBasePathMapping"),
+    ("GET", "/domainnames/{}/basepathmappings", "GetBasePathMappings"),
+    ("GET", "/domainnames/{}/basepathmappings/{}", "GetBasePathMapping"),
+    ("PATCH", "/domainnames/{}/basepathmappings/{}", "UpdateBasePathMapping"),
+    ("DELETE", "/domainnames/{}/basepathmappings/{}", "DeleteBasePathMapping"),
     ("GET", "/vpclinks", "GetVpcLinks"),
 ];
 
@@ -178,16 +94,8 @@ const LAMBDA: &[Entry] = &[
     ("GET", "/{}/functions/{}", "GetFunction"),
     ("DELETE", "/{}/functions/{}", "DeleteFunction"),
     ("PUT", "/{}/functions/{}/code", "UpdateFunctionCode"),
-    (
-        "GET",
-        "/{}/functions/{}/configuration",
-        "GetFunctionConfiguration",
-    ),
-    (
-        "PUT",
-        "/{}/functions/{}/configuration",
-        "UpdateFunctionConfiguration",
-    ),
+    ("GET", "/{}/functions/{}/configuration", "GetFunctionConfiguration"),
+    ("PUT", "/{}/functions/{}/configuration", "UpdateFunctionConfiguration"),
     ("POST", "/{}/functions/{}/versions", "PublishVersion"),
     ("GET", "/{}/functions/{}/versions", "ListVersionsByFunction"),
     ("POST", "/{}/functions/{}/aliases", "CreateAlias"),
@@ -198,84 +106,24 @@ const LAMBDA: &[Entry] = &[
     ("POST", "/{}/functions/{}/policy", "AddPermission"),
     ("GET", "/{}/functions/{}/policy", "GetPolicy"),
     ("DELETE", "/{}/functions/{}/policy/{}", "RemovePermission"),
-    (
-        "PUT",
-        "/{}/functions/{}/concurrency",
-        "PutFunctionConcurrency",
-    ),
-    (
-        "GET",
-        "/{}/functions/{}/concurrency",
-        "GetFunctionConcurrency",
-    ),
-    (
-        "DELETE",
-        "/{}/functions/{}/concurrency",
-        "DeleteFunctionConcurrency",
-    ),
-    (
-        "PUT",
-        "/{}/functions/{}/provisioned-concurrency",
-        "PutProvisionedConcurrencyConfig",
-    ),
-    (
-        "GET",
-        "/{}/functions/{}/provisioned-concurrency",
-        "GetProvisionedConcurrencyConfig",
-    ),
-    (
-        "DELETE",
-        "/{}/functions/{}/provisioned-concurrency",
-        "DeleteProvisionedConcurrencyConfig",
-    ),
-    (
-        "PUT",
-        "/{}/functions/{}/event-invoke-config",
-        "PutFunctionEventInvokeConfig",
-    ),
-    (
-        "GET",
-        "/{}/functions/{}/event-invoke-config",
-        "GetFunctionEventInvokeConfig",
-    ),
-    (
-        "PUT",
-        "/{}/functions/{}/recursion-config",
-        "PutFunctionRecursionConfig",
-    ),
-    (
-        "GET",
-        "/{}/functions/{}/recursion-config",
-        "GetFunctionRecursionConfig",
-    ),
-    (
-        "PUT",
-        "/{}/functions/{}/runtime-management-config",
-        "PutRuntimeManagementConfig",
-    ),
-    (
-        "GET",
-        "/{}/functions/{}/runtime-management-config",
-        "GetRuntimeManagementConfig",
-    ),
-    (
-        "GET",
-        "/{}/functions/{}/code-signing-config",
-        "GetFunctionCodeSigningConfig",
-    ),
+    ("PUT", "/{}/functions/{}/concurrency", "PutFunctionConcurrency"),
+    ("GET", "/{}/functions/{}/concurrency", "GetFunctionConcurrency"),
+    ("DELETE", "/{}/functions/{}/concurrency", "DeleteFunctionConcurrency"),
+    ("PUT", "/{}/functions/{}/provisioned-concurrency", "PutProvisionedConcurrencyConfig"),
+    ("GET", "/{}/functions/{}/provisioned-concurrency", "GetProvisionedConcurrencyConfig"),
+    ("DELETE", "/{}/functions/{}/provisioned-concurrency", "DeleteProvisionedConcurrencyConfig"),
+    ("PUT", "/{}/functions/{}/event-invoke-config", "PutFunctionEventInvokeConfig"),
+    ("GET", "/{}/functions/{}/event-invoke-config", "GetFunctionEventInvokeConfig"),
+    ("PUT", "/{}/functions/{}/recursion-config", "PutFunctionRecursionConfig"),
+    ("GET", "/{}/functions/{}/recursion-config", "GetFunctionRecursionConfig"),
+    ("PUT", "/{}/functions/{}/runtime-management-config", "PutRuntimeManagementConfig"),
+    ("GET", "/{}/functions/{}/runtime-management-config", "GetRuntimeManagementConfig"),
+    ("GET", "/{}/functions/{}/code-signing-config", "GetFunctionCodeSigningConfig"),
     ("GET", "/{}/functions/{}/url", "GetFunctionUrlConfig"),
     ("POST", "/{}/functions/{}/invocations", "Invoke"),
-    (
-        "POST",
-        "/{}/functions/{}/response-streaming-invocations",
-        "InvokeWithResponseStream",
-    ),
+    ("POST", "/{}/functions/{}/response-streaming-invocations", "InvokeWithResponseStream"),
     ("GET", "/{}/account-settings", "GetAccountSettings"),
-    (
-        "GET",
-        "/{}/event-source-mappings",
-        "ListEventSourceMappings",
-    ),
+    ("GET", "/{}/event-source-mappings", "ListEventSourceMappings"),
     ("GET", "/{}/layers", "ListLayers"),
     ("GET", "/{}/tags/{+}", "ListTags"),
     ("POST", "/{}/tags/{+}", "TagResource"),
@@ -289,10 +137,8 @@ pub fn operation(service: &str, method: &str, path: &str, query: &str) -> Option
         "lambda" => LAMBDA,
         _ => return None,
     };
-    let name = table
-        .iter()
-        .find(|(verb, template, _)| *verb == method && fits(template, path))
-        .map(|(_, _, name)| *name)?;
+    let name =
+        table.iter().find(|(verb, template, _)| *verb == method && fits(template, path)).map(|(_, _, name)| *name)?;
     let import = query.split('&').any(|pair| pair == "mode=import");
     Some(match name {
         "CreateRestApi" if import => "ImportRestApi",
@@ -317,14 +163,7 @@ fn fits(template: &str, path: &str) -> bool {
 
 /// Method and path with identifiers replaced: the name of what no table knows.
 pub fn template(method: &str, path: &str) -> String {
-    let word = |segment: &str| {
-        segment
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || matches!(c, '-' | '_' | '.'))
-    };
-    let segments: Vec<&str> = path
-        .split('/')
-        .map(|segment| if word(segment) { segment } else { "{}" })
-        .collect();
+    let word = |segment: &str| segment.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '-' | '_' | '.'));
+    let segments: Vec<&str> = path.split('/').map(|segment| if word(segment) { segment } else { "{}" }).collect();
     format!("{method} {}", segments.join("/"))
 }

@@ -27,22 +27,14 @@ async fn upstream() -> Upstream {
             let counter = Arc::clone(&counter);
             async move {
                 let service = service_fn(move |request| reply(Arc::clone(&counter), request));
-                let _ = http1::Builder::new()
-                    .serve_connection(TokioIo::new(socket), service)
-                    .await;
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
             }
         })
     });
-    Upstream {
-        hits,
-        running: running.unwrap(),
-    }
+    Upstream { hits, running: running.unwrap() }
 }
 
-async fn reply(
-    hits: Arc<AtomicU64>,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Dropped> {
+async fn reply(hits: Arc<AtomicU64>, request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
     let (parts, body) = request.into_parts();
     let body = wire::collect(body, MAX_SMALL_BODY).await.unwrap();
     if parts.uri.path().ends_with("/slow") {
@@ -55,13 +47,8 @@ async fn reply(
         &json!({ "target": parts.uri.to_string(), "host": host, "body": String::from_utf8_lossy(&body) }),
     );
     if parts.uri.path() == "/restapis/missing" {
-        response = wire::json(
-            StatusCode::NOT_FOUND,
-            &json!({ "message": "Invalid API identifier" }),
-        );
-        response
-            .headers_mut()
-            .insert("X-Amzn-Errortype", "NotFoundException:".parse().unwrap());
+        response = wire::json(StatusCode::NOT_FOUND, &json!({ "message": "Invalid API identifier" }));
+        response.headers_mut().insert("X-Amzn-Errortype", "NotFoundException:".parse().unwrap());
     }
     Ok(response)
 }
@@ -75,10 +62,7 @@ async fn scene() -> Scene {
     let upstream = upstream().await;
     let config = Config::new(upstream.running.addr().to_string().parse().unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    Scene {
-        upstream,
-        proxy: spawn(listener, config).unwrap(),
-    }
+    Scene { upstream, proxy: spawn(listener, config).unwrap() }
 }
 
 #[derive(Debug)]
@@ -121,17 +105,9 @@ impl Scene {
             request = request.header(*name, *value);
         }
         let request = request.body(wire::full(body.to_owned())).unwrap();
-        let (parts, body) = wire::http_client()
-            .request(request)
-            .await
-            .ok()?
-            .into_parts();
+        let (parts, body) = wire::http_client().request(request).await.ok()?.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Some(Got {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body,
-        })
+        Some(Got { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
     async fn rest(&self, method: &str, target: &str) -> Option<Got> {
@@ -139,10 +115,7 @@ impl Scene {
     }
 
     async fn rule(&self, rule: Value) {
-        let got = self
-            .call("", "POST", "/_proxy/faults", &[], &rule.to_string())
-            .await
-            .unwrap();
+        let got = self.call("", "POST", "/_proxy/faults", &[], &rule.to_string()).await.unwrap();
         assert_eq!(got.status, 201, "{got:?}");
     }
 

@@ -24,10 +24,7 @@ struct NewCredential {
 /// Answers a request to `/_stub/…`.
 pub fn answer(stub: &Stub, method: &Method, path: &str, body: &[u8]) -> Response<Body> {
     let done = || wire::json(StatusCode::OK, &json!({}));
-    match (
-        method.as_str(),
-        path.strip_prefix(PREFIX).unwrap_or_default(),
-    ) {
+    match (method.as_str(), path.strip_prefix(PREFIX).unwrap_or_default()) {
         ("GET", "health") => wire::json(StatusCode::OK, &json!({ "status": "ok" })),
         ("GET", "requests") => wire::json(StatusCode::OK, &stub.requests()),
         ("DELETE", "requests") => {
@@ -36,10 +33,7 @@ pub fn answer(stub: &Stub, method: &Method, path: &str, body: &[u8]) -> Response
         }
         ("GET", "faults") => wire::json(StatusCode::OK, &stub.faults().list()),
         ("POST", "faults") => match serde_json::from_slice::<Rule>(body) {
-            Ok(rule) => wire::json(
-                StatusCode::CREATED,
-                &json!({ "id": stub.faults().add(rule) }),
-            ),
+            Ok(rule) => wire::json(StatusCode::CREATED, &json!({ "id": stub.faults().add(rule) })),
             Err(error) => bad(&error),
         },
         ("DELETE", "faults") => {
@@ -48,25 +42,16 @@ pub fn answer(stub: &Stub, method: &Method, path: &str, body: &[u8]) -> Response
         }
         ("POST", "credentials") => match serde_json::from_slice::<NewCredential>(body) {
             Ok(new) => {
-                let secret = Secret {
-                    secret_key: new.secret_key,
-                    session_token: new.session_token,
-                };
+                let secret = Secret { secret_key: new.secret_key, session_token: new.session_token };
                 stub.add_credential(new.access_key, secret);
                 wire::json(StatusCode::CREATED, &json!({}))
             }
             Err(error) => bad(&error),
         },
-        _ => wire::json(
-            StatusCode::NOT_FOUND,
-            &json!({ "message": "no such control endpoint" }),
-        ),
+        _ => wire::json(StatusCode::NOT_FOUND, &json!({ "message": "no such control endpoint" })),
     }
 }
 
 fn bad(error: &serde_json::Error) -> Response<Body> {
-    wire::json(
-        StatusCode::BAD_REQUEST,
-        &json!({ "message": error.to_string() }),
-    )
+    wire::json(StatusCode::BAD_REQUEST, &json!({ "message": error.to_string() }))
 }

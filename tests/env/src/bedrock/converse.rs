@@ -13,9 +13,7 @@ use super::text::{Answer, Prompt};
 
 /// Reads a Converse body.
 pub fn prompt(body: &Value) -> Result<Prompt, AwsError> {
-    let messages = body["messages"]
-        .as_array()
-        .filter(|messages| !messages.is_empty());
+    let messages = body["messages"].as_array().filter(|messages| !messages.is_empty());
     let messages = messages.ok_or_else(|| {
         AwsError::validation("1 validation error detected: Value at 'messages' failed to satisfy constraint: Member must not be null or empty")
     })?;
@@ -55,22 +53,13 @@ pub fn stream(answer: &Answer) -> Reply {
     for (at, text) in answer.pieces().enumerate() {
         let delta = json!({ "contentBlockIndex": 0, "delta": { "text": text }, "p": "abcdefgh" });
         let frame = frames::event("contentBlockDelta", &delta);
-        all.push(if at == 0 {
-            PacedFrame::prompt(frame)
-        } else {
-            PacedFrame::paced(frame)
-        });
+        all.push(if at == 0 { PacedFrame::prompt(frame) } else { PacedFrame::paced(frame) });
     }
-    let metadata = json!({ "metrics": { "latencyMs": super::LATENCY_MS }, "p": "ab", "usage": answer.usage.converse() });
+    let metadata =
+        json!({ "metrics": { "latencyMs": super::LATENCY_MS }, "p": "ab", "usage": answer.usage.converse() });
     for (name, payload) in [
-        (
-            "contentBlockStop",
-            json!({ "contentBlockIndex": 0, "p": "abc" }),
-        ),
-        (
-            "messageStop",
-            json!({ "p": "abcde", "stopReason": answer.stop_reason() }),
-        ),
+        ("contentBlockStop", json!({ "contentBlockIndex": 0, "p": "abc" })),
+        ("messageStop", json!({ "p": "abcde", "stopReason": answer.stop_reason() })),
         ("metadata", metadata),
     ] {
         all.push(PacedFrame::prompt(frames::event(name, &payload)));
@@ -91,9 +80,7 @@ pub fn count_tokens(model: &str, body: &Value) -> Result<Reply, AwsError> {
             .ok_or_else(|| AwsError::validation("1 validation error detected: Value at 'input' failed to satisfy constraint: Member must not be null"))?;
         Shape::of(model, &inner).prompt(&inner)?
     };
-    Ok(Reply::json(
-        &json!({ "inputTokens": counted.cached_tokens() + counted.fresh_tokens() }),
-    ))
+    Ok(Reply::json(&json!({ "inputTokens": counted.cached_tokens() + counted.fresh_tokens() })))
 }
 
 /// Retrieve of a knowledge base.
@@ -108,9 +95,7 @@ pub fn retrieve(body: &Value) -> Result<Reply, AwsError> {
             "score": score,
         })
     };
-    Ok(Reply::json(
-        &json!({ "retrievalResults": [result(1, 0.75), result(2, 0.5)] }),
-    ))
+    Ok(Reply::json(&json!({ "retrievalResults": [result(1, 0.75), result(2, 0.5)] })))
 }
 
 /// ListFoundationModels: two models.
@@ -124,9 +109,6 @@ pub fn list_models(region: &str) -> Reply {
             "responseStreamingSupported": true,
         })
     };
-    let ids = [
-        "anthropic.claude-3-haiku-20240307-v1:0",
-        "amazon.nova-lite-v1:0",
-    ];
+    let ids = ["anthropic.claude-3-haiku-20240307-v1:0", "amazon.nova-lite-v1:0"];
     Reply::json(&json!({ "modelSummaries": ids.map(model) }))
 }

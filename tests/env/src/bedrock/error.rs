@@ -20,11 +20,7 @@ pub struct AwsError {
 impl AwsError {
     /// An error of any status.
     pub fn new(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code: code.into(),
-            message: message.into(),
-        }
+        Self { status, code: code.into(), message: message.into() }
     }
 
     /// A 403 of the signature check.

@@ -31,14 +31,9 @@ pub struct Match {
 impl Match {
     /// Whether the rule is for a request with this raw path and decoded model id.
     pub fn matches(&self, path: &str, model: Option<&str>) -> bool {
-        let path_fits = self
-            .path_contains
-            .as_deref()
-            .is_none_or(|part| path.contains(part));
-        let model_fits = self
-            .model_contains
-            .as_deref()
-            .is_none_or(|part| model.is_some_and(|model| model.contains(part)));
+        let path_fits = self.path_contains.as_deref().is_none_or(|part| path.contains(part));
+        let model_fits =
+            self.model_contains.as_deref().is_none_or(|part| model.is_some_and(|model| model.contains(part)));
         path_fits && model_fits
     }
 }
@@ -89,14 +84,10 @@ impl Fault {
     /// Reads the value of [`FAULT_HEADER`].
     pub fn from_header(value: &str) -> Result<Self, AwsError> {
         let mut map = Map::new();
-        for pair in value
-            .split([';', ','])
-            .map(str::trim)
-            .filter(|pair| !pair.is_empty())
-        {
-            let (name, text) = pair.split_once('=').ok_or_else(|| {
-                AwsError::validation(format!("{FAULT_HEADER}: {pair:?} is not name=value"))
-            })?;
+        for pair in value.split([';', ',']).map(str::trim).filter(|pair| !pair.is_empty()) {
+            let (name, text) = pair
+                .split_once('=')
+                .ok_or_else(|| AwsError::validation(format!("{FAULT_HEADER}: {pair:?} is not name=value")))?;
             let value = match (text.parse::<u64>(), text) {
                 (Ok(number), _) => Value::from(number),
                 (Err(_), "true") => Value::Bool(true),
@@ -138,8 +129,7 @@ mod tests {
 
     #[test]
     fn header_and_json_have_the_same_names() {
-        let header =
-            Fault::from_header("cut=reset; after_frames=3,inside_frame=true;chunk_ms=5").unwrap();
+        let header = Fault::from_header("cut=reset; after_frames=3,inside_frame=true;chunk_ms=5").unwrap();
         let json = r#"{"cut":"reset","after_frames":3,"inside_frame":true,"chunk_ms":5}"#;
         assert_eq!(header, serde_json::from_str(json).unwrap());
         assert_eq!(Fault::from_header("").unwrap(), Fault::default());
@@ -149,31 +139,19 @@ mod tests {
 
     #[test]
     fn error_types_follow_the_status() {
-        for (status, code) in [
-            (429, "ThrottlingException"),
-            (424, "ModelErrorException"),
-            (502, "InternalServerException"),
-        ] {
-            let fault = Fault {
-                status: Some(status),
-                ..Fault::default()
-            };
+        for (status, code) in
+            [(429, "ThrottlingException"), (424, "ModelErrorException"), (502, "InternalServerException")]
+        {
+            let fault = Fault { status: Some(status), ..Fault::default() };
             assert_eq!(fault.error().unwrap().code, code);
         }
-        let scripted = Fault {
-            status: Some(200),
-            body: Some("{}".into()),
-            ..Fault::default()
-        };
+        let scripted = Fault { status: Some(200), body: Some("{}".into()), ..Fault::default() };
         assert_eq!(scripted.error(), None);
     }
 
     #[test]
     fn a_model_matcher_needs_a_model() {
-        let matcher = Match {
-            path_contains: None,
-            model_contains: Some("haiku".into()),
-        };
+        let matcher = Match { path_contains: None, model_contains: Some("haiku".into()) };
         assert!(matcher.matches("/x", Some("claude-haiku")));
         assert!(!matcher.matches("/haiku", None));
     }

@@ -38,21 +38,14 @@ pub fn message(headers: &[(&str, &str)], payload: &[u8]) -> Bytes {
 
 /// An event frame with a JSON payload.
 pub fn event(event_type: &str, payload: &Value) -> Bytes {
-    let headers = [
-        (":event-type", event_type),
-        (":content-type", "application/json"),
-        (":message-type", "event"),
-    ];
+    let headers = [(":event-type", event_type), (":content-type", "application/json"), (":message-type", "event")];
     message(&headers, payload.to_string().as_bytes())
 }
 
 /// An exception frame: how a service reports an error after it has answered 200.
 pub fn exception(exception_type: &str, text: &str) -> Bytes {
-    let headers = [
-        (":exception-type", exception_type),
-        (":content-type", "application/json"),
-        (":message-type", "exception"),
-    ];
+    let headers =
+        [(":exception-type", exception_type), (":content-type", "application/json"), (":message-type", "exception")];
     let payload = serde_json::json!({ "message": text });
     message(&headers, payload.to_string().as_bytes())
 }
@@ -75,10 +68,7 @@ pub mod tests {
     impl Decoded {
         /// The value of a header, or the empty string.
         pub fn header(&self, name: &str) -> &str {
-            self.headers
-                .iter()
-                .find(|(n, _)| n == name)
-                .map_or("", |(_, v)| v)
+            self.headers.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v)
         }
 
         /// The payload as JSON.
@@ -93,15 +83,8 @@ pub mod tests {
         let mut out = Vec::new();
         while bytes.len() >= OVERHEAD && bytes.len() >= be(&bytes[..4]) as usize {
             let (total, headers) = (be(&bytes[..4]) as usize, be(&bytes[4..8]) as usize);
-            assert_eq!(
-                be(&bytes[8..12]),
-                crc32fast::hash(&bytes[..8]),
-                "prelude CRC"
-            );
-            assert_eq!(
-                be(&bytes[total - 4..total]),
-                crc32fast::hash(&bytes[..total - 4])
-            );
+            assert_eq!(be(&bytes[8..12]), crc32fast::hash(&bytes[..8]), "prelude CRC");
+            assert_eq!(be(&bytes[total - 4..total]), crc32fast::hash(&bytes[..total - 4]));
             let mut block = &bytes[12..12 + headers];
             let mut list = Vec::new();
             while !block.is_empty() {
@@ -110,16 +93,10 @@ pub mod tests {
                 assert_eq!(block[1 + name_len], STRING);
                 let at = 4 + name_len;
                 let len = usize::from(u16::from_be_bytes([block[at - 2], block[at - 1]]));
-                list.push((
-                    name,
-                    String::from_utf8(block[at..at + len].to_vec()).unwrap(),
-                ));
+                list.push((name, String::from_utf8(block[at..at + len].to_vec()).unwrap()));
                 block = &block[at + len..];
             }
-            out.push(Decoded {
-                headers: list,
-                payload: bytes[12 + headers..total - 4].to_vec(),
-            });
+            out.push(Decoded { headers: list, payload: bytes[12 + headers..total - 4].to_vec() });
             bytes = &bytes[total..];
         }
         (out, bytes)
@@ -127,10 +104,7 @@ pub mod tests {
 
     #[test]
     fn equals_the_published_vectors() {
-        assert_eq!(
-            hex::encode(message(&[], b"")),
-            "000000100000000005c248eb7d98c8ff"
-        );
+        assert_eq!(hex::encode(message(&[], b"")), "000000100000000005c248eb7d98c8ff");
         assert_eq!(
             hex::encode(message(&[], b"{'foo':'bar'}")),
             "0000001d00000000fd528c5a7b27666f6f273a27626172277dc3653936"

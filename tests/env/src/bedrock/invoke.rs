@@ -60,9 +60,7 @@ impl Shape {
         }
         prompt.max_tokens = match self {
             Self::Anthropic => body["max_tokens"].as_u64(),
-            Self::Nova => ["maxTokens", "max_new_tokens"]
-                .iter()
-                .find_map(|key| body["inferenceConfig"][key].as_u64()),
+            Self::Nova => ["maxTokens", "max_new_tokens"].iter().find_map(|key| body["inferenceConfig"][key].as_u64()),
             Self::Titan => body["textGenerationConfig"]["maxTokenCount"].as_u64(),
         };
         Ok(prompt)
@@ -73,23 +71,11 @@ impl Shape {
         let usage = answer.usage;
         let mut reply = Reply::json(&self.body(model, answer));
         reply.headers = vec![
-            (
-                "x-amzn-bedrock-invocation-latency",
-                super::LATENCY_MS.to_string(),
-            ),
+            ("x-amzn-bedrock-invocation-latency", super::LATENCY_MS.to_string()),
             ("x-amzn-bedrock-input-token-count", usage.input.to_string()),
-            (
-                "x-amzn-bedrock-output-token-count",
-                usage.output.to_string(),
-            ),
-            (
-                "x-amzn-bedrock-cache-read-input-token-count",
-                usage.cache_read.to_string(),
-            ),
-            (
-                "x-amzn-bedrock-cache-write-input-token-count",
-                usage.cache_write.to_string(),
-            ),
+            ("x-amzn-bedrock-output-token-count", usage.output.to_string()),
+            ("x-amzn-bedrock-cache-read-input-token-count", usage.cache_read.to_string()),
+            ("x-amzn-bedrock-cache-write-input-token-count", usage.cache_write.to_string()),
         ];
         reply
     }
@@ -98,10 +84,7 @@ impl Shape {
     pub fn stream(self, model: &str, answer: &Answer) -> Reply {
         let mut chunks = self.chunks(model, answer);
         if let Some((_, Value::Object(last))) = chunks.last_mut() {
-            last.insert(
-                "amazon-bedrock-invocationMetrics".to_owned(),
-                answer.usage.invocation_metrics(),
-            );
+            last.insert("amazon-bedrock-invocationMetrics".to_owned(), answer.usage.invocation_metrics());
         }
         let frames = chunks
             .into_iter()
@@ -155,10 +138,7 @@ type Chunk = (bool, Value);
 
 /// One chunk for each piece of the text.
 fn deltas(answer: &Answer, wrap: impl Fn(String) -> Value) -> impl Iterator<Item = Chunk> {
-    answer
-        .pieces()
-        .enumerate()
-        .map(move |(at, text)| (at > 0, wrap(text)))
+    answer.pieces().enumerate().map(move |(at, text)| (at > 0, wrap(text)))
 }
 
 fn anthropic_chunks(model: &str, answer: &Answer) -> Vec<Chunk> {
@@ -168,14 +148,8 @@ fn anthropic_chunks(model: &str, answer: &Answer) -> Vec<Chunk> {
     });
     let block = json!({ "type": "text", "text": "" });
     let mut all = vec![
-        (
-            false,
-            json!({ "type": "message_start", "message": message }),
-        ),
-        (
-            false,
-            json!({ "type": "content_block_start", "index": 0, "content_block": block }),
-        ),
+        (false, json!({ "type": "message_start", "message": message })),
+        (false, json!({ "type": "content_block_start", "index": 0, "content_block": block })),
     ];
     all.extend(deltas(answer, |text| {
         let delta = json!({ "type": "text_delta", "text": text });
@@ -185,10 +159,7 @@ fn anthropic_chunks(model: &str, answer: &Answer) -> Vec<Chunk> {
     let usage = json!({ "output_tokens": answer.usage.output });
     all.extend([
         (false, json!({ "type": "content_block_stop", "index": 0 })),
-        (
-            false,
-            json!({ "type": "message_delta", "delta": stop, "usage": usage }),
-        ),
+        (false, json!({ "type": "message_delta", "delta": stop, "usage": usage })),
         (false, json!({ "type": "message_stop" })),
     ]);
     all
@@ -196,29 +167,20 @@ fn anthropic_chunks(model: &str, answer: &Answer) -> Vec<Chunk> {
 
 fn nova_chunks(answer: &Answer) -> Vec<Chunk> {
     let mut all = vec![(false, json!({ "messageStart": { "role": "assistant" } }))];
-    all.extend(deltas(answer, |text| {
-        json!({ "contentBlockDelta": { "contentBlockIndex": 0, "delta": { "text": text } } })
-    }));
+    all.extend(deltas(
+        answer,
+        |text| json!({ "contentBlockDelta": { "contentBlockIndex": 0, "delta": { "text": text } } }),
+    ));
     all.extend([
-        (
-            false,
-            json!({ "contentBlockStop": { "contentBlockIndex": 0 } }),
-        ),
-        (
-            false,
-            json!({ "messageStop": { "stopReason": answer.stop_reason() } }),
-        ),
-        (
-            false,
-            json!({ "metadata": { "usage": answer.usage.converse(), "metrics": {} } }),
-        ),
+        (false, json!({ "contentBlockStop": { "contentBlockIndex": 0 } })),
+        (false, json!({ "messageStop": { "stopReason": answer.stop_reason() } })),
+        (false, json!({ "metadata": { "usage": answer.usage.converse(), "metrics": {} } })),
     ]);
     all
 }
 
 fn titan_chunks(answer: &Answer) -> Vec<Chunk> {
-    let mut all: Vec<Chunk> =
-        deltas(answer, |text| json!({ "index": 0, "outputText": text })).collect();
+    let mut all: Vec<Chunk> = deltas(answer, |text| json!({ "index": 0, "outputText": text })).collect();
     let last = json!({
         "index": 0, "outputText": "", "completionReason": titan_reason(answer),
         "inputTextTokenCount": answer.usage.input,

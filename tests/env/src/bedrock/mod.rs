@@ -82,16 +82,8 @@ impl Config {
 
     /// Makes an access key known.
     #[must_use]
-    pub fn with_credential(
-        mut self,
-        access_key: &str,
-        secret_key: &str,
-        session_token: Option<&str>,
-    ) -> Self {
-        let secret = Secret {
-            secret_key: secret_key.to_owned(),
-            session_token: session_token.map(str::to_owned),
-        };
+    pub fn with_credential(mut self, access_key: &str, secret_key: &str, session_token: Option<&str>) -> Self {
+        let secret = Secret { secret_key: secret_key.to_owned(), session_token: session_token.map(str::to_owned) };
         self.credentials.insert(access_key.to_owned(), secret);
         self
     }
@@ -134,11 +126,7 @@ pub fn spawn(listener: TcpListener, config: Config) -> io::Result<Handle> {
     let stub = Arc::new(Stub::new(config));
     let shared = Arc::clone(&stub);
     let running = Running::start(listener, |listener| run(listener, shared, tls))?;
-    Ok(Handle {
-        stub,
-        running,
-        scheme,
-    })
+    Ok(Handle { stub, running, scheme })
 }
 
 /// Serves a stub until the future is dropped.
@@ -170,9 +158,7 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let service = service_fn(move |request| exchange(Arc::clone(&stub), request, reset.clone()));
-    let served = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
     if let Err(error) = served {
         tracing::debug!(%error, "a connection of the stub ended early");
     }
@@ -187,8 +173,6 @@ async fn exchange(
     let (parts, body) = request.into_parts();
     Ok(match wire::collect(body, MAX_BODY).await {
         Ok(body) => stub.answer(parts, body, received_us, reset).await,
-        Err(error) => {
-            error::AwsError::validation(format!("cannot read the body: {error}")).response()
-        }
+        Err(error) => error::AwsError::validation(format!("cannot read the body: {error}")).response(),
     })
 }

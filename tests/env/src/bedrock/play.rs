@@ -67,19 +67,9 @@ impl Player {
 }
 
 /// Turns a reply into the response, with `fault` applied to it.
-pub fn response(
-    reply: Reply,
-    fault: &Fault,
-    interval: Duration,
-    reset: ResetSwitch,
-    trace: Trace,
-) -> Response<Body> {
+pub fn response(reply: Reply, fault: &Fault, interval: Duration, reset: ResetSwitch, trace: Trace) -> Response<Body> {
     let (content_type, length, mut frames) = match reply.content {
-        Content::Whole(text) => (
-            "application/json",
-            Some(text.len()),
-            vec![PacedFrame::prompt(text)],
-        ),
+        Content::Whole(text) => ("application/json", Some(text.len()), vec![PacedFrame::prompt(text)]),
         Content::Stream(frames) => ("application/vnd.amazon.eventstream", None, frames),
     };
     let mut cut = fault.cut;
@@ -93,11 +83,8 @@ pub fn response(
         let text = fault.message.as_deref().unwrap_or("scripted by the stub");
         frames.push(PacedFrame::prompt(frames::exception(name, text)));
     } else if cut.is_some() {
-        let partial = frames
-            .get(fault.after_frames)
-            .filter(|_| fault.inside_frame);
-        let partial =
-            partial.map(|frame| PacedFrame::prompt(frame.bytes.slice(..frame.bytes.len() / 2)));
+        let partial = frames.get(fault.after_frames).filter(|_| fault.inside_frame);
+        let partial = partial.map(|frame| PacedFrame::prompt(frame.bytes.slice(..frame.bytes.len() / 2)));
         frames.truncate(fault.after_frames);
         frames.extend(partial);
     }
@@ -110,10 +97,7 @@ pub fn response(
         reset,
         trace,
     };
-    let mut response = Response::new(wire::streamed(StreamBody::new(Box::pin(stream::unfold(
-        player,
-        Player::next,
-    )))));
+    let mut response = Response::new(wire::streamed(StreamBody::new(Box::pin(stream::unfold(player, Player::next)))));
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -132,14 +116,8 @@ pub fn response(
 /// The reply a fault scripts verbatim.
 pub fn scripted(fault: &Fault) -> Option<Reply> {
     let body = fault.body.clone()?;
-    let status = fault
-        .status
-        .and_then(|status| StatusCode::from_u16(status).ok());
-    Some(Reply {
-        status: status.unwrap_or(StatusCode::OK),
-        headers: Vec::new(),
-        content: Content::Whole(body.into()),
-    })
+    let status = fault.status.and_then(|status| StatusCode::from_u16(status).ok());
+    Some(Reply { status: status.unwrap_or(StatusCode::OK), headers: Vec::new(), content: Content::Whole(body.into()) })
 }
 
 /// Leaves the first half of the first frame.

@@ -81,9 +81,7 @@ pub enum End {
 
 /// Microseconds since 1970.
 pub fn now_us() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -114,10 +112,7 @@ impl Records {
             inner.1.pop_front();
         }
         inner.1.push_back(record);
-        Trace {
-            records: Arc::clone(self),
-            seq,
-        }
+        Trace { records: Arc::clone(self), seq }
     }
 
     fn lock(&self) -> MutexGuard<'_, (u64, VecDeque<Record>)> {
@@ -167,10 +162,7 @@ pub fn arrived(parts: &Parts, received_us: u64, host: &str, route: &Route, body:
     let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in &parts.headers {
         let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        headers
-            .entry(name.as_str().to_owned())
-            .or_default()
-            .push(text);
+        headers.entry(name.as_str().to_owned()).or_default().push(text);
     }
     Record {
         received_us,

@@ -16,10 +16,7 @@ pub struct PacedFrame {
 impl PacedFrame {
     /// A frame sent right after the one before.
     pub fn prompt(bytes: Bytes) -> Self {
-        Self {
-            bytes,
-            paced: false,
-        }
+        Self { bytes, paced: false }
     }
 
     /// A frame sent an interval after the one before.
@@ -51,19 +48,11 @@ pub struct Reply {
 impl Reply {
     /// A 200 with a JSON body.
     pub fn json(value: &Value) -> Self {
-        Self {
-            status: StatusCode::OK,
-            headers: Vec::new(),
-            content: Content::Whole(value.to_string().into()),
-        }
+        Self { status: StatusCode::OK, headers: Vec::new(), content: Content::Whole(value.to_string().into()) }
     }
 
     /// A 200 with a stream.
     pub fn stream(frames: Vec<PacedFrame>) -> Self {
-        Self {
-            status: StatusCode::OK,
-            headers: Vec::new(),
-            content: Content::Stream(frames),
-        }
+        Self { status: StatusCode::OK, headers: Vec::new(), content: Content::Stream(frames) }
     }
 }

@@ -66,12 +66,8 @@ impl Route {
         let (operation, model) = by_path(method, path);
         let family = family_of_host(host);
         Self {
-            operation: operation
-                .filter(|operation| family.is_none_or(|family| family == operation.family())),
-            family: family
-                .or(operation.map(Operation::family))
-                .unwrap_or("unknown")
-                .to_owned(),
+            operation: operation.filter(|operation| family.is_none_or(|family| family == operation.family())),
+            family: family.or(operation.map(Operation::family)).unwrap_or("unknown").to_owned(),
             model,
         }
     }
@@ -109,16 +105,10 @@ fn by_path(method: &Method, path: &str) -> (Option<Operation>, Option<String>) {
             "count-tokens" => Some(Operation::CountTokens),
             _ => None,
         };
-        return (
-            operation.filter(|_| method == Method::POST),
-            Some(percent_decoded(model)),
-        );
+        return (operation.filter(|_| method == Method::POST), Some(percent_decoded(model)));
     }
-    let knowledge_base = path
-        .strip_prefix("/knowledgebases/")
-        .and_then(|rest| rest.strip_suffix("/retrieve"));
-    let retrieve = method == Method::POST
-        && knowledge_base.is_some_and(|id| !id.is_empty() && !id.contains('/'));
+    let knowledge_base = path.strip_prefix("/knowledgebases/").and_then(|rest| rest.strip_suffix("/retrieve"));
+    let retrieve = method == Method::POST && knowledge_base.is_some_and(|id| !id.is_empty() && !id.contains('/'));
     (retrieve.then_some(Operation::Retrieve), None)
 }
 
@@ -129,46 +119,22 @@ mod tests {
     #[test]
     fn paths_name_operations_and_models() {
         for (path, operation, model) in [
-            (
-                "/model/a.b-v1%3A0/converse",
-                Some(Operation::Converse),
-                Some("a.b-v1:0"),
-            ),
-            (
-                "/model/a.b-v1:0/converse-stream",
-                Some(Operation::ConverseStream),
-                Some("a.b-v1:0"),
-            ),
-            (
-                "/model/arn%3Ax%2Fy/invoke",
-                Some(Operation::InvokeModel),
-                Some("arn:x/y"),
-            ),
+            ("/model/a.b-v1%3A0/converse", Some(Operation::Converse), Some("a.b-v1:0")),
+            ("/model/a.b-v1:0/converse-stream", Some(Operation::ConverseStream), Some("a.b-v1:0")),
+            ("/model/arn%3Ax%2Fy/invoke", Some(Operation::InvokeModel), Some("arn:x/y")),
             (
                 "/model/arn:x/y/invoke-with-response-stream",
                 Some(Operation::InvokeModelWithResponseStream),
                 Some("arn:x/y"),
             ),
-            (
-                "/model/m/count-tokens",
-                Some(Operation::CountTokens),
-                Some("m"),
-            ),
+            ("/model/m/count-tokens", Some(Operation::CountTokens), Some("m")),
             ("/model/m/dance", None, Some("m")),
             ("/model", None, None),
-            (
-                "/knowledgebases/KB/retrieve",
-                Some(Operation::Retrieve),
-                None,
-            ),
+            ("/knowledgebases/KB/retrieve", Some(Operation::Retrieve), None),
             ("/knowledgebases/a/b/retrieve", None, None),
         ] {
             let route = Route::of(&Method::POST, path, "127.0.0.1:1");
-            assert_eq!(
-                (route.operation, route.model.as_deref()),
-                (operation, model),
-                "{path}"
-            );
+            assert_eq!((route.operation, route.model.as_deref()), (operation, model), "{path}");
             assert_eq!(Route::of(&Method::DELETE, path, "h").operation, None);
         }
     }
@@ -176,16 +142,10 @@ mod tests {
     #[test]
     fn the_host_decides_the_family() {
         let route = |host| Route::of(&Method::POST, "/model/m/converse", host);
-        assert_eq!(
-            route("bedrock-runtime-fips.us-gov-west-1.amazonaws.com").operation,
-            Some(Operation::Converse)
-        );
+        assert_eq!(route("bedrock-runtime-fips.us-gov-west-1.amazonaws.com").operation, Some(Operation::Converse));
         assert_eq!(route("localhost:1").family, "bedrock-runtime");
         let other = route("bedrock-agentcore.eu-central-1.amazonaws.com:443");
-        assert_eq!(
-            (other.family.as_str(), other.operation),
-            ("bedrock-agentcore", None)
-        );
+        assert_eq!((other.family.as_str(), other.operation), ("bedrock-agentcore", None));
         assert_eq!(other.signing_name(), "bedrock-agentcore");
         assert_eq!(Route::of(&Method::POST, "/", "127.0.0.1").family, "unknown");
     }

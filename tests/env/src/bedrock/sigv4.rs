@@ -7,9 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{
-    SessionTokenMode, SignableBody, SignableRequest, SigningSettings, sign,
-};
+use aws_sigv4::http_request::{SessionTokenMode, SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use http::request::Parts;
 use jiff::Timestamp;
@@ -61,10 +59,7 @@ impl Check<'_> {
     /// Checks a request and gives the access key it was signed with.
     pub fn verify(&self, parts: &Parts, body: &[u8]) -> Result<String, AwsError> {
         let header = single(parts, "authorization")?.ok_or_else(|| {
-            AwsError::forbidden(
-                "MissingAuthenticationTokenException",
-                "Missing Authentication Token",
-            )
+            AwsError::forbidden("MissingAuthenticationTokenException", "Missing Authentication Token")
         })?;
         let authorization = parse(header)?;
         let secret = self
@@ -72,10 +67,7 @@ impl Check<'_> {
             .get(authorization.access_key)
             .ok_or_else(|| AwsError::forbidden("UnrecognizedClientException", INVALID_TOKEN))?;
         if single(parts, "x-amz-security-token")? != secret.session_token.as_deref() {
-            return Err(AwsError::forbidden(
-                "UnrecognizedClientException",
-                INVALID_TOKEN,
-            ));
+            return Err(AwsError::forbidden("UnrecognizedClientException", INVALID_TOKEN));
         }
         self.check_scope(&authorization)?;
         let signed_at = self.check_date(parts, &authorization)?;
@@ -94,29 +86,18 @@ impl Check<'_> {
             )));
         }
         if authorization.service != self.service {
-            return Err(invalid(format!(
-                "Credential should be scoped to correct service: '{}'. ",
-                self.service
-            )));
+            return Err(invalid(format!("Credential should be scoped to correct service: '{}'. ", self.service)));
         }
         Ok(())
     }
 
-    fn check_date(
-        &self,
-        parts: &Parts,
-        authorization: &Authorization<'_>,
-    ) -> Result<Timestamp, AwsError> {
+    fn check_date(&self, parts: &Parts, authorization: &Authorization<'_>) -> Result<Timestamp, AwsError> {
         let text = single(parts, "x-amz-date")?.ok_or_else(|| {
             incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
         })?;
         let signed_at = DateTime::strptime("%Y%m%dT%H%M%SZ", text)
             .and_then(|date| date.to_zoned(TimeZone::UTC))
-            .map_err(|_| {
-                incomplete(format!(
-                    "Date must be in ISO-8601 'basic format'. Got '{text}'."
-                ))
-            })?
+            .map_err(|_| incomplete(format!("Date must be in ISO-8601 'basic format'. Got '{text}'.")))?
             .timestamp();
         if text.get(..8) != Some(authorization.date) {
             return Err(invalid(format!(
@@ -132,14 +113,10 @@ impl Check<'_> {
         let minutes = self.max_skew.as_secs() / 60;
         Err(invalid(if age.is_positive() {
             let limit = (self.now - self.max_skew).strftime("%Y%m%dT%H%M%SZ");
-            format!(
-                "Signature expired: {text} is now earlier than {limit} ({now} - {minutes} min.)"
-            )
+            format!("Signature expired: {text} is now earlier than {limit} ({now} - {minutes} min.)")
         } else {
             let limit = (self.now + self.max_skew).strftime("%Y%m%dT%H%M%SZ");
-            format!(
-                "Signature not yet current: {text} is still later than {limit} ({now} + {minutes} min.)"
-            )
+            format!("Signature not yet current: {text} is still later than {limit} ({now} + {minutes} min.)")
         }))
     }
 
@@ -181,10 +158,7 @@ impl Check<'_> {
             .map_err(|error| invalid(error.to_string()))?
             .into();
         let headers = signed_headers(parts, signed)?;
-        let target = parts
-            .uri
-            .path_and_query()
-            .map_or("/", |target| target.as_str());
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let request = SignableRequest::new(
             parts.method.as_str(),
             // The signed host comes from the header list; the authority only makes the address complete.
@@ -213,19 +187,10 @@ fn single<'a>(parts: &'a Parts, name: &str) -> Result<Option<&'a str>, AwsError>
     if values.next().is_some() {
         return Err(incomplete(format!("more than one '{name}' header")));
     }
-    first
-        .map(|value| {
-            value
-                .to_str()
-                .map_err(|_| incomplete(format!("'{name}' is not ASCII text")))
-        })
-        .transpose()
+    first.map(|value| value.to_str().map_err(|_| incomplete(format!("'{name}' is not ASCII text")))).transpose()
 }
 
-fn signed_headers<'a>(
-    parts: &'a Parts,
-    signed: &[&'a str],
-) -> Result<Vec<(&'a str, &'a str)>, AwsError> {
+fn signed_headers<'a>(parts: &'a Parts, signed: &[&'a str]) -> Result<Vec<(&'a str, &'a str)>, AwsError> {
     single(parts, "host")?.ok_or_else(|| invalid("the request has no Host header"))?;
     let mut headers = Vec::new();
     for name in signed {
@@ -235,9 +200,7 @@ fn signed_headers<'a>(
             headers.push((*name, text));
         }
         if headers.len() == before {
-            return Err(invalid(format!(
-                "the signed header '{name}' is not in the request"
-            )));
+            return Err(invalid(format!("the signed header '{name}' is not in the request")));
         }
     }
     // Both are put in by the signer, from the date and the credentials that were checked.

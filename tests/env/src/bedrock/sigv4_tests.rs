@@ -49,16 +49,8 @@ impl Signed {
     }
 }
 
-fn verify_at(
-    now: &str,
-    token: Option<&str>,
-    parts: &Parts,
-    body: &[u8],
-) -> Result<String, AwsError> {
-    let secret = Secret {
-        secret_key: SECRET.into(),
-        session_token: token.map(str::to_owned),
-    };
+fn verify_at(now: &str, token: Option<&str>, parts: &Parts, body: &[u8]) -> Result<String, AwsError> {
+    let secret = Secret { secret_key: SECRET.into(), session_token: token.map(str::to_owned) };
     Check {
         secrets: &HashMap::from([(KEY.to_owned(), secret)]),
         region: "eu-central-1",
@@ -96,10 +88,7 @@ fn accepts_what_botocore_signs() {
         token: Some("the-token"),
         ..Signed::default()
     };
-    assert_eq!(
-        verify(Some("the-token"), &arn_with_token_and_query).unwrap(),
-        KEY
-    );
+    assert_eq!(verify(Some("the-token"), &arn_with_token_and_query).unwrap(), KEY);
 }
 
 #[test]
@@ -111,88 +100,33 @@ fn refuses_missing_and_malformed_credentials() {
         "MissingAuthenticationTokenException",
         "Missing Authentication Token",
     );
-    parts
-        .headers
-        .insert("authorization", "Bearer abc".parse().unwrap());
-    refused(
-        verify_at("2026-03-14T15:10:00Z", None, &parts, BODY),
-        "AccessDeniedException",
-        "AWS4-HMAC-SHA256",
-    );
-    parts.headers.insert(
-        "authorization",
-        "AWS4-HMAC-SHA256 Credential=a/b".parse().unwrap(),
-    );
-    refused(
-        verify_at("2026-03-14T15:10:00Z", None, &parts, BODY),
-        "IncompleteSignatureException",
-        "5 slash",
-    );
+    parts.headers.insert("authorization", "Bearer abc".parse().unwrap());
+    refused(verify_at("2026-03-14T15:10:00Z", None, &parts, BODY), "AccessDeniedException", "AWS4-HMAC-SHA256");
+    parts.headers.insert("authorization", "AWS4-HMAC-SHA256 Credential=a/b".parse().unwrap());
+    refused(verify_at("2026-03-14T15:10:00Z", None, &parts, BODY), "IncompleteSignatureException", "5 slash");
     parts.headers.insert("authorization", original.clone());
     parts.headers.append("authorization", original);
-    refused(
-        verify_at("2026-03-14T15:10:00Z", None, &parts, BODY),
-        "IncompleteSignatureException",
-        "more than one",
-    );
+    refused(verify_at("2026-03-14T15:10:00Z", None, &parts, BODY), "IncompleteSignatureException", "more than one");
 }
 
 #[test]
 fn refuses_unknown_keys_and_tokens() {
-    let unknown = Signed {
-        scope: "AKIDOTHER/20260314/eu-central-1/bedrock/aws4_request",
-        ..Signed::default()
-    };
-    refused(
-        verify(None, &unknown),
-        "UnrecognizedClientException",
-        INVALID_TOKEN,
-    );
-    refused(
-        verify(Some("wanted"), &Signed::default()),
-        "UnrecognizedClientException",
-        INVALID_TOKEN,
-    );
-    let token = Signed {
-        token: Some("unwanted"),
-        ..Signed::default()
-    };
-    refused(
-        verify(None, &token),
-        "UnrecognizedClientException",
-        INVALID_TOKEN,
-    );
+    let unknown = Signed { scope: "AKIDOTHER/20260314/eu-central-1/bedrock/aws4_request", ..Signed::default() };
+    refused(verify(None, &unknown), "UnrecognizedClientException", INVALID_TOKEN);
+    refused(verify(Some("wanted"), &Signed::default()), "UnrecognizedClientException", INVALID_TOKEN);
+    let token = Signed { token: Some("unwanted"), ..Signed::default() };
+    refused(verify(None, &token), "UnrecognizedClientException", INVALID_TOKEN);
 }
 
 #[test]
 fn refuses_a_wrong_scope() {
-    let region = Signed {
-        scope: "AKIDEXAMPLE/20260314/us-east-1/bedrock/aws4_request",
-        ..Signed::default()
-    };
-    refused(
-        verify(None, &region),
-        "InvalidSignatureException",
-        "valid region, not 'us-east-1'",
-    );
-    let service = Signed {
-        scope: "AKIDEXAMPLE/20260314/eu-central-1/bedrock-runtime/aws4_request",
-        ..Signed::default()
-    };
-    refused(
-        verify(None, &service),
-        "InvalidSignatureException",
-        "correct service: 'bedrock'",
-    );
-    let date = Signed {
-        scope: "AKIDEXAMPLE/20260313/eu-central-1/bedrock/aws4_request",
-        ..Signed::default()
-    };
-    refused(
-        verify(None, &date),
-        "InvalidSignatureException",
-        "Date in Credential scope",
-    );
+    let region = Signed { scope: "AKIDEXAMPLE/20260314/us-east-1/bedrock/aws4_request", ..Signed::default() };
+    refused(verify(None, &region), "InvalidSignatureException", "valid region, not 'us-east-1'");
+    let service =
+        Signed { scope: "AKIDEXAMPLE/20260314/eu-central-1/bedrock-runtime/aws4_request", ..Signed::default() };
+    refused(verify(None, &service), "InvalidSignatureException", "correct service: 'bedrock'");
+    let date = Signed { scope: "AKIDEXAMPLE/20260313/eu-central-1/bedrock/aws4_request", ..Signed::default() };
+    refused(verify(None, &date), "InvalidSignatureException", "Date in Credential scope");
 }
 
 #[test]
@@ -209,57 +143,24 @@ fn refuses_skewed_clocks() {
         "Signature not yet current",
     );
     assert!(verify_at("2026-03-14T15:14:26Z", None, &parts, BODY).is_ok());
-    let malformed = Signed {
-        date: "2026-03-14",
-        ..Signed::default()
-    };
-    refused(
-        verify(None, &malformed),
-        "IncompleteSignatureException",
-        "ISO-8601",
-    );
+    let malformed = Signed { date: "2026-03-14", ..Signed::default() };
+    refused(verify(None, &malformed), "IncompleteSignatureException", "ISO-8601");
 }
 
 #[test]
 fn refuses_anything_changed_after_signing() {
     let now = "2026-03-14T15:10:00Z";
     let parts = Signed::default().parts();
-    refused(
-        verify_at(now, None, &parts, b"{}"),
-        "InvalidSignatureException",
-        "does not match the signature",
-    );
-    let path = Signed {
-        path: "/model/anthropic.claude-3-haiku-20240307-v1%253A0/converse",
-        ..Signed::default()
-    };
-    refused(
-        verify(None, &path),
-        "InvalidSignatureException",
-        "does not match the signature",
-    );
+    refused(verify_at(now, None, &parts, b"{}"), "InvalidSignatureException", "does not match the signature");
+    let path = Signed { path: "/model/anthropic.claude-3-haiku-20240307-v1%253A0/converse", ..Signed::default() };
+    refused(verify(None, &path), "InvalidSignatureException", "does not match the signature");
     for name in ["host", "content-type"] {
         let mut parts = Signed::default().parts();
         parts.headers.insert(name, "changed".parse().unwrap());
-        refused(
-            verify_at(now, None, &parts, BODY),
-            "InvalidSignatureException",
-            "does not match the signature",
-        );
+        refused(verify_at(now, None, &parts, BODY), "InvalidSignatureException", "does not match the signature");
         parts.headers.remove(name);
-        refused(
-            verify_at(now, None, &parts, BODY),
-            "InvalidSignatureException",
-            "",
-        );
+        refused(verify_at(now, None, &parts, BODY), "InvalidSignatureException", "");
     }
-    let signature = Signed {
-        signature: "00",
-        ..Signed::default()
-    };
-    refused(
-        verify(None, &signature),
-        "InvalidSignatureException",
-        "does not match the signature",
-    );
+    let signature = Signed { signature: "00", ..Signed::default() };
+    refused(verify(None, &signature), "InvalidSignatureException", "does not match the signature");
 }

@@ -75,22 +75,12 @@ impl Stub {
     }
 
     /// Answers one request whose body has been read.
-    pub async fn answer(
-        &self,
-        parts: Parts,
-        body: Bytes,
-        received_us: u64,
-        reset: ResetSwitch,
-    ) -> Response<Body> {
+    pub async fn answer(&self, parts: Parts, body: Bytes, received_us: u64, reset: ResetSwitch) -> Response<Body> {
         let path = parts.uri.path();
         if path.starts_with(control::PREFIX) {
             return control::answer(self, &parts.method, path, &body);
         }
-        let host = parts
-            .headers
-            .get(HOST)
-            .and_then(|host| host.to_str().ok())
-            .unwrap_or_default();
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let route = Route::of(&parts.method, path, host);
         let verdict = self.verify(&parts, &route, &body);
         let mut entry = record::arrived(&parts, received_us, host, &route, &body);
@@ -129,9 +119,7 @@ impl Stub {
             Err(error) => {
                 let mut response = refuse(&error, &trace);
                 if let Some(seconds) = fault.retry_after {
-                    response
-                        .headers_mut()
-                        .insert("retry-after", HeaderValue::from(seconds));
+                    response.headers_mut().insert("retry-after", HeaderValue::from(seconds));
                 }
                 response
             }
@@ -156,39 +144,24 @@ impl Stub {
             return Fault::from_header(&String::from_utf8_lossy(value.as_bytes()));
         }
         let model = route.model.as_deref();
-        let fault = self
-            .faults
-            .take(|matcher| matcher.matches(parts.uri.path(), model));
+        let fault = self.faults.take(|matcher| matcher.matches(parts.uri.path(), model));
         Ok(fault.unwrap_or_default())
     }
 
     fn reply(&self, route: &Route, body: &[u8]) -> Result<Reply, AwsError> {
         let operation = route.operation.ok_or_else(|| {
-            AwsError::new(
-                StatusCode::NOT_FOUND,
-                "UnknownOperationException",
-                "The stub does not know this operation.",
-            )
+            AwsError::new(StatusCode::NOT_FOUND, "UnknownOperationException", "The stub does not know this operation.")
         })?;
         if operation == Operation::ListFoundationModels {
             return Ok(converse::list_models(&self.region));
         }
-        let body: Value = serde_json::from_slice(if body.is_empty() { b"{}" } else { body })
-            .map_err(|error| {
-                AwsError::new(
-                    StatusCode::BAD_REQUEST,
-                    "SerializationException",
-                    format!("the body is not JSON: {error}"),
-                )
-            })?;
+        let body: Value = serde_json::from_slice(if body.is_empty() { b"{}" } else { body }).map_err(|error| {
+            AwsError::new(StatusCode::BAD_REQUEST, "SerializationException", format!("the body is not JSON: {error}"))
+        })?;
         let model = route.model.as_deref().unwrap_or_default();
         Ok(match operation {
-            Operation::Converse => {
-                converse::whole(&self.complete(model, &converse::prompt(&body)?))
-            }
-            Operation::ConverseStream => {
-                converse::stream(&self.complete(model, &converse::prompt(&body)?))
-            }
+            Operation::Converse => converse::whole(&self.complete(model, &converse::prompt(&body)?)),
+            Operation::ConverseStream => converse::stream(&self.complete(model, &converse::prompt(&body)?)),
             Operation::InvokeModel | Operation::InvokeModelWithResponseStream => {
                 let shape = invoke::Shape::of(model, &body);
                 let answer = self.complete(model, &shape.prompt(&body)?);
@@ -232,14 +205,7 @@ fn refuse(error: &AwsError, trace: &Trace) -> Response<Body> {
 
 fn request_id() -> HeaderValue {
     let hex = hex::encode(rand::random::<[u8; 16]>());
-    let id = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ]
-    .join("-");
+    let id = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
     HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("stub"))
 }
 

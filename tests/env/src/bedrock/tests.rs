@@ -46,16 +46,10 @@ fn signed(addr: SocketAddr, path: &str, body: &str, extra: &[(&str, &str)]) -> R
         .into();
     let mut headers = vec![("content-type", "application/json")];
     headers.extend(extra);
-    let signable = SignableRequest::new(
-        "POST",
-        url.as_str(),
-        headers.iter().copied(),
-        SignableBody::Bytes(body.as_bytes()),
-    );
+    let signable =
+        SignableRequest::new("POST", url.as_str(), headers.iter().copied(), SignableBody::Bytes(body.as_bytes()));
     let (instructions, _) = sign(signable.unwrap(), &params).unwrap().into_parts();
-    let mut request = Request::post(url)
-        .body(wire::full(body.to_owned()))
-        .unwrap();
+    let mut request = Request::post(url).body(wire::full(body.to_owned())).unwrap();
     for (name, value) in headers {
         let name: http::HeaderName = name.parse().unwrap();
         request.headers_mut().append(name, value.parse().unwrap());
@@ -75,10 +69,8 @@ async fn call(stub: &Handle, path: &str, body: &Value, extra: &[(&str, &str)]) -
 }
 
 async fn control(stub: &Handle, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
-    let request = Request::builder()
-        .method(method)
-        .uri(format!("{}{path}", stub.url()))
-        .body(wire::full(body.to_string()));
+    let request =
+        Request::builder().method(method).uri(format!("{}{path}", stub.url())).body(wire::full(body.to_string()));
     let response = send(request.unwrap()).await;
     let status = response.status();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
@@ -94,17 +86,11 @@ fn value(bytes: &[u8]) -> Value {
 }
 
 fn header<'a>(parts: &'a Parts, name: &str) -> &'a str {
-    parts
-        .headers
-        .get(name)
-        .map_or("", |value| value.to_str().unwrap())
+    parts.headers.get(name).map_or("", |value| value.to_str().unwrap())
 }
 
 fn events(frames: &[Decoded]) -> Vec<&str> {
-    frames
-        .iter()
-        .map(|frame| frame.header(":event-type"))
-        .collect()
+    frames.iter().map(|frame| frame.header(":event-type")).collect()
 }
 
 /// Reads a response body to its end or to its error.

@@ -60,15 +60,9 @@ impl Prompt {
 
     /// The answer's words and whether it was cut short by `max_tokens`.
     pub fn answer(&self) -> (Vec<String>, bool) {
-        let asked = self
-            .fresh
-            .last()
-            .or(self.cached.last())
-            .map_or("", String::as_str);
+        let asked = self.fresh.last().or(self.cached.last()).map_or("", String::as_str);
         let mut words = words_for(asked);
-        let limit = self
-            .max_tokens
-            .and_then(|limit| usize::try_from(limit).ok());
+        let limit = self.max_tokens.and_then(|limit| usize::try_from(limit).ok());
         let cut = limit.is_some_and(|limit| words.len() > limit);
         words.truncate(limit.unwrap_or(usize::MAX));
         (words, cut)
@@ -76,25 +70,16 @@ impl Prompt {
 }
 
 fn tokens(texts: &[String]) -> u64 {
-    texts
-        .iter()
-        .map(|text| text.split_whitespace().count() as u64)
-        .sum()
+    texts.iter().map(|text| text.split_whitespace().count() as u64).sum()
 }
 
 fn words_for(prompt: &str) -> Vec<String> {
     let mut words = prompt.split_whitespace();
     let count = words.next().and_then(|first| first.parse::<usize>().ok());
     if let (Some(count), Some("words")) = (count, words.next()) {
-        return (1..=count.min(MAX_WORDS))
-            .map(|n| format!("word{n}"))
-            .collect();
+        return (1..=count.min(MAX_WORDS)).map(|n| format!("word{n}")).collect();
     }
-    ["echo", "of"]
-        .into_iter()
-        .chain(prompt.split_whitespace())
-        .map(str::to_owned)
-        .collect()
+    ["echo", "of"].into_iter().chain(prompt.split_whitespace()).map(str::to_owned).collect()
 }
 
 /// The four token counts of a call.
@@ -154,13 +139,7 @@ impl Answer {
 
     /// The text in the pieces a stream sends: one word each, with the space before it.
     pub fn pieces(&self) -> impl Iterator<Item = String> {
-        self.words.iter().enumerate().map(|(at, word)| {
-            if at == 0 {
-                word.clone()
-            } else {
-                format!(" {word}")
-            }
-        })
+        self.words.iter().enumerate().map(|(at, word)| if at == 0 { word.clone() } else { format!(" {word}") })
     }
 
     /// `end_turn` or `max_tokens`.
@@ -178,13 +157,7 @@ mod tests {
         let mut prompt = Prompt::default();
         prompt.content(&json!([{"text": "be kind"}, {"cachePoint": {"type": "default"}}]));
         prompt.content(&json!("say  hello"));
-        assert_eq!(
-            prompt.answer(),
-            (
-                vec!["echo".into(), "of".into(), "say".into(), "hello".into()],
-                false
-            )
-        );
+        assert_eq!(prompt.answer(), (vec!["echo".into(), "of".into(), "say".into(), "hello".into()], false));
         assert_eq!((prompt.cached_tokens(), prompt.fresh_tokens()), (2, 2));
         prompt.max_tokens = Some(3);
         assert_eq!(prompt.answer().0.len(), 3);
@@ -192,11 +165,7 @@ mod tests {
         prompt = Prompt::default();
         prompt.text("3 words please");
         let (words, cut) = prompt.answer();
-        let answer = Answer {
-            words,
-            cut,
-            usage: Usage::default(),
-        };
+        let answer = Answer { words, cut, usage: Usage::default() };
         assert_eq!(answer.text(), "word1 word2 word3");
         assert_eq!(answer.pieces().collect::<String>(), answer.text());
     }

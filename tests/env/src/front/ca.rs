@@ -10,8 +10,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -51,23 +51,13 @@ impl Ca {
     pub fn generate(dir: &Path) -> Result<Self, CaError> {
         let mut params = params("AI Gateway local environment CA", Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![
-            KeyUsagePurpose::DigitalSignature,
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::CrlSign,
-        ];
+        params.key_usages =
+            vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?;
         let path = dir.join("ca.pem");
-        fs::write(&path, certificate.pem()).map_err(|source| CaError::Write {
-            path: path.clone(),
-            source,
-        })?;
-        Ok(Self {
-            certificate: certificate.der().clone(),
-            issuer: Issuer::new(params, key),
-            path,
-        })
+        fs::write(&path, certificate.pem()).map_err(|source| CaError::Write { path: path.clone(), source })?;
+        Ok(Self { certificate: certificate.der().clone(), issuer: Issuer::new(params, key), path })
     }
 
     /// The file with the authority's certificate.
@@ -77,15 +67,8 @@ impl Ca {
 
     /// A server configuration with a new leaf for 127.0.0.1, localhost and `names` (a leading `*.` is allowed), which
     /// offers `alpn` in that order of preference.
-    pub fn server_config(
-        &self,
-        names: &[String],
-        alpn: &[&str],
-    ) -> Result<Arc<ServerConfig>, CaError> {
-        let all = LOCAL_NAMES
-            .iter()
-            .map(|name| (*name).to_owned())
-            .chain(names.iter().cloned());
+    pub fn server_config(&self, names: &[String], alpn: &[&str]) -> Result<Arc<ServerConfig>, CaError> {
+        let all = LOCAL_NAMES.iter().map(|name| (*name).to_owned()).chain(names.iter().cloned());
         let mut params = params("localhost", all.collect())?;
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -125,9 +108,7 @@ fn private_key(key: &KeyPair) -> PrivateKeyDer<'static> {
 fn params(common_name: &str, names: Vec<String>) -> Result<CertificateParams, CaError> {
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
+    params.distinguished_name.push(DnType::CommonName, common_name);
     let year = i32::from(Timestamp::now().to_zoned(TimeZone::UTC).year());
     params.not_before = date_time_ymd(year - 1, 1, 1);
     params.not_after = date_time_ymd(year + 2, 1, 1);

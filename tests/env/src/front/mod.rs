@@ -57,12 +57,7 @@ pub struct Config {
 impl Config {
     /// A front for an emulator: execute-api paths, HTTP/2 and HTTP/1.1, no names besides the local ones.
     pub fn new(upstream: Authority) -> Self {
-        Self {
-            upstream,
-            prefix: EXECUTE_API.to_owned(),
-            http1_only: false,
-            names: Vec::new(),
-        }
+        Self { upstream, prefix: EXECUTE_API.to_owned(), http1_only: false, names: Vec::new() }
     }
 }
 
@@ -134,11 +129,7 @@ pub async fn serve(listener: TcpListener, ca: &Ca, config: Config) -> Result<(),
 }
 
 fn tls(ca: &Ca, config: &Config) -> Result<Arc<ServerConfig>, CaError> {
-    let alpn: &[&str] = if config.http1_only {
-        &[HTTP1]
-    } else {
-        &[H2, HTTP1]
-    };
+    let alpn: &[&str] = if config.http1_only { &[HTTP1] } else { &[H2, HTTP1] };
     ca.server_config(&config.names, alpn)
 }
 
@@ -150,18 +141,9 @@ struct Front {
     counters: Arc<Counters>,
 }
 
-async fn run(
-    listener: TcpListener,
-    tls: Arc<ServerConfig>,
-    config: Config,
-    counters: Arc<Counters>,
-) {
+async fn run(listener: TcpListener, tls: Arc<ServerConfig>, config: Config, counters: Arc<Counters>) {
     let acceptor = TlsAcceptor::from(tls);
-    let front = Arc::new(Front {
-        config,
-        client: wire::http_client(),
-        counters,
-    });
+    let front = Arc::new(Front { config, client: wire::http_client(), counters });
     accept_loop(listener, move |socket| {
         let (acceptor, front) = (acceptor.clone(), Arc::clone(&front));
         async move {
@@ -180,24 +162,16 @@ async fn connection(stream: TlsStream<Socket>, front: Arc<Front>) {
     let io = TokioIo::new(stream);
     let service = service_fn(move |request| exchange(Arc::clone(&front), request));
     let served = if h2 {
-        http2::Builder::new(TokioExecutor::new())
-            .serve_connection(io, service)
-            .await
+        http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await
     } else {
-        http1::Builder::new()
-            .preserve_header_case(true)
-            .serve_connection(io, service)
-            .await
+        http1::Builder::new().preserve_header_case(true).serve_connection(io, service).await
     };
     if let Err(error) = served {
         tracing::debug!(%error, "a connection of the front ended early");
     }
 }
 
-async fn exchange(
-    front: Arc<Front>,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+async fn exchange(front: Arc<Front>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let counter = match request.version() {
         Version::HTTP_2 => &front.counters.http2_requests,
         _ => &front.counters.http1_requests,
@@ -207,10 +181,7 @@ async fn exchange(
         return Ok(wire::json(StatusCode::OK, &json!({ "status": "ok" })));
     }
     let Some(request) = front.outgoing(request) else {
-        return Ok(wire::json(
-            StatusCode::FORBIDDEN,
-            &json!({ "message": "Forbidden" }),
-        ));
+        return Ok(wire::json(StatusCode::FORBIDDEN, &json!({ "message": "Forbidden" })));
     };
     Ok(match front.client.request(request).await {
         Ok(mut response) => {
@@ -220,10 +191,7 @@ async fn exchange(
         }
         Err(error) => {
             tracing::warn!(%error, "the front cannot reach its upstream");
-            wire::json(
-                StatusCode::BAD_GATEWAY,
-                &json!({ "message": format!("no answer from upstream: {error}") }),
-            )
+            wire::json(StatusCode::BAD_GATEWAY, &json!({ "message": format!("no answer from upstream: {error}") }))
         }
     })
 }
@@ -233,21 +201,10 @@ impl Front {
     fn outgoing(&self, request: Request<Incoming>) -> Option<Request<Body>> {
         let (mut parts, body) = request.into_parts();
         // HTTP/2 (and HTTP/1.1's absolute form) name the host in the request target.
-        let named = parts
-            .uri
-            .authority()
-            .map(Authority::as_str)
-            .map(HeaderValue::from_str);
-        let host = named
-            .and_then(Result::ok)
-            .or_else(|| parts.headers.get(HOST).cloned())?;
+        let named = parts.uri.authority().map(Authority::as_str).map(HeaderValue::from_str);
+        let host = named.and_then(Result::ok).or_else(|| parts.headers.get(HOST).cloned())?;
         let raw = parts.uri.path_and_query()?.as_str();
-        let target = target::target(
-            &self.config.prefix,
-            &self.config.upstream,
-            host.to_str().ok()?,
-            raw,
-        )?;
+        let target = target::target(&self.config.prefix, &self.config.upstream, host.to_str().ok()?, raw)?;
         wire::strip_hop_by_hop(&mut parts.headers);
         if target.own_host {
             let own = HeaderValue::from_str(self.config.upstream.as_str()).ok()?;

@@ -24,12 +24,7 @@ pub struct Target {
 /// - Host `{api}.execute-api.{region}.amazonaws.com`, `/{stage}/rest` → the same
 ///
 /// With an empty prefix nothing is mapped.
-pub fn target(
-    prefix: &str,
-    upstream: &Authority,
-    host: &str,
-    path_and_query: &str,
-) -> Option<Target> {
+pub fn target(prefix: &str, upstream: &Authority, host: &str, path_and_query: &str) -> Option<Target> {
     let (mapped, own_host) = if prefix.is_empty() {
         (path_and_query.to_owned(), false)
     } else if let Some(api) = api_of_host(host) {
@@ -58,8 +53,7 @@ fn api_of_host(host: &str) -> Option<&str> {
 fn segments(path_and_query: &str, count: usize) -> bool {
     let path = path_and_query.split('?').next().unwrap_or_default();
     let mut found = path.split('/').skip(1);
-    path.starts_with('/')
-        && (0..count).all(|_| found.next().is_some_and(|segment| !segment.is_empty()))
+    path.starts_with('/') && (0..count).all(|_| found.next().is_some_and(|segment| !segment.is_empty()))
 }
 
 #[cfg(test)]
@@ -70,10 +64,7 @@ mod tests {
         let upstream = Authority::from_static("127.0.0.1:4566");
         let target = target(EXECUTE_API, &upstream, host, path)?;
         assert_eq!(target.uri.authority().unwrap(), &upstream);
-        Some((
-            target.uri.path_and_query().unwrap().to_string(),
-            target.own_host,
-        ))
+        Some((target.uri.path_and_query().unwrap().to_string(), target.own_host))
     }
 
     #[test]
@@ -86,11 +77,7 @@ mod tests {
             "/api/stage?",
             "/api/stage/{brace}|pipe\"",
         ] {
-            assert_eq!(
-                map("127.0.0.1:8443", rest),
-                Some((format!("/_aws/execute-api{rest}"), false)),
-                "{rest}"
-            );
+            assert_eq!(map("127.0.0.1:8443", rest), Some((format!("/_aws/execute-api{rest}"), false)), "{rest}");
         }
         for rest in ["/", "/api", "/api/", "//stage", "/api?x=/y", "*"] {
             assert_eq!(map("localhost", rest), None, "{rest}");
@@ -105,10 +92,7 @@ mod tests {
         assert_eq!(map(&format!("{host}:8443"), "/prod/x%2Fy?q"), mapped);
         assert_eq!(map(host, "/"), None);
         let lookalike = "abc.execute-api.example.com";
-        assert_eq!(
-            map(lookalike, "/a/b").unwrap(),
-            ("/_aws/execute-api/a/b".into(), false)
-        );
+        assert_eq!(map(lookalike, "/a/b").unwrap(), ("/_aws/execute-api/a/b".into(), false));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use kube::{Client, ResourceExt as _};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::environment::environment;
+use super::environment::{environment, pod_ip};
 use super::expand::expand;
 use super::probe::Probes;
 use super::token::TokenFile;
@@ -56,7 +56,7 @@ impl Prepared {
         if !binary.is_file() {
             return Err(format!("the image's binary {} does not exist", binary.display()));
         }
-        let probes = Probes::of(container)?;
+        let probes = Probes::of(container, &pod_ip(pod))?;
         let mut variables = environment(client, pod, container, env).await?;
         // Arguments refer to what the spec says, before anything is rewritten.
         let args = container.args.iter().flatten().map(|arg| expand(arg, &variables));

@@ -5,12 +5,27 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Container, EnvVar, EnvVarSource, Pod, Secret};
 use kube::{Api, Client, ResourceExt as _};
+use sha2::{Digest as _, Sha256};
 
 use super::NODE;
 use super::expand::expand;
 
-/// The address of all pods: they are processes of this machine.
-pub const POD_IP: &str = "127.0.0.1";
+/// The address of the node, which pods that do not ask for their own share, as with `hostNetwork`.
+pub const HOST_IP: &str = "127.0.0.1";
+
+/// A pod's address. One that reads `status.podIP` can bind it, so it gets its own loopback address: two such pods may
+/// use the same port, as in a cluster. The others are on the host's.
+pub fn pod_ip(pod: &Pod) -> String {
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let mut fields = containers
+        .flat_map(|container| container.env.iter().flatten())
+        .filter_map(|variable| variable.value_from.as_ref()?.field_ref.as_ref());
+    if !fields.any(|field| matches!(field.field_path.as_str(), "status.podIP" | "status.podIPs")) {
+        return HOST_IP.to_owned();
+    }
+    let digest = Sha256::digest(pod.uid().unwrap_or_default());
+    format!("127.{}.{}.{}", 64 + digest[0] % 64, digest[1], 1 + digest[2] % 254)
+}
 
 /// Computes the variables of `container`, on top of the image's. An error is text for the pod's status.
 pub async fn environment(
@@ -111,7 +126,8 @@ pub fn field_value(pod: &Pod, path: &str) -> Result<String, String> {
         "metadata.uid" => pod.uid().unwrap_or_default(),
         "spec.nodeName" => NODE.to_owned(),
         "spec.serviceAccountName" => account().unwrap_or_else(|| "default".to_owned()),
-        "status.podIP" | "status.podIPs" | "status.hostIP" | "status.hostIPs" => POD_IP.to_owned(),
+        "status.podIP" | "status.podIPs" => pod_ip(pod),
+        "status.hostIP" | "status.hostIPs" => HOST_IP.to_owned(),
         _ => keyed(path, "metadata.labels", pod.labels())
             .or_else(|| keyed(path, "metadata.annotations", pod.annotations()))
             .ok_or_else(|| format!("this kubelet does not know the field {path}"))?,

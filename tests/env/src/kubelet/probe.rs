@@ -41,8 +41,8 @@ pub(super) struct Http {
 
 impl Probes {
     /// Reads them from the spec. An error is text for the pod's status.
-    pub fn of(container: &Container) -> Result<Self, String> {
-        let read = |probe: &Option<Probe>| probe.as_ref().map(|probe| Http::of(probe, container)).transpose();
+    pub fn of(container: &Container, pod_ip: &str) -> Result<Self, String> {
+        let read = |probe: &Option<Probe>| probe.as_ref().map(|probe| Http::of(probe, container, pod_ip)).transpose();
         Ok(Self {
             startup: read(&container.startup_probe)?,
             liveness: read(&container.liveness_probe)?,
@@ -76,7 +76,7 @@ impl Probes {
 }
 
 impl Http {
-    pub(super) fn of(probe: &Probe, container: &Container) -> Result<Self, String> {
+    pub(super) fn of(probe: &Probe, container: &Container, pod_ip: &str) -> Result<Self, String> {
         let get = probe.http_get.as_ref().ok_or("this kubelet knows httpGet probes only")?;
         if get.scheme.as_deref().is_some_and(|scheme| scheme != "HTTP") {
             return Err("this kubelet probes plain HTTP only".to_owned());
@@ -94,7 +94,7 @@ impl Http {
             |value: Option<i32>, default: u32| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(default);
         let seconds = |value, default| Duration::from_secs(or(value, default).into());
         Ok(Self {
-            url: format!("http://{}:{port}/{path}", get.host.as_deref().unwrap_or("127.0.0.1")),
+            url: format!("http://{}:{port}/{path}", get.host.as_deref().unwrap_or(pod_ip)),
             delay: seconds(probe.initial_delay_seconds, 0),
             period: seconds(probe.period_seconds, 10),
             timeout: seconds(probe.timeout_seconds, 1),

@@ -9,7 +9,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::environment::POD_IP;
+use super::environment::{HOST_IP, pod_ip};
 
 /// How long one write may take, and the pause after a failed one.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
@@ -102,6 +102,7 @@ impl PodStatus {
             State::Waiting { .. } if self.last.is_none() => "Pending",
             _ => "Running",
         };
+        let pod_ip = pod_ip(pod);
         let condition = |kind: &str, (status, since): (bool, Timestamp)| {
             let generation = pod.metadata.generation;
             let mut condition = json!({
@@ -115,7 +116,7 @@ impl PodStatus {
         };
         json!({"status": {
             "phase": phase, "startTime": time(self.start),
-            "hostIP": POD_IP, "podIP": POD_IP, "podIPs": [{"ip": POD_IP}],
+            "hostIP": HOST_IP, "podIP": pod_ip, "podIPs": [{"ip": pod_ip}],
             "conditions": [
                 condition("PodScheduled", (true, self.start)),
                 condition("Initialized", (true, self.start)),

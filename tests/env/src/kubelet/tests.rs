@@ -2,7 +2,7 @@ use k8s_openapi::api::core::v1::Container;
 use serde_json::json;
 
 use super::container::only_container;
-use super::environment::field_value;
+use super::environment::{field_value, pod_ip};
 use super::expand::expand;
 use super::probe::Http;
 use super::status::PodStatus;
@@ -75,6 +75,18 @@ fn fields_of_the_pod_are_known() {
 }
 
 #[test]
+fn pods_that_ask_for_an_address_get_their_own() {
+    let env = json!([{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]);
+    let mut own = pod(&json!({"containers": [{"name": "c", "env": env}]}));
+    let first = pod_ip(&own);
+    assert!(first.starts_with("127.") && first != "127.0.0.1", "{first}");
+    assert_eq!(field_value(&own, "status.podIP").unwrap(), first);
+    own.metadata.uid = Some("another".to_owned());
+    assert_ne!(pod_ip(&own), first);
+    assert_eq!(pod_ip(&pod(&json!({"containers": [{"name": "c"}]}))), "127.0.0.1");
+}
+
+#[test]
 fn half_a_pod_is_refused() {
     let one = json!({"name": "c"});
     assert!(only_container(&pod(&json!({"containers": [one]}))).is_ok());
@@ -98,7 +110,7 @@ fn probes_find_named_ports_and_refuse_what_is_not_http() {
     };
     let read = |probe| {
         let container = container(probe);
-        Http::of(container.liveness_probe.as_ref().unwrap(), &container)
+        Http::of(container.liveness_probe.as_ref().unwrap(), &container, "127.0.0.1")
     };
     let named = read(json!({"httpGet": {"path": "/healthz", "port": "health"}})).unwrap();
     assert_eq!(named.url, "http://127.0.0.1:8123/healthz");

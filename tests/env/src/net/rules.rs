@@ -55,9 +55,7 @@ pub struct Rules<M, F> {
 
 impl<M, F> Default for Rules<M, F> {
     fn default() -> Self {
-        Self {
-            armed: Mutex::new((0, Vec::new())),
-        }
+        Self { armed: Mutex::new((0, Vec::new())) }
     }
 }
 
@@ -67,12 +65,7 @@ impl<M: Clone, F: Clone> Rules<M, F> {
         let mut armed = self.lock();
         armed.0 += 1;
         let id = armed.0;
-        armed.1.push(Armed {
-            id,
-            rule,
-            seen: 0,
-            applied: 0,
-        });
+        armed.1.push(Armed { id, rule, seen: 0, applied: 0 });
         id
     }
 
@@ -90,11 +83,7 @@ impl<M: Clone, F: Clone> Rules<M, F> {
     pub fn take(&self, matches: impl Fn(&M) -> bool) -> Option<F> {
         let mut armed = self.lock();
         let mut chosen = None;
-        for entry in armed
-            .1
-            .iter_mut()
-            .filter(|entry| matches(&entry.rule.matcher))
-        {
+        for entry in armed.1.iter_mut().filter(|entry| matches(&entry.rule.matcher)) {
             entry.seen += 1;
             if chosen.is_none() && entry.due() {
                 entry.applied += 1;
@@ -114,12 +103,7 @@ mod tests {
     use super::*;
 
     fn rule(matcher: &'static str, nth: u64, times: u64, fault: u8) -> Rule<&'static str, u8> {
-        Rule {
-            matcher,
-            nth,
-            times,
-            fault,
-        }
+        Rule { matcher, nth, times, fault }
     }
 
     #[test]

@@ -21,9 +21,7 @@ pub type HttpClient = Client<HttpConnector, Body>;
 
 /// A body held in memory.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into())
-        .map_err(|never| match never {})
-        .boxed_unsync()
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// A body passed on as it arrives.
@@ -48,16 +46,11 @@ where
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     let (status, text) = match serde_json::to_vec(value) {
         Ok(text) => (status, text),
-        Err(error) => (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            error.to_string().into_bytes(),
-        ),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes()),
     };
     let mut response = Response::new(full(text));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -65,9 +58,7 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
 pub fn http_client() -> HttpClient {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    Client::builder(TokioExecutor::new())
-        .http1_preserve_header_case(true)
-        .build(connector)
+    Client::builder(TokioExecutor::new()).http1_preserve_header_case(true).build(connector)
 }
 
 /// Removes the headers that concern one connection only, `transfer-encoding` included: the next hop frames anew.
@@ -97,10 +88,7 @@ pub fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some((&first, tail)) = rest.split_first() {
-        let escaped = (first == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .and_then(|digits| hex::decode(digits).ok());
+        let escaped = (first == b'%').then(|| tail.get(..2)).flatten().and_then(|digits| hex::decode(digits).ok());
         if let Some(byte) = escaped {
             out.extend(byte);
             rest = &tail[2..];
@@ -127,10 +115,7 @@ mod tests {
     #[test]
     fn headers_named_by_connection_go_with_it() {
         let mut headers = HeaderMap::new();
-        headers.insert(
-            CONNECTION,
-            HeaderValue::from_static("close, X-Private, host"),
-        );
+        headers.insert(CONNECTION, HeaderValue::from_static("close, X-Private, host"));
         headers.insert("x-private", HeaderValue::from_static("1"));
         headers.insert("x-kept", HeaderValue::from_static("1"));
         headers.insert(HOST, HeaderValue::from_static("h"));
