@@ -85,7 +85,8 @@ impl GatewayReconciler {
         let mut observed = ObservedGateway::default();
         for _ in 0..MAX_ROUNDS {
             match self.round(gateway, identity, valid, cloud, &mut observed).await {
-                Ok(Round::Again) => {}
+                // A whole plan went through: what fails after it is another matter than what failed before.
+                Ok(Round::Again) => self.context.backoff.reset(Self::NAME, &gateway.uid().unwrap_or_default()),
                 Ok(Round::End(outcome, next)) => return Pass { outcome, observed, next },
                 Err(error) => return failed(&error, observed),
             }

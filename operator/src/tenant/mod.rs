@@ -130,6 +130,8 @@ impl TenantReconciler {
             if let Err(error) = execute::steps(&self.context, tenant, target, &plan.steps).await? {
                 return Ok(Pass::failed(&error, Some(admitted), Some(observed), target));
             }
+            // A whole plan went through: what fails after it is another matter than what failed before.
+            self.context.backoff.reset(Self::NAME, &tenant.uid().unwrap_or_default());
             last = Some(observed);
         }
         let message = "more steps are left than one pass takes".to_owned();
