@@ -1,0 +1,108 @@
+//! The zips that become Lambda functions: read byte by byte, so that what Lambda unpacks is what is checked.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::{Outcome, repository};
+
+const END_OF_DIRECTORY: &[u8] = b"PK\x05\x06";
+const DIRECTORY_ENTRY: &[u8] = b"PK\x01\x02";
+const LOCAL_HEADER: usize = 30;
+const DEFLATED: usize = 8;
+
+/// One entry of a zip.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Path in the zip.
+    pub name: String,
+    /// Unix mode, type bits included.
+    pub mode: usize,
+    /// Time and date in DOS format.
+    pub modified: usize,
+    /// The content.
+    pub content: Vec<u8>,
+}
+
+/// All zips that were built.
+pub fn built() -> Outcome<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for architecture in ["arm64", "x86_64"] {
+        for name in ["authorizer", "forwarder"] {
+            let zip = repository::functions().join(architecture).join(format!("{name}.zip"));
+            if zip.exists() {
+                found.push(zip);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Why the zips of this machine's architecture cannot be looked at.
+pub fn prepare() -> Result<(), String> {
+    let folder = repository::functions().join(repository::architecture());
+    let missing = ["authorizer", "forwarder"].iter().any(|name| !folder.join(format!("{name}.zip")).exists());
+    if missing {
+        return Err(format!("no zips in {}; build them with `make functions`", folder.display()));
+    }
+    Ok(())
+}
+
+/// The entries of a zip.
+pub fn entries(zip: &Path) -> Outcome<Vec<Entry>> {
+    let bytes = fs::read(zip)?;
+    let end = find_last(&bytes, END_OF_DIRECTORY).ok_or("no end of the directory: not a zip")?;
+    let count = number(&bytes, end + 10, 2)?;
+    let mut at = number(&bytes, end + 16, 4)?;
+    let mut found = Vec::new();
+    for _ in 0..count {
+        crate::ensure!(bytes.get(at..at + 4) == Some(DIRECTORY_ENTRY), "no directory entry at {at}");
+        let lengths = [number(&bytes, at + 28, 2)?, number(&bytes, at + 30, 2)?, number(&bytes, at + 32, 2)?];
+        found.push(Entry {
+            name: String::from_utf8(slice(&bytes, at + 46, lengths[0])?.to_vec())?,
+            mode: number(&bytes, at + 40, 2)?,
+            modified: number(&bytes, at + 12, 4)?,
+            content: content(&bytes, at)?,
+        });
+        at += 46 + lengths.iter().sum::<usize>();
+    }
+    Ok(found)
+}
+
+fn content(bytes: &[u8], entry: usize) -> Outcome<Vec<u8>> {
+    let method = number(bytes, entry + 10, 2)?;
+    let (packed, size) = (number(bytes, entry + 20, 4)?, number(bytes, entry + 24, 4)?);
+    let local = number(bytes, entry + 42, 4)?;
+    let start = local + LOCAL_HEADER + number(bytes, local + 26, 2)? + number(bytes, local + 28, 2)?;
+    let data = slice(bytes, start, packed)?;
+    if method != DEFLATED {
+        return Ok(data.to_vec());
+    }
+    let unpacked = miniz_oxide::inflate::decompress_to_vec_with_limit(data, size);
+    Ok(unpacked.map_err(|error| format!("cannot be unpacked: {error:?}"))?)
+}
+
+/// The highest version of glibc a program asks for, from the names of its symbol versions.
+pub fn highest_glibc(program: &[u8]) -> Option<(u32, u32)> {
+    const MARK: &[u8] = b"GLIBC_";
+    let starts = (0..program.len().saturating_sub(MARK.len())).filter(|&at| program[at..].starts_with(MARK));
+    let versions = starts.filter_map(|at| {
+        let rest = &program[at + MARK.len()..];
+        let text = rest.split(|byte| *byte == 0).next()?;
+        let (major, minor) = std::str::from_utf8(text).ok()?.split_once('.')?;
+        // 2.2.5 and the like: the third number does not matter here.
+        Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
+    });
+    versions.max()
+}
+
+fn number(bytes: &[u8], at: usize, length: usize) -> Outcome<usize> {
+    Ok(slice(bytes, at, length)?.iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
+}
+
+fn slice(bytes: &[u8], at: usize, length: usize) -> Outcome<&[u8]> {
+    Ok(bytes.get(at..at + length).ok_or_else(|| format!("the zip ends before byte {}", at + length))?)
+}
+
+fn find_last(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).rposition(|window| window == what)
+}

@@ -1,0 +1,73 @@
+//! The charts, installed by Helm as a user would.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::json;
+
+use crate::cluster::Cluster;
+use crate::{Outcome, repository};
+
+/// Namespace of the operator.
+pub const NAMESPACE: &str = "aigw-system";
+/// Release of the operator.
+pub const RELEASE: &str = "aigw-operator";
+/// The shortest the operator takes, so that drift is found while a test waits.
+pub const DRIFT_SECONDS: u64 = 10;
+
+/// Installs the custom resource definitions, once per cluster.
+pub fn definitions(cluster: &Cluster) -> Outcome {
+    if cluster.helm(&words(&["status", "aigw-crds", "-n", NAMESPACE])).is_err() {
+        cluster.helm(&words(&["install", "aigw-crds", "charts/aigw-crds", "-n", NAMESPACE, "--create-namespace"]))?;
+        cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"])?;
+    }
+    Ok(())
+}
+
+/// Where the operator of a cluster finds AWS, and what it tells clients.
+pub struct Aws<'a> {
+    /// Endpoint of all services.
+    pub endpoint: String,
+    /// The environment with the gateways' front.
+    pub front: &'a Cluster,
+}
+
+/// Installs the operator and waits for its pod. Gives the port of health and metrics.
+pub fn operator(cluster: &Cluster, aws: &Aws<'_>, installation: &str) -> Outcome<u16> {
+    definitions(cluster)?;
+    let port = cluster.instance().free_port()?;
+    let all = aws.front.instance().env();
+    let value = |name: &str| all.get(name).cloned().unwrap_or_default();
+    let template = format!("{}/{{restApiId}}/{{stage}}", value("AIGW_GATEWAY_URL"));
+    // On a cluster IAM roles do this; here any credentials do, and the key id is the emulator's account.
+    let variables = json!([
+        {"name": "AWS_ACCESS_KEY_ID", "value": value("AWS_ACCESS_KEY_ID")},
+        {"name": "AWS_SECRET_ACCESS_KEY", "value": value("AWS_SECRET_ACCESS_KEY")},
+        {"name": "AWS_EC2_METADATA_DISABLED", "value": "true"},
+    ]);
+    let values = repository::path("tests/demo/values.yaml").display().to_string();
+    let mut arguments = words(&["install", RELEASE, "charts/aigw-operator", "-n", NAMESPACE, "--create-namespace"]);
+    arguments.extend(words(&["--values", &values, "--set", &format!("installation={installation}")]));
+    arguments.extend(words(&[
+        "--set",
+        &format!("httpPort={port}"),
+        "--set",
+        &format!("driftInterval={DRIFT_SECONDS}s"),
+    ]));
+    arguments.extend(words(&["--set", &format!("aws.region={}", value("AWS_REGION"))]));
+    arguments.extend(words(&["--set-literal", &format!("aws.endpointUrl={}", aws.endpoint)]));
+    arguments.extend(words(&["--set-literal", &format!("aws.endpointUrlTemplate={template}")]));
+    arguments.extend(words(&["--set-json", &format!("extraEnv={variables}"), "--wait", "--timeout", "120s"]));
+    cluster.helm(&arguments)?;
+    cluster.wait_operator()?;
+    Ok(port)
+}
+
+/// Words as Helm's arguments.
+pub fn words(text: &[&str]) -> Vec<String> {
+    text.iter().map(|&word| word.to_owned()).collect()
+}
+
+/// True the first time it is asked.
+pub fn first(asked: &AtomicBool) -> bool {
+    !asked.swap(true, Ordering::Relaxed)
+}

@@ -1,0 +1,123 @@
+//! What is in the AWS account that is ours, as anybody with the AWS SDK would list it. Past the proxy, so that the log of
+//! calls holds the operator's only.
+
+use std::collections::BTreeMap;
+
+use aigw_plan::GatewayIdentity;
+use serde_json::Value;
+
+use crate::cluster::Object;
+use crate::program::run;
+use crate::world::World;
+use crate::{Outcome, ensure, repository};
+
+/// The installation of these tests.
+pub const INSTALLATION: &str = "e2e";
+const KINDS: [&str; 7] = ["restApis", "usagePlans", "apiKeys", "functions", "roles", "tables", "logGroups"];
+
+/// AWS objects by kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inventory(pub BTreeMap<String, Vec<Value>>);
+
+/// The identity of a gateway in AWS.
+pub fn identity(gateway: &Object) -> GatewayIdentity {
+    GatewayIdentity {
+        installation: INSTALLATION.into(),
+        namespace: gateway.namespace.clone(),
+        name: gateway.name.clone(),
+    }
+}
+
+/// Environment of programs that act in the AWS account as a person would.
+pub fn person(world: &World) -> Outcome<BTreeMap<String, String>> {
+    let mut env = world.cluster.instance().env();
+    env.insert("AWS_ENDPOINT_URL".into(), world.cluster.instance().emulator_endpoint()?);
+    env.insert("PYTHONDONTWRITEBYTECODE".into(), "1".into());
+    Ok(env)
+}
+
+fn python(world: &World, arguments: &[&str]) -> Outcome<String> {
+    let ended = run(&world.clients()?.join("venv/bin/python"), arguments, &person(world)?)?.ok()?;
+    Ok(ended.stdout)
+}
+
+/// Runs Python with boto3 as a person with the account's credentials; `code` prints JSON.
+pub fn boto3(world: &World, code: &str) -> Outcome<Value> {
+    let text = python(world, &["-c", &format!("import boto3, json, sys\n{code}")])?;
+    Ok(serde_json::from_str(text.trim()).map_err(|error| format!("{error}: {text}"))?)
+}
+
+/// Changes something in AWS by hand (`tests/clients/python/drift.py`).
+pub fn by_hand(world: &World, gateway: &Object, arguments: &[&str]) -> Outcome<Value> {
+    let script = repository::path("tests/clients/python/drift.py").display().to_string();
+    let id = identity(gateway).id();
+    let text = python(world, &[&[script.as_str(), "--gateway", &id], arguments].concat())?;
+    Ok(serde_json::from_str(text.trim())?)
+}
+
+/// Everything of ours.
+pub fn everything(world: &World) -> Outcome<Inventory> {
+    let script = repository::path("tests/clients/python/inventory.py").display().to_string();
+    let all: Value = serde_json::from_str(&python(world, &[&script])?)?;
+    let kind = |kind: &&str| ((*kind).to_owned(), all[*kind].as_array().cloned().unwrap_or_default());
+    Ok(Inventory(KINDS.iter().map(kind).collect()))
+}
+
+/// Everything of one gateway.
+pub fn of(world: &World, gateway: &Object) -> Outcome<Inventory> {
+    let (id, name) = (identity(gateway).id(), identity(gateway).physical_name());
+    let ours = |each: &Value| {
+        let named = each["name"].as_str().unwrap_or_default().contains(&name);
+        named || each["tags"]["aigateway.dev/id"] == id.as_str()
+    };
+    let mut inventory = everything(world)?;
+    for objects in inventory.0.values_mut() {
+        objects.retain(ours);
+    }
+    Ok(inventory)
+}
+
+impl Inventory {
+    /// How many objects of each kind there are.
+    pub fn counts(&self) -> BTreeMap<&str, usize> {
+        self.0.iter().map(|(kind, objects)| (kind.as_str(), objects.len())).collect()
+    }
+
+    /// Fails unless there are exactly as many as a whole gateway with `tiers` and `tenants` has: nothing twice, nothing
+    /// missing.
+    pub fn must_be_whole(&self, tiers: usize, tenants: usize) -> Outcome {
+        let wanted = BTreeMap::from([
+            ("restApis", 1),
+            ("usagePlans", tiers),
+            ("apiKeys", tenants),
+            ("functions", 2),
+            ("roles", 2),
+            ("tables", 1),
+            ("logGroups", 2),
+        ]);
+        crate::ensure_eq!(self.counts(), wanted, "AWS objects");
+        Ok(())
+    }
+
+    /// Fails unless there is nothing, or only what is named.
+    pub fn must_be_empty_but(&self, allowed: &[&str]) -> Outcome {
+        let left: Vec<_> =
+            self.0.iter().filter(|(kind, objects)| !objects.is_empty() && !allowed.contains(&kind.as_str())).collect();
+        ensure!(left.is_empty(), "left in AWS: {left:?}");
+        Ok(())
+    }
+
+    /// The only object of a kind.
+    pub fn one(&self, kind: &str) -> Outcome<&Value> {
+        let found = self.0.get(kind).map_or(&[][..], Vec::as_slice);
+        crate::ensure_eq!(found.len(), 1, "number of {kind}");
+        Ok(&found[0])
+    }
+
+    /// The only object of a kind whose name contains a text.
+    pub fn named(&self, kind: &str, part: &str) -> Outcome<&Value> {
+        let all = self.0.get(kind).map_or(&[][..], Vec::as_slice);
+        let mut found = all.iter().filter(|each| each["name"].as_str().unwrap_or_default().contains(part));
+        Ok(found.next().ok_or_else(|| format!("no {kind} named {part}"))?)
+    }
+}
