@@ -44,7 +44,7 @@ use crate::gateway_status::AIGatewayStatus;
 #[serde(rename_all = "camelCase")]
 pub struct AIGatewaySpec {
     /// AWS Region the gateway and its Bedrock calls live in, for example `eu-central-1`. Immutable.
-    #[schemars(length(min = 6, max = 32))]
+    #[schemars(length(max = 32))]
     #[x_kube(
         validation = Rule::new("self.matches('^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$')").message("region must be an AWS Region such as eu-central-1"),
         validation = Rule::new("self == oldSelf").message("region is immutable: create a new AIGateway in the other Region")
@@ -57,9 +57,12 @@ pub struct AIGatewaySpec {
     #[x_kube(validation = Rule::new("self.matches('^[0-9]{12}$')").message("accountId must be the 12 digits of an AWS account, in quotes"))]
     pub account_id: String,
 
-    /// Stages of the REST API, each with its own URL. One for now.
+    /// Stages of the REST API, each with its own URL. One for now, and it keeps its name.
     #[schemars(length(min = 1, max = 1))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(
+        merge_strategy = ListMerge::Map(vec!["name".into()]),
+        validation = Rule::new("self.all(s, oldSelf.exists(o, o.name == s.name))").message("a stage cannot be renamed, because clients use its URL: create another AIGateway, move the tenants, then delete this one")
+    )]
     pub stages: Vec<Stage>,
 
     /// How clients reach the gateway.
@@ -110,7 +113,7 @@ pub struct AIGatewaySpec {
 #[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
     /// Name of the stage, the last part of the gateway's URL, for example `v1`.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(max = 64))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("a stage name has letters, digits, '-' and '_' only, for example v1"))]
     pub name: String,
 }
