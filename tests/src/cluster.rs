@@ -106,7 +106,7 @@ impl Cluster {
 
     /// `kubectl apply` of some objects.
     pub fn apply(&self, objects: &[Value]) -> Outcome {
-        let text: String = objects.iter().map(|object| format!("---\n{object}\n")).collect();
+        let text = objects.iter().map(|object| format!("---\n{object}\n")).collect::<Vec<_>>().concat();
         self.block(self.instance.kubectl_with_input(&["apply", "-f", "-"], &text))?;
         Ok(())
     }

@@ -59,15 +59,12 @@ fn put(cluster: &Cluster, object: &Value, dry_run: bool) -> Result<(), kube::Err
     let object: DynamicObject = serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
     let name = object.metadata.name.clone().unwrap_or_default();
     cluster.block(async {
-        match api.get_opt(&name).await? {
-            None => {
-                let params = PostParams { dry_run, ..PostParams::default() };
-                api.create(&params, &object).await?;
-            }
-            Some(_) => {
-                let params = PatchParams { dry_run, ..PatchParams::default() };
-                api.patch(&name, &params, &Patch::Merge(&replacing(&object))).await?;
-            }
+        if api.get_opt(&name).await? == None {
+            let params = PostParams { dry_run, ..PostParams::default() };
+            api.create(&params, &object).await?;
+        } else {
+            let params = PatchParams { dry_run, ..PatchParams::default() };
+            api.patch(&name, &params, &Patch::Merge(&replacing(&object))).await?;
         }
         Ok(())
     })

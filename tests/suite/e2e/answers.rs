@@ -45,7 +45,7 @@ fn streamed(shared: &Shared, program: &str, operation: &str, client: &aigw_tests
     let ended = client.run(program, &[])?.ok()?;
     let summary = ended.summary()?;
     let arrivals: Vec<f64> =
-        summary["arrivalsMs"].as_array().into_iter().flatten().filter_map(|at| at.as_f64()).collect();
+        summary["arrivalsMs"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_f64).collect();
     let sent = last(shared, operation)?.sent_us;
     ensure!(arrivals.len() > 2 && sent.len() >= arrivals.len(), "{} chunks of {} frames", arrivals.len(), sent.len());
     ensure!(arrivals.is_sorted(), "chunks out of order: {arrivals:?}");
