@@ -156,8 +156,3 @@ pub fn read_secret(cluster: &Cluster, namespace: &str, name: &str) -> Outcome<BT
     }
     Ok(data)
 }
-
-/// The text of a failure, for checks of messages.
-pub fn message(error: &libtest_mimic::Failed) -> &str {
-    harness::text(error)
-}

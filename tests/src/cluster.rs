@@ -2,7 +2,6 @@
 //! would: kubectl, helm, objects.
 
 use std::future::Future;
-use std::time::Duration;
 
 use aigw_env::kubelet::{Image, KubeletHandle, Scope};
 use aigw_env::{Instance, Options};
@@ -224,11 +223,6 @@ impl Cluster {
     pub fn wait_operator(&self) -> Outcome {
         self.block(self.kubelet.wait_ready(wait::PATIENCE))?;
         Ok(())
-    }
-
-    /// Gives the operator time for something that must not happen.
-    pub fn pause(time: Duration) {
-        wait::pause(time);
     }
 }
 

@@ -1,7 +1,5 @@
 //! The charts, installed by Helm as a user would.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use serde_json::json;
 
 use crate::cluster::Cluster;
@@ -65,9 +63,4 @@ pub fn operator(cluster: &Cluster, aws: &Aws<'_>, installation: &str) -> Outcome
 /// Words as Helm's arguments.
 pub fn words(text: &[&str]) -> Vec<String> {
     text.iter().map(|&word| word.to_owned()).collect()
-}
-
-/// True the first time it is asked.
-pub fn first(asked: &AtomicBool) -> bool {
-    !asked.swap(true, Ordering::Relaxed)
 }

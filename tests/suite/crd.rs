@@ -59,7 +59,7 @@ fn put(cluster: &Cluster, object: &Value, dry_run: bool) -> Result<(), kube::Err
     let object: DynamicObject = serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
     let name = object.metadata.name.clone().unwrap_or_default();
     cluster.block(async {
-        if api.get_opt(&name).await? == None {
+        if api.get_opt(&name).await?.is_none() {
             let params = PostParams { dry_run, ..PostParams::default() };
             api.create(&params, &object).await?;
         } else {

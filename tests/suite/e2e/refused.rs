@@ -39,8 +39,11 @@ fn nothing_in_aws(shared: &Shared) -> Outcome {
     inventory::of(&shared.world, &shared.gateway())?.must_be_whole(2, 2)
 }
 
+/// Removes the tenants of a namespace. The namespace itself goes in its own time.
 fn remove_namespace(shared: &Shared, namespace: &str) -> Outcome {
-    shared.world.cluster.kubectl(&["delete", "namespace", namespace, "--timeout=60s"])?;
+    let cluster = &shared.world.cluster;
+    cluster.kubectl(&["delete", "aitn", "--all", "-n", namespace, "--timeout=60s"])?;
+    cluster.kubectl(&["delete", "namespace", namespace, "--wait=false"])?;
     Ok(())
 }
 
