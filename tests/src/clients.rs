@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::cluster::{Cluster, Object, secret};
 use crate::program::{Background, Ended, run};
 use crate::world::World;
-use crate::{Outcome, ensure, harness, repository, secrets, wait};
+use crate::{Outcome, ensure, repository, secrets, wait};
 
 /// The variable with the credential.
 pub const TOKEN: &str = "AWS_BEARER_TOKEN_BEDROCK";
