@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::common::NamedObject;
 use crate::gateway_status::AIGatewayStatus;
+use crate::schema;
 
 /// One governed door to Amazon Bedrock in one AWS account and Region: an API Gateway REST API with its stage, usage
 /// plans, authorizer and forwarder functions, and the table of its tenants.
@@ -100,12 +101,12 @@ pub struct AIGatewaySpec {
 
     /// What happens to the REST API, functions, roles and keys when this object is deleted. Default: Delete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "deletion_policy_schema")]
+    #[schemars(schema_with = "schema::deletion_policy")]
     pub deletion_policy: Option<DeletionPolicy>,
 
     /// What happens to the table, which holds the tenants' usage, when this object is deleted. Default: Retain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "deletion_policy_schema")]
+    #[schemars(schema_with = "schema::deletion_policy")]
     pub data_deletion_policy: Option<DeletionPolicy>,
 }
 
@@ -232,7 +233,7 @@ pub struct Functions {
 pub struct ForwarderFunction {
     /// Instruction set of both functions. Default: arm64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "architecture_schema")]
+    #[schemars(schema_with = "schema::architecture")]
     pub architecture: Option<Architecture>,
     /// Memory in MiB, which also sets the share of a CPU. 256 suits text; take 1024 where prompts of 1 MB and more
     /// are common. Default: 256.
@@ -347,7 +348,7 @@ pub struct RuleMatch {
 pub struct NamespaceMatch {
     /// `Same`: the gateway's own namespace. `All`: every namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "namespace_origin_schema")]
+    #[schemars(schema_with = "schema::namespace_origin")]
     pub from: Option<NamespaceOrigin>,
     /// Namespaces whose labels match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -394,23 +395,4 @@ pub enum DeletionPolicy {
     Delete,
     /// Leave them as they are.
     Retain,
-}
-
-// An Option of an enum would list `null` among the enum's values, which GitOps tools and `kubectl explain` show as a
-// choice. These spell the schema out instead.
-
-fn string_enum(description: &str, values: &[&str]) -> schemars::Schema {
-    schemars::json_schema!({"type": "string", "description": description, "enum": values})
-}
-
-fn deletion_policy_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    string_enum("Delete: remove the AWS objects. Retain: leave them as they are.", &["Delete", "Retain"])
-}
-
-fn architecture_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    string_enum("Instruction set of both functions: arm64 (default) or x86_64.", &["arm64", "x86_64"])
-}
-
-fn namespace_origin_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    string_enum("Same: the gateway's own namespace. All: every namespace.", &["Same", "All"])
 }

@@ -9,6 +9,7 @@ mod common;
 pub mod conditions;
 mod gateway;
 mod gateway_status;
+mod schema;
 mod tenant;
 
 pub use common::{GROUP, NamedObject, VERSION, annotations, labels};

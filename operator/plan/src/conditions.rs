@@ -73,3 +73,16 @@ impl Progress {
         }
     }
 }
+
+/// Conditions of an object that is being deleted. `stalled` says that a person has to act first.
+pub fn deleting(reason: &'static str, message: &str, stalled: bool) -> Vec<ConditionSpec> {
+    let message = message.to_owned();
+    let progress = if stalled {
+        Progress::Stalled { reason, message: message.clone() }
+    } else {
+        Progress::Working { reason, message: message.clone(), serving: false }
+    };
+    let mut specs = vec![ConditionSpec::new(kind::PROGRAMMED, false, reason, message)];
+    specs.extend(progress.summary());
+    specs
+}

@@ -1,11 +1,12 @@
 //! Deletion of a gateway: never validates, and the finalizer goes only when nothing of ours was observed any more.
 
-use aigw_api::conditions::{kind, reason};
+use aigw_api::conditions::reason;
 use aigw_api::{AIGateway, DeletionPolicy, annotations};
 use aigw_cloud::{Cloud, CloudError};
+use aigw_plan::GatewayIdentity;
+use aigw_plan::conditions::deleting;
 use aigw_plan::gateway::cleanup::cleanup;
 use aigw_plan::gateway::ownership::Ownership;
-use aigw_plan::{ConditionSpec, GatewayIdentity, Progress};
 use kube::ResourceExt;
 
 use super::{GatewayReconciler, MAX_ROUNDS, POLL, Refusal, execute, gather, guard, identity, report, tenants_of};
@@ -18,7 +19,7 @@ pub(super) async fn gateway(context: &Context, gateway: &AIGateway) -> Result<Ou
         return Ok(Outcome::Finished);
     }
     if let Some(message) = attached(context, gateway) {
-        deleting(context, gateway, reason::TENANTS_ATTACHED, message, true).await?;
+        report::conditions_only(context, gateway, deleting(reason::TENANTS_ATTACHED, &message, true)).await?;
         return Ok(Outcome::Waiting { after: context.settings.drift_interval });
     }
     let identity = identity(context, gateway);
@@ -28,17 +29,22 @@ pub(super) async fn gateway(context: &Context, gateway: &AIGateway) -> Result<Ou
             return finish(context, gateway).await;
         }
         let (reason, message) = refusal.describe();
-        deleting(context, gateway, reason, message, true).await?;
+        report::conditions_only(context, gateway, deleting(reason, &message, true)).await?;
         return Ok(refusal.outcome());
     }
     match remove(context, &cloud, gateway, &identity).await {
         Ok(None) => finish(context, gateway).await,
         Ok(Some((message, after))) => {
-            deleting(context, gateway, reason::DELETING, message, false).await?;
+            report::conditions_only(context, gateway, deleting(reason::DELETING, &message, false)).await?;
             Ok(Outcome::Waiting { after })
         }
         Err(error) => {
-            deleting(context, gateway, error.class.reason(), error.to_string(), error.class.stalls()).await?;
+            report::conditions_only(
+                context,
+                gateway,
+                deleting(error.class.reason(), &error.to_string(), error.class.stalls()),
+            )
+            .await?;
             Ok(Outcome::failed(&error))
         }
     }
@@ -112,21 +118,4 @@ async fn remove(
         execute::steps(context, cloud, gateway, &plan.steps).await?;
     }
     Ok(Some(("AWS is still deleting".into(), POLL)))
-}
-
-async fn deleting(
-    context: &Context,
-    gateway: &AIGateway,
-    reason: &'static str,
-    message: String,
-    stalled: bool,
-) -> Result<(), Error> {
-    let progress = if stalled {
-        Progress::Stalled { reason, message: message.clone() }
-    } else {
-        Progress::Working { reason, message: message.clone(), serving: false }
-    };
-    let mut specs = vec![ConditionSpec::new(kind::PROGRAMMED, false, reason, message)];
-    specs.extend(progress.summary());
-    report::conditions_only(context, gateway, specs).await
 }

@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use aigw_api::Tenant;
-use aigw_api::conditions::{kind, reason};
+use aigw_api::conditions::reason;
 use aigw_cloud::CloudError;
+use aigw_plan::conditions::deleting;
 use aigw_plan::tenant::diff::cleanup;
 use aigw_plan::tenant::step::ObservedTenant;
-use aigw_plan::{ConditionSpec, Progress};
 use kube::ResourceExt;
 
 use super::{MAX_ROUNDS, POLL, Site, TenantReconciler, execute, gather, report};
@@ -31,11 +31,16 @@ pub(super) async fn tenant(context: &Context, tenant: &Tenant) -> Result<Outcome
         }
         Ok(Some(after)) => {
             let message = "waiting until AWS has deleted the tenant's key".to_owned();
-            deleting(context, tenant, reason::DELETING, message, false).await?;
+            report::conditions_only(context, tenant, deleting(reason::DELETING, &message, false)).await?;
             Ok(Outcome::Waiting { after })
         }
         Err(error) => {
-            deleting(context, tenant, error.class.reason(), error.to_string(), error.class.stalls()).await?;
+            report::conditions_only(
+                context,
+                tenant,
+                deleting(error.class.reason(), &error.to_string(), error.class.stalls()),
+            )
+            .await?;
             Ok(Outcome::failed(&error))
         }
     }
@@ -65,21 +70,4 @@ async fn remove(context: &Context, tenant: &Tenant) -> Result<Option<Duration>, 
         execute::cloud_steps(context, &site, &plan.steps).await?;
     }
     Ok(Some(POLL))
-}
-
-async fn deleting(
-    context: &Context,
-    tenant: &Tenant,
-    reason: &'static str,
-    message: String,
-    stalled: bool,
-) -> Result<(), Error> {
-    let progress = if stalled {
-        Progress::Stalled { reason, message: message.clone() }
-    } else {
-        Progress::Working { reason, message: message.clone(), serving: false }
-    };
-    let mut specs = vec![ConditionSpec::new(kind::PROGRAMMED, false, reason, message)];
-    specs.extend(progress.summary());
-    report::conditions_only(context, tenant, specs).await
 }

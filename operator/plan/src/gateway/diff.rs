@@ -10,6 +10,7 @@ use super::desired::{DesiredGateway, LOG_RETENTION_DAYS, version_description};
 use super::document::same_policy;
 use super::observed::{FunctionState, ObservedFunction, ObservedGateway, ObservedRestApi, ObservedTable, Tags};
 use super::step::{FunctionSpec, GatewayStep, StageThrottle, TaggedResource};
+use super::usage_plans;
 use crate::identity::{Function, ROLE_PATH};
 use crate::plan::Plan;
 
@@ -76,7 +77,7 @@ pub fn diff(
             diff_permissions(desired, observed, &mut plan);
             diff_config(desired, observed, table_ready, &mut plan);
             diff_api(desired, api, observed, table_ready, &mut plan);
-            diff_usage_plans(desired, api, observed, tiers_in_use, &mut plan)?;
+            usage_plans::diff(desired, api, observed, tiers_in_use, &mut plan)?;
         }
         several => {
             let ids = several.iter().map(|api| api.id.as_str()).collect::<Vec<_>>().join(", ");
@@ -86,7 +87,7 @@ pub fn diff(
     Ok(plan)
 }
 
-fn retag(plan: &mut Plan<GatewayStep>, resource: TaggedResource, desired: &Tags, observed: &Tags) {
+pub(super) fn retag(plan: &mut Plan<GatewayStep>, resource: TaggedResource, desired: &Tags, observed: &Tags) {
     // Only ours are compared: tools and AWS itself add tags of their own, and those are none of our business.
     let missing = desired.iter().any(|(key, value)| observed.get(key) != Some(value));
     if missing {
@@ -351,49 +352,6 @@ fn diff_old_deployments(rest_api_id: &str, serving: &str, observed: &ObservedGat
     for old in spare.iter().take(spare.len().saturating_sub(KEPT_DEPLOYMENTS)) {
         plan.step(GatewayStep::DeleteDeployment { rest_api_id: rest_api_id.into(), deployment_id: old.id.clone() });
     }
-}
-
-fn diff_usage_plans(
-    desired: &DesiredGateway,
-    api: &ObservedRestApi,
-    observed: &ObservedGateway,
-    tiers_in_use: &BTreeSet<String>,
-    plan: &mut Plan<GatewayStep>,
-) -> Result<(), Blocked> {
-    // A plan can only name a stage that exists.
-    if !observed.stages.contains_key(&desired.stage) {
-        return Ok(());
-    }
-    let ours = (api.id.clone(), desired.stage.clone());
-    for spec in &desired.usage_plans {
-        let matching: Vec<_> = observed.usage_plans.iter().filter(|actual| actual.tier == spec.tier).collect();
-        match matching.as_slice() {
-            [] => plan.step(GatewayStep::CreateUsagePlan(spec.clone())),
-            [actual] => {
-                let add_stages: Vec<_> =
-                    spec.api_stages.iter().filter(|stage| !actual.api_stages.contains(stage)).cloned().collect();
-                let remove_stages: Vec<_> = actual.api_stages.iter().filter(|stage| **stage != ours).cloned().collect();
-                let limits_differ = actual.rate_limit != Some(f64::from(spec.rate_limit))
-                    || actual.burst_limit != Some(spec.burst_limit);
-                if limits_differ || !add_stages.is_empty() || !remove_stages.is_empty() {
-                    let (id, rate_limit, burst_limit) = (actual.id.clone(), spec.rate_limit, spec.burst_limit);
-                    plan.step(GatewayStep::UpdateUsagePlan { id, rate_limit, burst_limit, add_stages, remove_stages });
-                }
-                retag(plan, TaggedResource::UsagePlan(actual.id.clone()), &spec.tags, &actual.tags);
-            }
-            several => {
-                let ids = several.iter().map(|actual| actual.id.as_str()).collect::<Vec<_>>().join(", ");
-                return Err(Blocked::Duplicate { what: "usage plans of one tier", count: several.len(), ids });
-            }
-        }
-    }
-    for actual in &observed.usage_plans {
-        let wanted = desired.usage_plans.iter().any(|spec| spec.tier == actual.tier);
-        if !wanted && !tiers_in_use.contains(&actual.tier) {
-            plan.step(GatewayStep::DeleteUsagePlan { id: actual.id.clone(), api_stages: actual.api_stages.clone() });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -12,4 +12,5 @@ pub mod roles;
 #[cfg(test)]
 pub(crate) mod simulated;
 pub mod step;
+mod usage_plans;
 pub mod validate;
