@@ -30,9 +30,10 @@ step() { # NAME COMMAND...: something the suites need
 # Reads cargo's output; prints a row for each test program that has tests or failed.
 count_rust() {
     awk '
-        / Running / { suite = $NF; gsub(/^\(|\)$/, "", suite); sub(/.*\//, "", suite); sub(/-[0-9a-f]+$/, "", suite)
+        /^ +Running / { suite = $NF; gsub(/^\(|\)$/, "", suite); sub(/.*\//, "", suite); sub(/-[0-9a-f]+$/, "", suite)
                       if ($0 ~ /unittests src\/main.rs|unittests src\/bin/) suite = suite " (bin)" }
-        / Doc-tests / { suite = $2 " (docs)" }
+        /^ +Doc-tests / { suite = $2 " (docs)" }
+        /^NOT RUN: / { printf "%-44s %s\n", suite, $0 }
         /^test result: / {
             passed = $4; bad = $6; ignored = $8
             if (passed + bad + ignored > 0) printf "%-44s %d passed, %d failed, %d ignored\n", suite, passed, bad, ignored

@@ -121,12 +121,11 @@ pub fn run(suites: Vec<Suite>) -> ExitCode {
 fn run_one(arguments: &Arguments, suite: Suite) -> Row {
     // As cargo announces a test program, for scripts that count by program.
     println!("\n     Running suite (aigw-tests::{})", suite.name);
-    if suite.environment && std::env::var_os(SKIP).is_some_and(|value| value == "1") {
-        return Row::NotRun { reason: format!("left out by {SKIP}=1"), wanted: false };
-    }
-    if let Err(reason) = (suite.prepare)() {
+    let left_out = suite.environment && std::env::var_os(SKIP).is_some_and(|value| value == "1");
+    let ready = if left_out { Err(format!("left out by {SKIP}=1")) } else { (suite.prepare)() };
+    if let Err(reason) = ready {
         println!("NOT RUN: {reason}");
-        return Row::NotRun { reason, wanted: true };
+        return Row::NotRun { reason, wanted: !left_out };
     }
     let arguments = Arguments {
         test_threads: if suite.environment { Some(1) } else { arguments.test_threads },

@@ -11,7 +11,7 @@ use aigw_tests::harness::environment_test as test;
 use aigw_tests::installation::{self, Aws};
 use aigw_tests::inventory::{self, INSTALLATION};
 use aigw_tests::shared::{Own, Shared, prod};
-use aigw_tests::{Outcome, ensure, ensure_eq, manifests, wait};
+use aigw_tests::{Outcome, ensure, ensure_eq, manifests, secrets, wait};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -39,10 +39,14 @@ fn second_cluster() -> Outcome {
     if outcome.is_err() {
         println!("\n--- operator of the second cluster:\n{}", second.kubelet().logs());
     }
+    // Its logs go with it, before the test that looks for credentials in all logs.
+    let logs = second.kubelet().logs();
+    let leaked = secrets::secret_parts().iter().any(|secret| logs.contains(secret.as_str()));
     shared.world.block(async {
         proxy.stop().await;
         second.down().await
     })?;
+    ensure!(!leaked, "the log of the second cluster's operator contains a credential");
     outcome
 }
 
