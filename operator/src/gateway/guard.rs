@@ -78,13 +78,9 @@ impl Refusal {
         match &self {
             Self::Wrong { .. } => {
                 let (reason, message) = self.describe();
-                Pass {
-                    outcome: GatewayOutcome::Stalled { reason, message },
-                    observed: ObservedGateway::default(),
-                    next: self.outcome(),
-                }
+                Pass { outcome: GatewayOutcome::Stalled { reason, message }, observed: None, next: self.outcome() }
             }
-            Self::Unknown(error) => failed(error, ObservedGateway::default()),
+            Self::Unknown(error) => failed(error, None),
         }
     }
 }

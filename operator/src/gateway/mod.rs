@@ -44,10 +44,10 @@ pub struct GatewayReconciler {
     context: Arc<Context>,
 }
 
-/// How a pass ended: what to tell, and what was last observed.
+/// How a pass ended: what to tell, and what was last observed, if it came to look at all.
 struct Pass {
     outcome: GatewayOutcome,
-    observed: ObservedGateway,
+    observed: Option<ObservedGateway>,
     next: Outcome,
 }
 
@@ -82,7 +82,7 @@ impl GatewayReconciler {
         valid: &ValidGateway,
         cloud: &Cloud,
     ) -> Pass {
-        let mut observed = ObservedGateway::default();
+        let mut observed = None;
         for _ in 0..MAX_ROUNDS {
             match self.round(gateway, identity, valid, cloud, &mut observed).await {
                 // A whole plan went through: what fails after it is another matter than what failed before.
@@ -105,9 +105,10 @@ impl GatewayReconciler {
         identity: &GatewayIdentity,
         valid: &ValidGateway,
         cloud: &Cloud,
-        observed: &mut ObservedGateway,
+        observed: &mut Option<ObservedGateway>,
     ) -> Result<Round, CloudError> {
-        *observed = gather::gateway(&self.context, cloud, gateway, identity, valid).await?;
+        // Only replaced by a look that succeeded: a failed one keeps what the round before saw.
+        let observed = &*observed.insert(gather::gateway(&self.context, cloud, gateway, identity, valid).await?);
         if let Some(stop) = guard::ownership(&self.context, cloud, gateway, identity, observed).await? {
             return Ok(stop);
         }
@@ -169,7 +170,7 @@ fn stalled(reason: &'static str, message: String, class: Class) -> Round {
     Round::End(GatewayOutcome::Stalled { reason, message }, next)
 }
 
-fn failed(error: &CloudError, observed: ObservedGateway) -> Pass {
+fn failed(error: &CloudError, observed: Option<ObservedGateway>) -> Pass {
     let (reason, message) = (error.class.reason(), error.to_string());
     let outcome = if error.class.stalls() {
         GatewayOutcome::Stalled { reason, message }

@@ -29,16 +29,15 @@ pub(super) async fn passed(
     let previous = gateway.status.clone().unwrap_or_default();
     let was_ready = held_for_generation(&previous.conditions, kind::READY, gateway.metadata.generation);
     // A pass that could not look keeps what an earlier one saw.
-    let looked = pass.observed != aigw_plan::gateway::observed::ObservedGateway::default();
-    let next = if looked {
-        status(valid, identity, &context.memory.build, &pass.observed, tenants_of(context, gateway).len(), &previous)
-    } else {
-        previous.clone()
-    };
     let mut specs = conditions(&pass.outcome, was_ready);
-    if looked {
-        specs.push(capacity(&pass.observed));
-    }
+    let next = match &pass.observed {
+        Some(observed) => {
+            specs.push(capacity(observed));
+            let tenants = tenants_of(context, gateway).len();
+            status(valid, identity, &context.memory.build, observed, tenants, &previous)
+        }
+        None => previous,
+    };
     write(context, gateway, next, specs).await
 }
 
