@@ -46,7 +46,10 @@ pub const RULES: &[Rule] = &[
     Rule::Names("aigw-forwarder", &["aigw-contract"]),
     // The environment plays AWS and Kubernetes; knowing our code it would share our mistakes.
     Rule::Names("aigw-env", &[]),
-    Rule::NamedOnlyBy("aigw-aws", &["aigw-operator"]),
+    // The fakes stand behind the ports; knowing the operator or the adapters they would share their mistakes.
+    Rule::Names("aigw-fakes", &["aigw-contract", "aigw-plan", "aigw-cloud"]),
+    // The suites run port cases against the adapters; without the feature they compile no SDK.
+    Rule::NamedOnlyBy("aigw-aws", &["aigw-operator", "aigw-tests"]),
     Rule::NamedOnlyBy("aws-sdk-*", &["aigw-aws"]),
     Rule::NeverReaches("aigw-contract", ASYNC_SHELL),
     Rule::NeverReaches("aigw-plan", ASYNC_SHELL),

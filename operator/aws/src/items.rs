@@ -2,22 +2,31 @@
 //!
 //! Attribute names always go through placeholders: `ttl` and others are reserved words of DynamoDB's expressions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
-use aigw_cloud::CloudError;
+use aigw_cloud::{CloudError, TenantItems};
 use aigw_contract::table::{
-    DOCUMENT, METER_POLICY_VERSION, METER_SK, METER_SUSPENDED, MeterHead, PK, SK, TTL, VERSION, meter_pk,
+    DOCUMENT, METER_POLICY_VERSION, METER_SK, METER_SUSPENDED, MeterHead, PK, POLICY_SK, SK, TTL, VERSION, meter_pk,
+    tenant_pk,
 };
 use aigw_plan::Class;
 use aigw_plan::gateway::observed::Document;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
-use crate::service::Absence;
+use crate::service::{Absence, not_built};
 use crate::tables::DynamoTables;
 
 type Item = HashMap<String, AttributeValue>;
 
 const GET_ITEM: &str = "dynamodb:GetItem";
+const BATCH_GET_ITEM: &str = "dynamodb:BatchGetItem";
+/// Tenants a batch: two items each, and BatchGetItem takes 100 keys.
+const TENANTS_A_BATCH: usize = 50;
+/// Pause before asking again for keys that a throttled partition left out.
+const UNPROCESSED_PAUSE: Duration = Duration::from_millis(200);
+/// Most times to ask for one batch.
+const MOST_ASKS: usize = 10;
 
 impl DynamoTables {
     pub(crate) async fn get_document(
@@ -26,14 +35,55 @@ impl DynamoTables {
         pk: &str,
         sk: &str,
     ) -> Result<Option<Document<String>>, CloudError> {
-        let Some(item) = self.item(table, (pk, sk)).await? else { return Ok(None) };
-        let version = number_of(&item, VERSION);
-        let content = item.get(DOCUMENT).and_then(|value| value.as_s().ok()).cloned();
-        match (version, content) {
-            (Some(version), Some(content)) => Ok(Some(Document { version, content })),
-            // Nobody but the operator writes here.
-            _ => Err(CloudError::new(GET_ITEM, Class::Bug, "MalformedItem", format!("item {pk}/{sk} is no document"))),
+        self.item(table, (pk, sk)).await?.map(|item| document_of(GET_ITEM, &item)).transpose()
+    }
+
+    pub(crate) async fn get_tenants(
+        &self,
+        table: &str,
+        tenant_ids: &[String],
+    ) -> Result<BTreeMap<String, TenantItems>, CloudError> {
+        let mut tenants: BTreeMap<String, TenantItems> =
+            tenant_ids.iter().map(|id| (id.clone(), TenantItems::default())).collect();
+        for batch in tenant_ids.chunks(TENANTS_A_BATCH) {
+            let keys = batch
+                .iter()
+                .flat_map(|id| [key_of((&tenant_pk(id), POLICY_SK)), key_of((&meter_pk(id), METER_SK))])
+                .collect();
+            for item in self.items(table, keys).await? {
+                let pk = item.get(PK).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+                let of = |prefix: String| pk.strip_prefix(&prefix);
+                if let Some(tenant) = of(tenant_pk("")).and_then(|id| tenants.get_mut(id)) {
+                    tenant.policy = Some(document_of(BATCH_GET_ITEM, &item)?);
+                } else if let Some(tenant) = of(meter_pk("")).and_then(|id| tenants.get_mut(id)) {
+                    tenant.meter = head_of(&item);
+                }
+            }
         }
+        Ok(tenants)
+    }
+
+    /// Items by key, in any order; absent ones are left out.
+    async fn items(&self, table: &str, mut keys: Vec<Item>) -> Result<Vec<Item>, CloudError> {
+        let mut items = Vec::with_capacity(keys.len());
+        for _ in 0..MOST_ASKS {
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let wanted = wanted.map_err(|error| not_built(BATCH_GET_ITEM, &error))?;
+            let answer = self
+                .dynamodb
+                .call(BATCH_GET_ITEM, |dynamodb| dynamodb.batch_get_item().request_items(table, wanted).send())
+                .await
+                .absent_as_none()?;
+            let Some(answer) = answer else { return Ok(items) };
+            items.extend(answer.responses.unwrap_or_default().remove(table).unwrap_or_default());
+            keys = answer.unprocessed_keys.unwrap_or_default().remove(table).map(|left| left.keys).unwrap_or_default();
+            if keys.is_empty() {
+                return Ok(items);
+            }
+            tokio::time::sleep(UNPROCESSED_PAUSE).await;
+        }
+        let message = "the table is too busy to be read";
+        Err(CloudError::new(BATCH_GET_ITEM, Class::Throttled, "UnprocessedKeys", message))
     }
 
     pub(crate) async fn write_document(
@@ -86,14 +136,9 @@ impl DynamoTables {
             .absent_is_done()
     }
 
-    /// A meter that only the forwarder has touched has no head yet.
     pub(crate) async fn get_meter(&self, table: &str, tenant_id: &str) -> Result<Option<MeterHead>, CloudError> {
         let item = self.item(table, (&meter_pk(tenant_id), METER_SK)).await?;
-        Ok(item.and_then(|item| {
-            let suspended =
-                item.get(METER_SUSPENDED).and_then(|value| value.as_bool().ok()).copied().unwrap_or_default();
-            Some(MeterHead { policy_version: number_of(&item, METER_POLICY_VERSION)?, suspended })
-        }))
+        Ok(item.as_ref().and_then(head_of))
     }
 
     /// Update, not put: the forwarder's counts are in the same item.
@@ -143,6 +188,23 @@ impl DynamoTables {
 
 fn key_of((pk, sk): (&str, &str)) -> Item {
     HashMap::from([(PK.into(), AttributeValue::S(pk.into())), (SK.into(), AttributeValue::S(sk.into()))])
+}
+
+fn document_of(operation: &'static str, item: &Item) -> Result<Document<String>, CloudError> {
+    let version = number_of(item, VERSION);
+    let content = item.get(DOCUMENT).and_then(|value| value.as_s().ok()).cloned();
+    version.zip(content).map(|(version, content)| Document { version, content }).ok_or_else(|| {
+        // Nobody but the operator writes here.
+        let key = |name| item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
+        let message = format!("item {}/{} is no document", key(PK), key(SK));
+        CloudError::new(operation, Class::Bug, "MalformedItem", message)
+    })
+}
+
+/// A meter that only the forwarder has touched has no head yet.
+fn head_of(item: &Item) -> Option<MeterHead> {
+    let suspended = item.get(METER_SUSPENDED).and_then(|value| value.as_bool().ok()).copied().unwrap_or_default();
+    Some(MeterHead { policy_version: number_of(item, METER_POLICY_VERSION)?, suspended })
 }
 
 fn number(value: i64) -> AttributeValue {

@@ -78,3 +78,27 @@ async fn a_meter_only_counts_were_written_to_has_no_head() {
         Some(MeterHead { policy_version: 7, suspended: false })
     );
 }
+
+#[tokio::test]
+async fn many_tenants_are_read_in_batches_until_nothing_is_left_out() {
+    let first = r#"{"Responses":{"t":[
+        {"pk":{"S":"tenant#t0"},"sk":{"S":"policy"},"version":{"N":"4"},"document":{"S":"{}"}},
+        {"pk":{"S":"meter#t0"},"sk":{"S":"now"},"policyVersion":{"N":"4"},"suspended":{"BOOL":true}}]},
+        "UnprocessedKeys":{"t":{"Keys":[{"pk":{"S":"tenant#t7"},"sk":{"S":"policy"}}],"ConsistentRead":true}}}"#;
+    let rest = r#"{"Responses":{"t":[{"pk":{"S":"tenant#t7"},"sk":{"S":"policy"},"version":{"N":"1"},"document":{"S":"[]"}}]}}"#;
+    let aws = Aws::answering(&[(200, &[], first), (200, &[], rest), (200, &[], "{}")]).await;
+    let ids: Vec<String> = (0..51).map(|number| format!("t{number}")).collect();
+    let tenants = aws.cloud.tables.tenants("t", &ids).await.unwrap();
+    assert_eq!(tenants.len(), 51);
+    assert_eq!(tenants["t0"].policy, Some(document()));
+    assert_eq!(tenants["t0"].meter, Some(MeterHead { policy_version: 4, suspended: true }));
+    assert_eq!(tenants["t7"].policy, Some(Document { version: 1, content: "[]".into() }));
+    assert_eq!(tenants["t8"], TenantItems::default());
+    let keys: Vec<_> = aws
+        .requests()
+        .iter()
+        .map(|request| request.body["RequestItems"]["t"]["Keys"].as_array().map_or(0, Vec::len))
+        .collect();
+    assert_eq!(keys, [100, 1, 2]);
+    assert_eq!(aws.requests()[0].body["RequestItems"]["t"]["ConsistentRead"], true);
+}

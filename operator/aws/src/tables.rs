@@ -1,6 +1,8 @@
 //! DynamoDB tables.
 
-use aigw_cloud::{CloudError, Tables};
+use std::collections::BTreeMap;
+
+use aigw_cloud::{CloudError, Tables, TenantItems};
 use aigw_contract::table::{MeterHead, PK, SK, TTL};
 use aigw_plan::gateway::observed::{Document, ObservedTable, Tags};
 use async_trait::async_trait;
@@ -215,6 +217,10 @@ impl Tables for DynamoTables {
 
     async fn delete_document(&self, table: &str, key: (&str, &str), expected: i64) -> Result<(), CloudError> {
         self.remove_document(table, key, expected).await
+    }
+
+    async fn tenants(&self, table: &str, tenant_ids: &[String]) -> Result<BTreeMap<String, TenantItems>, CloudError> {
+        self.get_tenants(table, tenant_ids).await
     }
 
     async fn meter(&self, table: &str, tenant_id: &str) -> Result<Option<MeterHead>, CloudError> {

@@ -12,7 +12,7 @@ mod ports;
 pub use code::{CodeError, FunctionCode, FunctionCodes};
 pub use error::CloudError;
 pub use keys::{ApiKeys, UsagePlanList, UsagePlans};
-pub use ports::{Account, Functions, LogGroups, RestApis, Roles, Tables};
+pub use ports::{Account, Functions, LogGroups, RestApis, Roles, Tables, TenantItems};
 
 use std::sync::Arc;
 

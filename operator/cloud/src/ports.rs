@@ -1,5 +1,7 @@
 //! Ports to everything but usage plans and keys. Deletions of absent objects succeed; look-ups of them give `None`.
 
+use std::collections::BTreeMap;
+
 use aigw_contract::table::MeterHead;
 use aigw_plan::gateway::observed::{
     Document, ImportedApi, ObservedDeployment, ObservedFunction, ObservedLogGroup, ObservedRestApi, ObservedRole,
@@ -16,6 +18,15 @@ use crate::{CloudError, FunctionCode};
 pub trait Account: Send + Sync {
     /// The 12-digit account id.
     async fn id(&self) -> Result<String, CloudError>;
+}
+
+/// A tenant's two items that the operator writes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TenantItems {
+    /// The policy item.
+    pub policy: Option<Document<String>>,
+    /// The head of the meter item.
+    pub meter: Option<MeterHead>,
 }
 
 /// DynamoDB tables and the operator's items in them.
@@ -49,6 +60,8 @@ pub trait Tables: Send + Sync {
     ) -> Result<(), CloudError>;
     /// Deletes an item if its counter still is `expected`.
     async fn delete_document(&self, table: &str, key: (&str, &str), expected: i64) -> Result<(), CloudError>;
+    /// Policies and meters of many tenants, read consistently, fifty tenants a call; one entry per tenant asked for.
+    async fn tenants(&self, table: &str, tenant_ids: &[String]) -> Result<BTreeMap<String, TenantItems>, CloudError>;
     /// The head of a tenant's meter, read consistently.
     async fn meter(&self, table: &str, tenant_id: &str) -> Result<Option<MeterHead>, CloudError>;
     /// Sets the head of a tenant's meter, leaving its counts alone, unless a newer policy version is there already.

@@ -1,0 +1,1 @@
+//! A stateful AWS behind the ports.
