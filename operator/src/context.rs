@@ -14,7 +14,7 @@ use kube::{Client, ResourceExt};
 use rand::{Rng, RngCore};
 
 use crate::args::Settings;
-use crate::harness::triggers::gateway_of;
+use crate::harness::triggers::{gateway_of, refers_to};
 use crate::harness::watch::{Key, reference};
 use crate::harness::{Backoff, EventRecorder, StatusWriter};
 use crate::memory::Memory;
@@ -153,8 +153,7 @@ impl Stores {
 
     /// Tenants that refer to a gateway, those being deleted included, by namespace and name.
     pub fn tenants_of(&self, namespace: &str, name: &str) -> Vec<Arc<Tenant>> {
-        let gateway = Key { namespace: Some(namespace.to_owned()), name: name.to_owned() };
-        let mut tenants = self.tenants.state_filter(|tenant| gateway_of(tenant) == gateway);
+        let mut tenants = self.tenants.state_filter(|tenant| refers_to(tenant, namespace, name));
         tenants.sort_by_cached_key(|tenant| Key::of(&**tenant));
         tenants
     }

@@ -4,15 +4,15 @@ use aigw_cloud::FunctionCodes;
 use aigw_plan::gateway::desired::Build;
 
 use crate::args::Settings;
-use crate::gateway::RestApiIds;
+use crate::gateway::Creations;
 use crate::tenant::Inventories;
 
 /// What is remembered of AWS between passes.
 pub struct Memory {
     /// What this build and its settings contribute to every plan.
     pub(crate) build: Build,
-    /// REST APIs this process made.
-    pub(crate) rest_apis: RestApiIds,
+    /// What this process made, or may have made.
+    pub(crate) creations: Creations,
     /// Usage plans and keys of each gateway, shared by its tenants' passes.
     pub(crate) inventories: Inventories,
 }
@@ -29,8 +29,8 @@ impl Memory {
                     .as_ref()
                     .map(|template| template.as_str().to_owned()),
             },
-            rest_apis: RestApiIds::default(),
-            inventories: Inventories::default(),
+            creations: Creations::default(),
+            inventories: Inventories::new(settings.drift_interval),
         }
     }
 }

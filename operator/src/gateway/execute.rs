@@ -10,6 +10,7 @@ use aigw_plan::gateway::step::{GatewayStep, TaggedResource};
 use kube::ResourceExt;
 use serde::Serialize;
 
+use super::identity;
 use crate::context::Context;
 
 /// Executes `steps`.
@@ -19,16 +20,27 @@ pub(super) async fn steps(
     gateway: &AIGateway,
     steps: &[GatewayStep],
 ) -> Result<(), CloudError> {
+    let uid = gateway.uid().unwrap_or_default();
+    let creations = &context.memory.creations;
     for step in steps {
         tracing::info!(step = %step, "executing");
-        if let Some(rest_api_id) = execute(context, cloud, step).await? {
-            context.memory.rest_apis.remember(&gateway.uid().unwrap_or_default(), rest_api_id);
+        creations.begin(&uid, step);
+        let result = execute(context, cloud, step).await;
+        creations.end(&uid, step, result.as_ref().map(Option::as_deref));
+        if step.is_about_usage_plans_or_keys() {
+            // Whether it worked or not: what the tenants' passes have listed is no longer known to be true.
+            let identity = identity(context, gateway);
+            context.memory.inventories.forget(&identity).await;
+            if let (GatewayStep::DeleteApiKey { id, .. }, Ok(_)) = (step, &result) {
+                context.memory.inventories.key_deleted(&identity, id).await;
+            }
         }
+        result?;
     }
     Ok(())
 }
 
-/// One step; gives the id of a REST API it made.
+/// One step; gives the id AWS gave to a REST API or usage plan it made.
 async fn execute(context: &Context, cloud: &Cloud, step: &GatewayStep) -> Result<Option<String>, CloudError> {
     use GatewayStep as S;
     match step {
@@ -54,6 +66,7 @@ async fn execute(context: &Context, cloud: &Cloud, step: &GatewayStep) -> Result
         S::CreateRestApi { name, endpoint_type, vpc_endpoint_ids, tags } => {
             return cloud.rest_apis.create(name, endpoint_type, vpc_endpoint_ids, tags).await.map(Some);
         }
+        S::CreateUsagePlan(plan) => return cloud.usage_plans.create(plan).await.map(Some),
         S::Tag { resource, tags } => tag(cloud, resource, tags).await?,
         S::CreateFunction(_)
         | S::UpdateFunctionConfiguration { .. }
@@ -72,7 +85,6 @@ async fn execute(context: &Context, cloud: &Cloud, step: &GatewayStep) -> Result
         | S::UpdateStage { .. }
         | S::DeleteStage { .. }
         | S::DeleteRestApi { .. }
-        | S::CreateUsagePlan(_)
         | S::UpdateUsagePlan { .. }
         | S::DeleteUsagePlan { .. }
         | S::DeleteApiKey { .. } => api(cloud, step).await?,
@@ -163,7 +175,6 @@ async fn api(cloud: &Cloud, step: &GatewayStep) -> Result<(), CloudError> {
         }
         S::DeleteStage { rest_api_id, stage } => apis.delete_stage(rest_api_id, stage).await,
         S::DeleteRestApi { rest_api_id } => apis.delete(rest_api_id).await,
-        S::CreateUsagePlan(plan) => plans.create(plan).await.map(drop),
         S::UpdateUsagePlan { id, rate_limit, burst_limit, add_stages, remove_stages } => {
             plans.update(id, *rate_limit, *burst_limit, add_stages, remove_stages).await
         }

@@ -1,7 +1,6 @@
 //! Reads everything the gateway's plan compares. Look-ups only; independent ones run side by side.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
 
 use aigw_api::AIGateway;
 use aigw_cloud::{Cloud, CloudError};
@@ -15,28 +14,6 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 
-/// Ids this process has just been given. API Gateway's lists lag behind its creates; these do not. Hints only: an id
-/// is used after the object it names was seen to carry our tag.
-#[derive(Default)]
-pub(crate) struct RestApiIds(Mutex<HashMap<String, String>>);
-
-impl RestApiIds {
-    /// Remembers the REST API made for an object.
-    pub(crate) fn remember(&self, uid: &str, rest_api_id: String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), rest_api_id);
-    }
-
-    /// The REST API made for an object by this process.
-    pub(crate) fn get(&self, uid: &str) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
-    }
-
-    /// Forgets an object.
-    pub(crate) fn forget(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
-    }
-}
-
 /// Everything of a gateway that is to be.
 pub(super) async fn gateway(
     context: &Context,
@@ -49,7 +26,10 @@ pub(super) async fn gateway(
         [(Function::Forwarder, &valid.forwarder_role_arn), (Function::Authorizer, &valid.authorizer_role_arn)]
             .into_iter()
             .filter_map(|(function, given)| given.is_none().then_some(function));
-    observe(cloud, identity, hint(context, gateway).as_deref(), own_roles, std::slice::from_ref(&valid.stage)).await
+    let hint = hint(context, gateway);
+    let mut observed = observe(cloud, identity, hint.as_deref(), own_roles, std::slice::from_ref(&valid.stage)).await?;
+    context.memory.creations.complete(&gateway.uid().unwrap_or_default(), &mut observed);
+    Ok(observed)
 }
 
 /// Everything of a gateway that may be there, whatever its spec says.
@@ -63,11 +43,14 @@ pub(super) async fn remains(
     let mut stages: Vec<String> = gateway.spec.stages.iter().map(|stage| stage.name.clone()).chain(recorded).collect();
     stages.sort();
     stages.dedup();
-    observe(cloud, identity, hint(context, gateway).as_deref(), Function::ALL.into_iter(), &stages).await
+    let hint = hint(context, gateway);
+    let mut observed = observe(cloud, identity, hint.as_deref(), Function::ALL.into_iter(), &stages).await?;
+    context.memory.creations.complete(&gateway.uid().unwrap_or_default(), &mut observed);
+    Ok(observed)
 }
 
 fn hint(context: &Context, gateway: &AIGateway) -> Option<String> {
-    let memo = context.memory.rest_apis.get(&gateway.uid().unwrap_or_default());
+    let memo = context.memory.creations.rest_api(&gateway.uid().unwrap_or_default());
     memo.or_else(|| gateway.status.as_ref()?.rest_api_id.clone())
 }
 

@@ -4,6 +4,7 @@
 //! and what came of it is written to the status once. A pass repeats observe → plan → execute until nothing is left
 //! to do or something has to pass by itself; nothing is remembered from one round to the next but ids as hints.
 
+mod creations;
 mod execute;
 mod gather;
 mod guard;
@@ -18,7 +19,7 @@ use aigw_api::conditions::reason;
 use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::{Cloud, CloudError};
 use aigw_plan::gateway::desired::{DesiredGateway, desire};
-use aigw_plan::gateway::diff::diff;
+use aigw_plan::gateway::diff::{diff, hold_back};
 use aigw_plan::gateway::lint::lint;
 use aigw_plan::gateway::observed::ObservedGateway;
 use aigw_plan::gateway::report::GatewayOutcome;
@@ -29,7 +30,8 @@ use kube::ResourceExt;
 use crate::context::Context;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
-pub(crate) use gather::{RestApiIds, parse};
+pub(crate) use creations::{Creations, LAG};
+pub(crate) use gather::parse;
 pub(crate) use guard::{Refusal, account};
 
 /// Most rounds of observe → plan → execute in one pass. From nothing to serving takes about six.
@@ -127,7 +129,7 @@ impl GatewayReconciler {
         desired: &DesiredGateway,
         observed: &ObservedGateway,
     ) -> Result<Round, CloudError> {
-        let plan = match diff(desired, observed, &tiers_in_use(&self.context, gateway)) {
+        let mut plan = match diff(desired, observed, &tiers_in_use(&self.context, gateway)) {
             Ok(plan) => plan,
             Err(blocked) => return Ok(stalled(reason::DUPLICATE_EXTERNAL, blocked.to_string(), Class::Invalid)),
         };
@@ -139,6 +141,9 @@ impl GatewayReconciler {
                 format!("refused a plan of our own: {}", findings.join("; ")),
                 Class::Bug,
             ));
+        }
+        if let Some(wait) = self.context.memory.creations.hold(&gateway.uid().unwrap_or_default()) {
+            hold_back(&mut plan, wait);
         }
         tracing::debug!(plan = %plan, "planned");
         if plan.in_sync() {

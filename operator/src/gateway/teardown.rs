@@ -1,5 +1,7 @@
 //! Deletion of a gateway: never validates, and the finalizer goes only when nothing of ours was observed any more.
 
+use std::time::Duration;
+
 use aigw_api::conditions::reason;
 use aigw_api::{AIGateway, DeletionPolicy, annotations};
 use aigw_cloud::{Cloud, CloudError};
@@ -7,6 +9,8 @@ use aigw_plan::GatewayIdentity;
 use aigw_plan::conditions::deleting;
 use aigw_plan::gateway::cleanup::cleanup;
 use aigw_plan::gateway::ownership::Ownership;
+use aigw_plan::identity::TAG_ID;
+use aigw_plan::tenant::step::ObservedApiKey;
 use kube::ResourceExt;
 
 use super::{GatewayReconciler, MAX_ROUNDS, POLL, Refusal, execute, gather, guard, identity, report, tenants_of};
@@ -58,7 +62,7 @@ fn never_acted(gateway: &AIGateway) -> bool {
 async fn finish(context: &Context, gateway: &AIGateway) -> Result<Outcome, Error> {
     finalizer::remove(&context.client, gateway).await?;
     let uid = gateway.uid().unwrap_or_default();
-    context.memory.rest_apis.forget(&uid);
+    context.memory.creations.forget(&uid);
     context.forget(GatewayReconciler::NAME, &uid);
     Ok(Outcome::Finished)
 }
@@ -90,7 +94,7 @@ async fn remove(
     cloud: &Cloud,
     gateway: &AIGateway,
     identity: &GatewayIdentity,
-) -> Result<Option<(String, std::time::Duration)>, CloudError> {
+) -> Result<Option<(String, Duration)>, CloudError> {
     let compute = gateway.spec.deletion_policy.unwrap_or(DeletionPolicy::Delete);
     let data = gateway.spec.data_deletion_policy.unwrap_or(DeletionPolicy::Retain);
     for _ in 0..MAX_ROUNDS {
@@ -100,17 +104,11 @@ async fn remove(
         {
             return Ok(None);
         }
-        let id = identity.id();
-        let keys: Vec<_> = cloud
-            .api_keys
-            .list(&identity.api_key_prefix())
-            .await?
-            .into_iter()
-            .filter(|key| key.tags.get(aigw_plan::identity::TAG_ID) == Some(&id))
-            .collect();
+        let keys = api_keys(context, cloud, identity).await?;
         let plan = cleanup(identity, compute, data, &observed, &keys);
         if plan.in_sync() {
-            return Ok(None);
+            let left = if compute == DeletionPolicy::Delete { unsure(context, gateway, identity).await } else { None };
+            return Ok(left.map(|left| ("looking once more, in case something is not visible yet".into(), left)));
         }
         if plan.steps.is_empty() {
             return Ok(plan.wait.map(|wait| (wait.message, wait.after)));
@@ -118,4 +116,27 @@ async fn remove(
         execute::steps(context, cloud, gateway, &plan.steps).await?;
     }
     Ok(Some(("AWS is still deleting".into(), POLL)))
+}
+
+/// Internal keys of all tenants, those included that a list may not show yet.
+async fn api_keys(
+    context: &Context,
+    cloud: &Cloud,
+    identity: &GatewayIdentity,
+) -> Result<Vec<ObservedApiKey>, CloudError> {
+    let id = identity.id();
+    let mut keys = cloud.api_keys.list(&identity.api_key_prefix()).await?;
+    keys.retain(|key| key.tags.get(TAG_ID) == Some(&id));
+    for made in context.memory.inventories.made_lately(identity).await {
+        if !keys.iter().any(|listed| listed.id == made.id) {
+            keys.push(made);
+        }
+    }
+    Ok(keys)
+}
+
+/// How long something may be there that no list shows yet.
+async fn unsure(context: &Context, gateway: &AIGateway, identity: &GatewayIdentity) -> Option<Duration> {
+    let keys = context.memory.inventories.unsure_of(identity, &identity.api_key_prefix()).await;
+    keys.max(context.memory.creations.hold(&gateway.uid().unwrap_or_default()))
 }

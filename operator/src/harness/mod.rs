@@ -13,6 +13,7 @@ pub mod finalizer;
 pub mod outcome;
 pub mod predicates;
 pub mod shutdown;
+pub mod spacing;
 pub mod status;
 pub mod timing;
 pub mod triggers;

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Error;
+use super::predicates::hash_of;
 
 /// Field manager of statuses. Its own, so that applying a status never takes fields of anything else.
 pub const FIELD_MANAGER: &str = "aigw-operator/status";
@@ -19,10 +20,11 @@ pub const FIELD_MANAGER: &str = "aigw-operator/status";
 /// Writes statuses, and remembers what it wrote until the object is gone.
 ///
 /// The memory is needed because the caller compares with an object from a cache: after a write the cache lags, and a
-/// status that equals the old one would be skipped although the stored one differs.
+/// status that equals the old one would be skipped although the stored one differs. It holds hashes, not statuses:
+/// there may be thousands.
 pub struct StatusWriter {
     client: Client,
-    written: Mutex<HashMap<String, Value>>,
+    written: Mutex<HashMap<String, u64>>,
 }
 
 impl StatusWriter {
@@ -49,7 +51,7 @@ impl StatusWriter {
         let uid = object.uid().unwrap_or_default();
         let unchanged_since = {
             let written = self.lock();
-            written.get(&uid).is_none_or(|last| same(last, &desired))
+            written.get(&uid).is_none_or(|last| *last == hash(&desired))
         };
         match &stored {
             Some(stored) if newer(stored, &desired) => return Ok(false),
@@ -62,7 +64,7 @@ impl StatusWriter {
         api.patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
             .await
             .map_err(Error::kube("write status"))?;
-        self.lock().insert(uid, desired);
+        self.lock().insert(uid, hash(&desired));
         Ok(true)
     }
 
@@ -71,7 +73,7 @@ impl StatusWriter {
         self.lock().remove(uid);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Value>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, u64>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -89,6 +91,10 @@ fn apply_body<K: Resource<DynamicType = ()>>(object: &K, uid: &str, status: &Val
 /// Whether two statuses say the same: transition times and the order of conditions aside.
 pub fn same(one: &Value, other: &Value) -> bool {
     canonical(one) == canonical(other)
+}
+
+fn hash(status: &Value) -> u64 {
+    hash_of(&aigw_plan::canonical::text(&canonical(status)))
 }
 
 /// Whether `stored` speaks of a newer generation than `desired`.

@@ -31,3 +31,7 @@ pub const HTTP_HEADER_READ: Duration = Duration::from_secs(10);
 
 /// Pause after a connection to the health and metrics server could not be accepted.
 pub const HTTP_ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+
+/// Shortest time between looks at a gateway because of its tenants. A look costs some reads of the account's scarce rate,
+/// and a thousand tenants applied at once should not mean a thousand looks.
+pub const TENANT_NEWS: Duration = Duration::from_secs(15);

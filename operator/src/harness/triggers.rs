@@ -12,6 +12,8 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 
 use super::predicates::{self, hash_of};
+use super::spacing::spaced;
+use super::timing;
 use super::watch::{Change, Key, reference};
 use crate::context::Stores;
 
@@ -22,15 +24,20 @@ pub fn gateway_of(tenant: &Tenant) -> Key {
     Key { namespace, name: reference.name.clone() }
 }
 
+/// Whether `tenant` refers to that gateway. Asked of every tenant at every look, so nothing is copied.
+pub fn refers_to(tenant: &Tenant, namespace: &str, name: &str) -> bool {
+    let reference = &tenant.spec.gateway_ref;
+    let of_reference = reference.namespace.as_deref().or(tenant.metadata.namespace.as_deref());
+    reference.name == name && of_reference.unwrap_or_default() == namespace
+}
+
 /// Gateways to look at because a tenant appeared, began to go, or is gone.
 pub fn gateways_of_tenants(
     changes: impl Stream<Item = Change<Tenant>> + Send + 'static,
 ) -> BoxStream<'static, ObjectRef<AIGateway>> {
-    predicates::news(changes, tenant_as_gateway_sees_it)
-        .map(|change| {
-            let gateway = gateway_of(change.object());
-            reference(&gateway.name, gateway.namespace.as_deref().unwrap_or_default())
-        })
+    let gateways = predicates::news(changes, tenant_as_gateway_sees_it).map(|change| gateway_of(change.object()));
+    spaced(gateways, timing::TENANT_NEWS)
+        .map(|gateway| reference(&gateway.name, gateway.namespace.as_deref().unwrap_or_default()))
         .boxed()
 }
 
@@ -56,7 +63,7 @@ pub fn tenants_of_namespaces(
         .flat_map(move |change| {
             let namespace = change.object().name_any();
             stream::iter(references(
-                &stores.tenants.state_filter(|tenant| tenant.namespace().as_deref() == Some(&*namespace)),
+                &stores.tenants.state_filter(|tenant| tenant.metadata.namespace.as_deref() == Some(&*namespace)),
             ))
         })
         .boxed()
@@ -72,9 +79,10 @@ pub fn tenants_of_tenants(
         .flat_map(move |change| {
             let gone = change.object();
             let (namespace, gateway) = (gone.namespace(), gateway_of(gone));
-            stream::iter(references(
-                &stores.tenants.state_filter(|tenant| tenant.namespace() == namespace && gateway_of(tenant) == gateway),
-            ))
+            stream::iter(references(&stores.tenants.state_filter(|tenant| {
+                tenant.metadata.namespace == namespace
+                    && refers_to(tenant, gateway.namespace.as_deref().unwrap_or_default(), &gateway.name)
+            })))
         })
         .boxed()
 }
@@ -88,16 +96,16 @@ fn tenant_as_gateway_sees_it(tenant: &Tenant) -> u64 {
     hash_of(&(gateway_of(tenant), tenant.metadata.deletion_timestamp.is_some()))
 }
 
-/// What tenants read of their gateway: its spec, and of its status all but the count of tenants (which changes with
-/// each of them, and would make every new tenant wake all others) and what conditions carry for people.
+/// What tenants read of their gateway: its spec, whether it is programmed, its URL and its usage plans. What else its
+/// status tells (the count of tenants, deployments, versions) would wake thousands of tenants for nothing.
 fn gateway_as_tenants_see_it(gateway: &AIGateway) -> u64 {
     let status = gateway.status.clone().unwrap_or_default();
     let conditions: BTreeMap<_, _> =
         status.conditions.iter().map(|condition| (condition.type_.clone(), condition.status.clone())).collect();
-    let rest = aigw_api::AIGatewayStatus { conditions: Vec::new(), tenants: None, observed_generation: None, ..status };
-    let rest = serde_json::to_string(&rest).unwrap_or_default();
+    let plans: Vec<_> = status.usage_plans.iter().map(|plan| (&plan.tier, &plan.id)).collect();
     let deleting = gateway.metadata.deletion_timestamp.is_some();
-    hash_of(&(gateway.metadata.uid.as_deref(), gateway.metadata.generation, deleting, conditions, rest))
+    let spec = (gateway.metadata.uid.as_deref(), gateway.metadata.generation, deleting);
+    hash_of(&(spec, conditions, &status.endpoint, plans))
 }
 
 #[cfg(test)]

@@ -230,8 +230,10 @@ where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
     writer: Writer<K>,
-    /// Objects in the store by key, with the scope they came from.
-    known: HashMap<Key, (usize, Arc<K>)>,
+    /// Scope each object in the store came from.
+    known: HashMap<Key, usize>,
+    /// Objects listed before the store is ready.
+    initial: HashMap<Key, K>,
     invalid: HashMap<Key, usize>,
     /// Per scope: keys listed so far while a list is under way.
     listing: Vec<Option<HashSet<Key>>>,
@@ -249,6 +251,7 @@ where
         Self {
             writer: Writer::default(),
             known: HashMap::new(),
+            initial: HashMap::new(),
             invalid: HashMap::new(),
             listing: vec![None; scopes],
             pending: (0..scopes).collect(),
@@ -279,13 +282,18 @@ where
 
     fn apply(&mut self, scope: usize, seen: Seen<K>) {
         match seen {
-            Seen::Valid(object) => {
+            Seen::Valid(mut object) => {
+                // Nobody reads who owns which field, and it is half of an object's size.
+                object.meta_mut().managed_fields = None;
                 let key = Key::of(&object);
                 self.invalid.remove(&key);
-                let object = Arc::new(object);
-                self.known.insert(key, (scope, object.clone()));
-                if self.pending.is_empty() {
-                    self.writer.apply_watcher_event(&Event::Apply(K::clone(&object)));
+                self.known.insert(key.clone(), scope);
+                if !self.pending.is_empty() {
+                    self.initial.insert(key, object);
+                    return;
+                }
+                self.writer.apply_watcher_event(&Event::Apply(object));
+                if let Some(object) = self.stored(&key) {
                     self.tell(&Change::Applied(object));
                 }
             }
@@ -305,12 +313,20 @@ where
 
     fn delete(&mut self, key: &Key) {
         self.invalid.remove(key);
-        if let Some((_, object)) = self.known.remove(key)
-            && self.pending.is_empty()
+        self.initial.remove(key);
+        if self.known.remove(key).is_some()
+            && let Some(object) = self.stored(key)
         {
             self.writer.apply_watcher_event(&Event::Delete(K::clone(&object)));
             self.tell(&Change::Deleted(object));
         }
+    }
+
+    /// The one copy there is of an object.
+    fn stored(&self, key: &Key) -> Option<Arc<K>> {
+        let reference = ObjectRef::new(&key.name);
+        let namespace = key.namespace.as_deref();
+        self.writer.as_reader().get(&namespace.map_or(reference.clone(), |namespace| reference.within(namespace)))
     }
 
     /// The list of a scope is complete: what it does not name is gone.
@@ -320,7 +336,7 @@ where
             let gone: Vec<Key> = self
                 .known
                 .iter()
-                .filter(|(key, (owner, _))| *owner == scope && !listed.contains(key))
+                .filter(|(key, owner)| **owner == scope && !listed.contains(key))
                 .map(|(key, _)| key.clone())
                 .collect();
             for key in gone {
@@ -329,12 +345,11 @@ where
         }
         if self.pending.remove(&scope) && self.pending.is_empty() {
             self.writer.apply_watcher_event(&Event::Init);
-            for (_, object) in self.known.values() {
-                self.writer.apply_watcher_event(&Event::InitApply(K::clone(object)));
+            for (_, object) in self.initial.drain() {
+                self.writer.apply_watcher_event(&Event::InitApply(object));
             }
             self.writer.apply_watcher_event(&Event::InitDone);
-            let initial: Vec<_> = self.known.values().map(|(_, object)| object.clone()).collect();
-            for object in initial {
+            for object in self.writer.as_reader().state() {
                 self.tell(&Change::Initial(object));
             }
         }

@@ -42,43 +42,41 @@ pub(super) async fn steps(
 pub(super) async fn cloud_steps(context: &Context, site: &Site, steps: &[TenantStep]) -> Result<(), CloudError> {
     for step in steps {
         tracing::info!(step = %step, "executing");
+        let inventories = &context.memory.inventories;
+        inventories.begin(&site.identity, step).await;
         let result = cloud_step(site, step).await;
-        let changes_keys = matches!(
-            step,
-            TenantStep::CreateApiKey { .. }
-                | TenantStep::EnableApiKey { .. }
-                | TenantStep::AttachApiKey { .. }
-                | TenantStep::DeleteApiKey { .. }
-        );
-        if changes_keys {
-            // Whether it worked or not: what was listed is no longer known to be true.
-            context.memory.inventories.forget(&site.identity).await;
-        }
+        inventories.executed(&site.identity, step, result.as_ref().map(Option::as_deref)).await;
         result?;
     }
     Ok(())
 }
 
-async fn cloud_step(site: &Site, step: &TenantStep) -> Result<(), CloudError> {
+/// One step; gives the id of a key it made.
+async fn cloud_step(site: &Site, step: &TenantStep) -> Result<Option<String>, CloudError> {
     let cloud = &site.cloud;
     match step {
-        TenantStep::CreateApiKey { name, value, tags } => cloud.api_keys.create(name, value, tags).await.map(drop),
-        TenantStep::EnableApiKey { id } => cloud.api_keys.set_enabled(id, true).await,
-        TenantStep::AttachApiKey { key_id, usage_plan_id } => cloud.api_keys.attach(key_id, usage_plan_id).await,
-        TenantStep::DeleteApiKey { id, .. } => cloud.api_keys.delete(id).await,
+        TenantStep::CreateApiKey { name, value, tags } => {
+            return cloud.api_keys.create(name, value, tags).await.map(Some);
+        }
+        TenantStep::EnableApiKey { id } => cloud.api_keys.set_enabled(id, true).await?,
+        TenantStep::AttachApiKey { key_id, usage_plan_id } => cloud.api_keys.attach(key_id, usage_plan_id).await?,
+        TenantStep::DeleteApiKey { id, .. } => cloud.api_keys.delete(id).await?,
         TenantStep::WritePolicy { table, tenant_id, expected, version, policy, expires } => {
             let content = serde_json::to_string(policy)
                 .map_err(|error| CloudError::new("dynamodb:PutItem", Class::Bug, "Serialize", error.to_string()))?;
             let document = Document { version: *version, content };
-            cloud.tables.put_document(table, (&tenant_pk(tenant_id), POLICY_SK), *expected, &document, *expires).await
+            let key = (tenant_pk(tenant_id), POLICY_SK);
+            cloud.tables.put_document(table, (&key.0, key.1), *expected, &document, *expires).await?;
         }
         TenantStep::WriteMeter { table, tenant_id, head, expires } => {
-            cloud.tables.set_meter(table, tenant_id, *head, *expires).await
+            cloud.tables.set_meter(table, tenant_id, *head, *expires).await?;
         }
         TenantStep::WriteSecret { .. } => {
-            Err(CloudError::new("kubernetes", Class::Bug, "WrongExecutor", "a Secret is not AWS's to write"))
+            let message = "a Secret is not AWS's to write";
+            return Err(CloudError::new("kubernetes", Class::Bug, "WrongExecutor", message));
         }
     }
+    Ok(None)
 }
 
 async fn write_secret(

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use aigw_api::{Tenant, labels};
-use aigw_cloud::CloudError;
-use aigw_contract::table::{POLICY_SK, tenant_pk};
+use aigw_api::{AIGateway, Tenant, labels};
+use aigw_cloud::{CloudError, TenantItems};
 use aigw_plan::tenant::admit::AdmittedTenant;
-use aigw_plan::tenant::diff::key_name;
-use aigw_plan::tenant::step::{ObservedApiKey, ObservedSecret, ObservedTenant};
+use aigw_plan::tenant::step::{ObservedSecret, ObservedTenant};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Api, ResourceExt};
 
+use super::inventory::TenantView;
 use super::{Site, Target};
 use crate::context::Context;
 use crate::gateway::parse;
@@ -25,37 +24,28 @@ pub(super) async fn tenant(
     admitted: &AdmittedTenant,
 ) -> Result<Result<ObservedTenant, CloudError>, Error> {
     let secret = secret(context, tenant, admitted).await?;
-    let cloud = async {
-        let (observed, api_keys) = tokio::try_join!(
-            policy_and_meter(&target.site, &admitted.tenant_id),
-            api_keys(context, &target.site, &admitted.tenant_id)
-        )?;
-        Ok(ObservedTenant { api_keys, ..observed })
-    };
-    Ok(cloud.await.map(|observed| ObservedTenant { secret, ..observed }))
+    let observed = in_aws(context, &target.site, &target.gateway, &admitted.tenant_id).await;
+    Ok(observed.map(|observed| ObservedTenant { secret, ..observed }))
 }
 
-/// What the data plane sees of a tenant.
-pub(super) async fn policy_and_meter(site: &Site, tenant_id: &str) -> Result<ObservedTenant, CloudError> {
-    let table = site.identity.physical_name();
-    let pk = tenant_pk(tenant_id);
-    let (policy, meter) = tokio::try_join!(
-        site.cloud.tables.document(&table, &pk, POLICY_SK),
-        site.cloud.tables.meter(&table, tenant_id)
-    )?;
-    Ok(ObservedTenant { policy: parse(policy)?, meter, ..ObservedTenant::default() })
-}
-
-/// Internal keys of one tenant, of any tier it was in.
-pub(super) async fn api_keys(
+/// Everything of one tenant that is in AWS.
+pub(super) async fn in_aws(
     context: &Context,
     site: &Site,
+    gateway: &AIGateway,
     tenant_id: &str,
-) -> Result<Vec<ObservedApiKey>, CloudError> {
-    let inventory = context.memory.inventories.get(&site.cloud, &site.identity).await?;
-    let name = key_name(&site.identity, tenant_id, 0);
-    let prefix = name.trim_end_matches('0');
-    Ok(inventory.api_keys.iter().filter(|key| key.name.starts_with(prefix)).cloned().collect())
+) -> Result<ObservedTenant, CloudError> {
+    let inventories = &context.memory.inventories;
+    let view =
+        inventories.tenant(&site.cloud, &site.identity, tenant_id, || tenant_ids(context, site, gateway)).await?;
+    let TenantView { api_keys, items: TenantItems { policy, meter } } = view;
+    Ok(ObservedTenant { api_keys, policy: parse(policy)?, meter, secret: ObservedSecret::Absent })
+}
+
+/// Ids of all tenants of a gateway.
+pub(super) fn tenant_ids(context: &Context, site: &Site, gateway: &AIGateway) -> Vec<String> {
+    let tenants = context.stores.tenants_of(&gateway.namespace().unwrap_or_default(), &gateway.name_any());
+    tenants.iter().map(|tenant| site.tenant_id(tenant)).collect()
 }
 
 async fn secret(context: &Context, tenant: &Tenant, admitted: &AdmittedTenant) -> Result<ObservedSecret, Error> {

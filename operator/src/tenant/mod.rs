@@ -25,6 +25,7 @@ use aigw_plan::tenant::step::{ObservedTenant, TenantStep};
 use kube::ResourceExt;
 
 use crate::context::Context;
+use crate::harness::triggers::refers_to;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
 pub(crate) use inventory::Inventories;
@@ -87,7 +88,7 @@ impl TenantReconciler {
                 );
                 // Only a tenant that no rule admits loses access; one that asks for too much keeps what it had.
                 if violation.reason == reason::NOT_ALLOWED {
-                    match self.cut_off(tenant, &target.site).await {
+                    match self.cut_off(tenant, target).await {
                         Ok(observed) => pass.observed = Some(observed),
                         Err(error) => pass = Pass::failed(&error, None, None, target),
                     }
@@ -97,10 +98,11 @@ impl TenantReconciler {
         }
     }
 
-    async fn cut_off(&self, tenant: &Tenant, site: &Site) -> Result<ObservedTenant, CloudError> {
+    async fn cut_off(&self, tenant: &Tenant, target: &Target) -> Result<ObservedTenant, CloudError> {
+        let site = &target.site;
         let tenant_id = site.tenant_id(tenant);
         loop {
-            let observed = gather::policy_and_meter(site, &tenant_id).await?;
+            let observed = gather::in_aws(&self.context, site, &target.gateway, &tenant_id).await?;
             let plan = revoke(&tenant_id, &site.identity, &observed);
             if plan.steps.is_empty() {
                 return Ok(observed);
@@ -145,13 +147,15 @@ impl TenantReconciler {
         admitted: &AdmittedTenant,
         observed: &ObservedTenant,
     ) -> Result<Result<Plan<TenantStep>, aigw_plan::tenant::diff::SecretNotOurs>, CloudError> {
-        let inventory = self.context.memory.inventories.get(&target.site.cloud, &target.site.identity).await?;
-        let usage_plan = inventory.usage_plans.iter().find(|plan| plan.tier == admitted.tier.name);
+        let site = &target.site;
+        let tenants = || gather::tenant_ids(&self.context, site, &target.gateway);
+        let inventories = &self.context.memory.inventories;
+        let usage_plan = inventories.usage_plan(&site.cloud, &site.identity, &admitted.tier.name, tenants).await?;
         let facts = GatewayFacts {
-            identity: &target.site.identity,
+            identity: &site.identity,
             endpoint: &target.endpoint,
             region: &target.valid.region,
-            usage_plan_id: usage_plan.map(|plan| plan.id.as_str()),
+            usage_plan_id: usage_plan.as_deref(),
             api_keys: target.valid.api_keys,
             cache_seconds: target.valid.cache_seconds,
         };
@@ -239,11 +243,13 @@ impl Reconciler for TenantReconciler {
 fn earlier_in_namespace(context: &Context, tenant: &Tenant, gateway: &AIGateway) -> usize {
     let order = |tenant: &Tenant| (tenant.creation_timestamp(), tenant.name_any());
     let own = order(tenant);
-    context
-        .stores
-        .tenants_of(&gateway.namespace().unwrap_or_default(), &gateway.name_any())
-        .iter()
-        .filter(|other| other.namespace() == tenant.namespace() && other.uid() != tenant.uid() && order(other) < own)
-        .filter(|other| other.metadata.deletion_timestamp.is_none())
-        .count()
+    let (namespace, name) = (gateway.namespace().unwrap_or_default(), gateway.name_any());
+    let earlier = context.stores.tenants.state_filter(|other| {
+        other.metadata.namespace == tenant.metadata.namespace
+            && other.metadata.deletion_timestamp.is_none()
+            && refers_to(other, &namespace, &name)
+            && other.metadata.uid != tenant.metadata.uid
+            && order(other) < own
+    });
+    earlier.len()
 }

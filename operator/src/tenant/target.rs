@@ -6,14 +6,14 @@ use std::time::Duration;
 use aigw_api::conditions::reason;
 use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::{Cloud, CloudError};
-use aigw_contract::table::{GATEWAY_PK, OWNER_SK, OwnerRecord};
+use aigw_contract::table::OwnerRecord;
 use aigw_plan::GatewayIdentity;
 use aigw_plan::gateway::validate::{ValidGateway, validate};
 use aigw_plan::tenant::report::TenantOutcome;
 use kube::ResourceExt;
 
 use crate::context::Context;
-use crate::gateway::{self, parse};
+use crate::gateway;
 use crate::harness::Outcome;
 
 /// When a tenant whose gateway is missing or not ready is looked at again, beside being triggered by the gateway.
@@ -59,18 +59,14 @@ impl Site {
         self.identity.tenant_id(&tenant.namespace().unwrap_or_default(), &tenant.name_any())
     }
 
-    /// Whether the table can be read and written.
-    pub(super) async fn has_table(&self) -> Result<bool, CloudError> {
-        let table = self.cloud.tables.get(&self.identity.physical_name()).await?;
-        Ok(table.is_some_and(|table| table.active && !table.deleting))
-    }
-
     /// The record of an owner that is not `gateway`. Asked at every pass of a tenant: two clusters that both believe
     /// the gateway theirs would otherwise take turns in issuing credentials.
-    pub(super) async fn owned_elsewhere(&self, gateway: &AIGateway) -> Result<Option<OwnerRecord>, CloudError> {
-        let table = self.identity.physical_name();
-        let record = parse::<OwnerRecord>(self.cloud.tables.document(&table, GATEWAY_PK, OWNER_SK).await?)?;
-        let owner = record.map(|document| document.content);
+    pub(super) async fn owned_elsewhere(
+        &self,
+        context: &Context,
+        gateway: &AIGateway,
+    ) -> Result<Option<OwnerRecord>, CloudError> {
+        let owner = context.memory.inventories.owner(&self.cloud, &self.identity).await?;
         Ok(owner.filter(|owner| Some(&owner.object_uid) != gateway.uid().as_ref()))
     }
 }
@@ -99,7 +95,7 @@ pub(super) async fn resolve(context: &Context, tenant: &Tenant) -> Result<Target
         let (reason, message) = refusal.describe();
         return Err(Pending { outcome: TenantOutcome::GatewayPending { reason, message }, next: refusal.outcome() });
     }
-    match site.owned_elsewhere(&gateway).await {
+    match site.owned_elsewhere(context, &gateway).await {
         Ok(None) => Ok(Target { site, gateway, valid, endpoint }),
         Ok(Some(_)) => {
             let message = format!("{name} is kept by another cluster or object; see its conditions");

@@ -9,8 +9,7 @@ use aigw_api::Tenant;
 use aigw_api::conditions::reason;
 use aigw_cloud::CloudError;
 use aigw_plan::conditions::deleting;
-use aigw_plan::tenant::diff::cleanup;
-use aigw_plan::tenant::step::ObservedTenant;
+use aigw_plan::tenant::diff::{cleanup, key_prefix};
 use kube::ResourceExt;
 
 use super::{MAX_ROUNDS, POLL, Site, TenantReconciler, execute, gather, report};
@@ -52,20 +51,22 @@ async fn remove(context: &Context, tenant: &Tenant) -> Result<Option<Duration>, 
     let Some(gateway) = gateway else { return Ok(None) };
     let site = Site::of(context, &gateway).await;
     gateway::account(&site.cloud, &gateway.spec.account_id).await.map_err(Refusal::into_error)?;
-    if !site.has_table().await? {
-        return Ok(None);
-    }
-    if site.owned_elsewhere(&gateway).await?.is_some() {
+    if site.owned_elsewhere(context, &gateway).await?.is_some() {
         // Whoever drives the gateway now decides about its tenants.
         return Ok(None);
     }
     let tenant_id = site.tenant_id(tenant);
     for _ in 0..MAX_ROUNDS {
-        let items = gather::policy_and_meter(&site, &tenant_id).await?;
-        let observed = ObservedTenant { api_keys: gather::api_keys(context, &site, &tenant_id).await?, ..items };
+        let observed = gather::in_aws(context, &site, &gateway, &tenant_id).await?;
         let plan = cleanup(&tenant_id, &site.identity, &observed, context.clock.now().as_second());
         if plan.steps.is_empty() {
-            return Ok(None);
+            // A key may be there that no list shows yet.
+            let prefix = key_prefix(&site.identity, &tenant_id);
+            match context.memory.inventories.unsure_of(&site.identity, &prefix).await {
+                None => return Ok(None),
+                Some(Duration::ZERO) => continue,
+                Some(left) => return Ok(Some(left)),
+            }
         }
         execute::cloud_steps(context, &site, &plan.steps).await?;
     }

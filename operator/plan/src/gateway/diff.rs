@@ -87,6 +87,15 @@ pub fn diff(
     Ok(plan)
 }
 
+/// Takes back what must not be done yet: an earlier attempt at it may have worked and not be visible for `wait`.
+pub fn hold_back(plan: &mut Plan<GatewayStep>, wait: Duration) {
+    let planned = plan.steps.len();
+    plan.steps.retain(|step| !step.is_unrepeatable());
+    if plan.steps.len() < planned {
+        plan.wait("looking again before creating, in case an earlier attempt is not visible yet", wait);
+    }
+}
+
 pub(super) fn retag(plan: &mut Plan<GatewayStep>, resource: TaggedResource, desired: &Tags, observed: &Tags) {
     // Only ours are compared: tools and AWS itself add tags of their own, and those are none of our business.
     let missing = desired.iter().any(|(key, value)| observed.get(key) != Some(value));

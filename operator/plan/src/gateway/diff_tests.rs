@@ -176,3 +176,17 @@ proptest! {
         prop_assert_eq!(&serving.description, &document.hash);
     }
 }
+
+#[test]
+fn held_back_are_only_creates_that_cannot_be_repeated() {
+    let world = Simulated::default();
+    let mut plan = world.plan(&valid(spec()));
+    let all = plan.steps.len();
+    hold_back(&mut plan, Duration::from_secs(9));
+    assert_eq!(plan.steps.len(), all - 1);
+    assert!(!plan.steps.iter().any(|step| matches!(step, GatewayStep::CreateRestApi { .. })));
+    assert!(plan.wait.is_some());
+    let mut in_sync = Plan::default();
+    hold_back(&mut in_sync, Duration::from_secs(9));
+    assert!(in_sync.in_sync());
+}

@@ -98,6 +98,24 @@ pub enum GatewayStep {
     ReleaseOwnership { table: String, expected: i64 },
 }
 
+impl GatewayStep {
+    /// Whether a repetition would make a second object: these calls take no token, and their names need not be unique.
+    pub const fn is_unrepeatable(&self) -> bool {
+        matches!(self, Self::CreateRestApi { .. } | Self::CreateUsagePlan(_))
+    }
+
+    /// Whether it changes what tenants' plans are made from.
+    pub const fn is_about_usage_plans_or_keys(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateUsagePlan(_)
+                | Self::UpdateUsagePlan { .. }
+                | Self::DeleteUsagePlan { .. }
+                | Self::DeleteApiKey { .. }
+        )
+    }
+}
+
 /// What a [`GatewayStep::Tag`] is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaggedResource {

@@ -146,7 +146,12 @@ pub fn cleanup(tenant_id: &str, identity: &GatewayIdentity, observed: &ObservedT
 
 /// Name of an internal key.
 pub fn key_name(identity: &GatewayIdentity, tenant_id: &str, generation: i64) -> String {
-    format!("{}{tenant_id}-{generation}", identity.api_key_prefix())
+    format!("{}{generation}", key_prefix(identity, tenant_id))
+}
+
+/// First characters of the names of a tenant's internal keys.
+pub fn key_prefix(identity: &GatewayIdentity, tenant_id: &str) -> String {
+    format!("{}{tenant_id}-", identity.api_key_prefix())
 }
 
 /// Value of an internal key: the same at every try, so that a repeated create collides. No secret: with key source
