@@ -1,0 +1,82 @@
+//! What users did: for budgets, for the comparison with the chart's rules, for messages of failed tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::request::{Head, Target, Verb};
+
+/// A kind of access, as rules grant it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Access {
+    /// Who.
+    pub user: String,
+    /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete` or `deletecollection`.
+    pub verb: String,
+    /// API group; empty for core.
+    pub group: String,
+    /// Plural.
+    pub resource: String,
+    /// Subresource, or empty.
+    pub subresource: String,
+    /// Namespace, or empty for cluster-scoped kinds and for all namespaces.
+    pub namespace: String,
+    /// Name, or empty where rules cannot see one.
+    pub name: String,
+}
+
+/// A write that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// Who.
+    pub user: String,
+    /// Verb.
+    pub verb: String,
+    /// Plural, with the subresource after a slash.
+    pub resource: String,
+    /// Namespace, or empty.
+    pub namespace: String,
+    /// Name, or empty for a create whose name the server chose.
+    pub name: String,
+    /// HTTP status the server came to, whatever the caller was told.
+    pub code: u16,
+    /// Time since the server's epoch.
+    pub at: Duration,
+}
+
+/// The log of one server.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    pub accesses: BTreeSet<Access>,
+    pub writes: Vec<Write>,
+    pub requests: BTreeMap<(String, String), usize>,
+}
+
+/// The accesses a request needs.
+pub(super) fn access(user: &str, head: &Head) -> Option<Access> {
+    let verb = head.verb()?;
+    let Target::Resource { group, plural, .. } = &head.target else { return None };
+    let name = match verb {
+        Verb::List | Verb::Watch => head.selected_name().unwrap_or_default(),
+        _ => head.name(),
+    };
+    Some(Access {
+        user: user.to_owned(),
+        verb: verb.name().to_owned(),
+        group: group.clone(),
+        resource: plural.clone(),
+        subresource: head.subresource().to_owned(),
+        namespace: head.namespace().to_owned(),
+        name: name.to_owned(),
+    })
+}
+
+impl Access {
+    /// `tenants/status`.
+    pub fn path(&self) -> String {
+        if self.subresource.is_empty() {
+            self.resource.clone()
+        } else {
+            format!("{}/{}", self.resource, self.subresource)
+        }
+    }
+}
