@@ -17,6 +17,7 @@ pub mod program;
 pub mod repository;
 pub mod secrets;
 pub mod shared;
+pub mod simulation;
 pub mod wait;
 pub mod world;
 

@@ -6,6 +6,7 @@ mod crd;
 mod e2e;
 mod functions;
 mod generated;
+mod scenario;
 
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
         architecture::suite(),
         generated::suite(),
         functions::suite(),
+        scenario::suite(),
         crd::suite(),
         e2e::suite(),
     ])

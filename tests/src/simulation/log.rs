@@ -1,0 +1,60 @@
+//! What operators log, kept so that a test can look for what must not be there.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+
+/// Everything logged at debug and above, as JSON lines like in production.
+#[derive(Clone, Default)]
+pub struct Captured(Arc<Mutex<Vec<u8>>>);
+
+/// Gives each log line a place to go.
+#[derive(Clone)]
+pub struct Sink(Captured);
+
+impl Captured {
+    /// Captures what is logged on this thread for as long as the guard lives.
+    pub fn subscribe(&self) -> DefaultGuard {
+        let lines = tracing_subscriber::fmt::layer().json().without_time().with_writer(Sink(self.clone()));
+        let ours = tracing_subscriber::filter::Targets::new()
+            .with_default(LevelFilter::INFO)
+            .with_target("aigw_operator", LevelFilter::DEBUG)
+            .with_target("aigw_cloud", LevelFilter::DEBUG);
+        tracing::subscriber::set_default(tracing_subscriber::registry().with(ours).with(lines))
+    }
+
+    /// All of it.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    /// The last lines, for a failure's message.
+    pub fn tail(&self, lines: usize) -> String {
+        let text = self.text();
+        let all: Vec<&str> = text.lines().collect();
+        all[all.len().saturating_sub(lines)..].join("\n")
+    }
+}
+
+impl io::Write for Sink {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Sink {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self.clone()
+    }
+}

@@ -1,0 +1,113 @@
+//! What is left when everything has come to rest, in a form that two runs which should end alike can be compared by.
+//!
+//! Left out is only what differs for good reason: times, resource versions, UIDs, generated ids, and the secret part of
+//! credentials, of which it is said instead whether the policy in AWS knows it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use aigw_contract::Credential;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::World;
+
+const KINDS: [&str; 4] = ["aigateways", "tenants", "secrets", "namespaces"];
+/// Fields of metadata that say something about what is there.
+const METADATA: [&str; 5] = ["name", "namespace", "labels", "finalizers", "deletionTimestamp"];
+/// Fields of a status that differ from run to run, because AWS makes them up.
+const GENERATED: [&str; 6] =
+    ["lastTransitionTime", "restApiId", "deploymentId", "endpoint", "retiresAt", "observedGeneration"];
+
+/// Both sides as text.
+pub fn state(world: &World) -> String {
+    let mut text = format!("{}\n{}", cluster(world), world.aws.inventory());
+    // URLs and ids stand in Secrets and statuses as well.
+    for (id, name) in generated(world) {
+        text = text.replace(&id, &name);
+    }
+    text
+}
+
+/// The cluster's side.
+fn cluster(world: &World) -> String {
+    let mut text = String::new();
+    for plural in KINDS {
+        let mut objects: Vec<String> =
+            world.kube.objects(plural).iter().map(|object| describe(world, plural, object)).collect();
+        objects.sort();
+        for object in objects {
+            let _ = writeln!(text, "{plural} {object}");
+        }
+    }
+    text
+}
+
+/// Ids of REST APIs, by what they are.
+fn generated(world: &World) -> Vec<(String, String)> {
+    let ids = world.kube.objects("aigateways").into_iter().filter_map(|gateway| {
+        let id = gateway["status"]["restApiId"].as_str()?.to_owned();
+        Some((id, format!("(api of {})", gateway["metadata"]["name"].as_str()?)))
+    });
+    ids.collect()
+}
+
+fn describe(world: &World, plural: &str, object: &Value) -> String {
+    let mut kept: BTreeMap<&str, Value> = METADATA
+        .iter()
+        .filter_map(|field| Some((*field, object["metadata"].get(*field)?.clone())))
+        .collect();
+    if kept.contains_key("deletionTimestamp") {
+        kept.insert("deletionTimestamp", "set".into());
+    }
+    if plural == "secrets" {
+        kept.insert("data", secret_data(world, object));
+    } else {
+        let mut status = object["status"].clone();
+        strip(&mut status);
+        kept.insert("spec", object["spec"].clone());
+        kept.insert("status", status);
+    }
+    aigw_plan::canonical::text(&serde_json::to_value(kept).unwrap_or_default())
+}
+
+/// Values in clear, but a credential as whether AWS accepts it.
+fn secret_data(world: &World, secret: &Value) -> Value {
+    let data = secret["data"].as_object().cloned().unwrap_or_default();
+    let shown = data.into_iter().map(|(name, value)| {
+        let value = STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default();
+        let value = String::from_utf8_lossy(&value).into_owned();
+        let value = match Credential::parse(&value) {
+            Ok(credential) => {
+                let known = world.aws.inventory().contains(&credential.sha256());
+                format!("credential {} of {}, known to AWS: {known}", credential.key(), credential.tenant())
+            }
+            Err(_) => value,
+        };
+        (name, Value::from(value))
+    });
+    Value::Object(shown.collect())
+}
+
+fn strip(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !GENERATED.contains(&name.as_str()));
+            fields.values_mut().for_each(strip);
+        }
+        Value::Array(items) => {
+            items.iter_mut().for_each(strip);
+            items.sort_by_key(|item| item["type"].as_str().map(str::to_owned));
+        }
+        _ => {}
+    }
+}
+
+/// The first lines in which two states differ, for a failure's message.
+pub fn difference(expected: &str, actual: &str) -> String {
+    let (expected, actual): (Vec<_>, Vec<_>) = (expected.lines().collect(), actual.lines().collect());
+    let missing = expected.iter().filter(|line| !actual.contains(line)).map(|line| format!("- {line}"));
+    let extra = actual.iter().filter(|line| !expected.contains(line)).map(|line| format!("+ {line}"));
+    missing.take(6).chain(extra.take(6)).collect::<Vec<_>>().join("\n")
+}

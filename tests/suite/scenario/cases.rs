@@ -1,0 +1,385 @@
+//! The scenarios: what happens, and up to where it has had its effect. What must be true at the end is the end state of
+//! the undisturbed run, which `checks` looks at.
+
+use std::time::Duration;
+
+use aigw_tests::cluster::{gateway, secret, tenant};
+use aigw_tests::simulation::World;
+use aigw_tests::simulation::scenario::{Scenario, Start, from_nothing, objects};
+use aigw_tests::{Outcome, manifests};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::drift;
+
+/// A scenario that starts at rest, with a gateway and two tenants.
+macro_rules! converged {
+    ($name:literal, |$world:ident| $acts:block) => {
+        Scenario { name: $name, start: Start::Converged, acts: |$world: &World| Box::pin(async move { $acts }) }
+    };
+}
+
+/// All of them.
+pub fn all() -> Vec<Scenario> {
+    let own = [lifecycle(), gateway_changes(), tenant_changes(), admission(), removal()];
+    let drift = [drift::api_gateway(), drift::compute(), drift::table(), drift::cluster()];
+    [own.concat(), drift.concat()].concat()
+}
+
+fn prod() -> aigw_tests::cluster::Object {
+    gateway("ai-platform", "prod")
+}
+
+fn search() -> aigw_tests::cluster::Object {
+    tenant("team-search", "search")
+}
+
+fn nightly() -> aigw_tests::cluster::Object {
+    tenant("team-ads", "nightly")
+}
+
+/// Changes the gateway's spec and waits until it, and with it its tenants, are ready.
+async fn change(world: &World, spec: Value) -> Outcome {
+    world.patch(&prod(), &json!({"spec": spec})).await?;
+    world.ready(&prod()).await?;
+    // The tenants look at their gateway's change as well.
+    sleep(Duration::from_secs(5)).await;
+    world.ready(&search()).await
+}
+
+fn lifecycle() -> Vec<Scenario> {
+    vec![
+        Scenario { name: "create", start: Start::Empty, acts: |world| Box::pin(from_nothing(world)) },
+        Scenario {
+            name: "tenants_before_their_gateway",
+            start: Start::Empty,
+            acts: |world| {
+                Box::pin(async move {
+                    let [gateway, tenants @ ..] = objects();
+                    world.apply_all(&tenants).await?;
+                    world.condition(&search(), "Accepted", "Unknown", Some("GatewayNotFound")).await?;
+                    world.apply(&gateway).await?;
+                    world.ready(&search()).await?;
+                    world.ready(&nightly()).await
+                })
+            },
+        },
+        Scenario {
+            name: "private_gateway_with_given_roles",
+            start: Start::Empty,
+            acts: |world| {
+                Box::pin(async move {
+                    let role = |name: &str| format!("arn:aws:iam::111122223333:role/given-{name}");
+                    let spec = json!({"spec": {
+                        "endpoint": {"type": "Private", "vpcEndpointIds": ["vpce-0a1b2c3d4e5f60718"]},
+                        "functions": {"forwarder": {"roleArn": role("f")}, "authorizer": {"roleArn": role("a")}},
+                    }});
+                    world.aws.edit(|account| {
+                        account.give_role("given-f");
+                        account.give_role("given-a");
+                    });
+                    world.apply(&manifests::with(manifests::gateway("ai-platform", "prod"), &spec)).await?;
+                    world.ready(&prod()).await
+                })
+            },
+        },
+        Scenario {
+            name: "two_gateways_in_one_account",
+            start: Start::Empty,
+            acts: |world| {
+                Box::pin(async move {
+                    world.apply(&manifests::gateway("ai-platform", "prod")).await?;
+                    world.apply(&manifests::gateway("ai-platform", "test")).await?;
+                    world.apply(&manifests::tenant("team-search", "search", ("ai-platform", "test"), "silver")).await?;
+                    world.ready(&prod()).await?;
+                    world.ready(&gateway("ai-platform", "test")).await?;
+                    world.ready(&search()).await
+                })
+            },
+        },
+        converged!("nothing_happens", |world| {
+            sleep(Duration::from_mins(12)).await;
+            world.ready(&search()).await
+        }),
+    ]
+}
+
+fn gateway_changes() -> Vec<Scenario> {
+    vec![
+        converged!("tier_limits_change", |world| {
+            let tiers = json!([
+                {"name": "trial", "plan": {"requestsPerSecond": 1, "burst": 2}},
+                {"name": "silver", "plan": {"requestsPerSecond": 60, "burst": 120}},
+            ]);
+            change(world, json!({"tiers": tiers})).await
+        }),
+        converged!("tier_added", |world| {
+            let tiers = json!([
+                {"name": "trial", "plan": {"requestsPerSecond": 1, "burst": 2}},
+                {"name": "silver", "plan": {"requestsPerSecond": 50, "burst": 100}},
+                {"name": "gold", "plan": {"requestsPerSecond": 500, "burst": 900}},
+            ]);
+            change(world, json!({"tiers": tiers})).await
+        }),
+        converged!("tier_removed_while_a_tenant_is_in_it", |world| {
+            let spec = json!({
+                "tiers": [{"name": "silver", "plan": {"requestsPerSecond": 50, "burst": 100}}],
+                "tenants": {"rules": [{
+                    "name": "teams",
+                    "match": {"namespaces": {"selector": {"matchLabels": {"ai-gateway": "enabled"}}}},
+                    "allow": {"tiers": ["silver"]},
+                }]},
+            });
+            change(world, spec).await?;
+            world.condition(&nightly(), "Accepted", "False", Some("TierNotAllowed")).await?;
+            world.patch(&nightly(), &json!({"spec": {"tier": "silver"}})).await?;
+            world.ready(&nightly()).await?;
+            // The old plan goes once nobody is in it.
+            sleep(Duration::from_mins(25)).await;
+            Ok(())
+        }),
+        converged!("families_change", |world| {
+            change(world, json!({"bedrock": {"families": ["bedrock-runtime", "bedrock-agent-runtime"]}})).await
+        }),
+        converged!("memory_and_timeout_change", |world| {
+            change(world, json!({"functions": {"forwarder": {"memoryMiB": 512, "timeoutSeconds": 300}}})).await
+        }),
+        converged!("architecture_changes", |world| {
+            let other = if aigw_tests::repository::architecture() == "arm64" { "x86_64" } else { "arm64" };
+            change(world, json!({"functions": {"forwarder": {"architecture": other}}})).await
+        }),
+        converged!("stage_throttle_comes_and_goes", |world| {
+            change(world, json!({"throttle": {"requestsPerSecond": 500, "burst": 1000}})).await?;
+            change(world, json!({"throttle": null})).await
+        }),
+        converged!("source_ranges_and_cache_time_change", |world| {
+            let spec = json!({"endpoint": {"sourceCidrs": ["203.0.113.0/24"]}, "auth": {"cacheSeconds": 0}});
+            change(world, spec).await
+        }),
+        converged!("tags_change", |world| { change(world, json!({"tags": {"cost-center": "ai"}})).await }),
+        converged!("api_keys_off_and_on", |world| {
+            change(world, json!({"auth": {"apiKeys": {"enabled": false}}})).await?;
+            world.condition(&search(), "CredentialsReady", "False", Some("ApiKeysDisabled")).await?;
+            change(world, json!({"auth": {"apiKeys": {"enabled": true}}})).await?;
+            world.condition(&search(), "CredentialsReady", "True", None).await
+        }),
+        converged!("spec_refused_and_mended", |world| {
+            let rules = |tier: &str| {
+                json!({"tenants": {"rules": [{
+                    "name": "teams",
+                    "match": {"namespaces": {"selector": {"matchLabels": {"ai-gateway": "enabled"}}}},
+                    "allow": {"tiers": ["trial", "silver", tier]},
+                }]}})
+            };
+            world.patch(&prod(), &json!({"spec": rules("golden")})).await?;
+            world.condition(&prod(), "Accepted", "False", Some("Invalid")).await?;
+            change(world, rules("silver")).await
+        }),
+        converged!("several_changes_at_once", |world| {
+            let spec = json!({
+                "bedrock": {"families": ["bedrock-runtime", "bedrock"]},
+                "functions": {"forwarder": {"memoryMiB": 320}, "authorizer": {"memoryMiB": 256}},
+                "throttle": {"requestsPerSecond": 100, "burst": 200},
+                "tags": {"owner": "platform"},
+            });
+            change(world, spec).await
+        }),
+    ]
+}
+
+fn tenant_changes() -> Vec<Scenario> {
+    vec![
+        converged!("tenant_added", |world| {
+            world.apply(&manifests::tenant("team-ads", "daily", ("ai-platform", "prod"), "silver")).await?;
+            world.ready(&tenant("team-ads", "daily")).await
+        }),
+        converged!("tier_move", |world| {
+            world.patch(&search(), &json!({"spec": {"tier": "trial"}})).await?;
+            world.ready(&search()).await?;
+            sleep(Duration::from_mins(3)).await;
+            Ok(())
+        }),
+        converged!("tier_move_and_back", |world| {
+            world.patch(&search(), &json!({"spec": {"tier": "trial"}})).await?;
+            world.ready(&search()).await?;
+            world.patch(&search(), &json!({"spec": {"tier": "silver"}})).await?;
+            world.ready(&search()).await?;
+            sleep(Duration::from_mins(3)).await;
+            Ok(())
+        }),
+        converged!("suspended_by_the_team_and_resumed", |world| {
+            world.patch(&search(), &json!({"spec": {"suspend": true}})).await?;
+            world.condition(&search(), "Suspended", "True", Some("SuspendedByTeam")).await?;
+            world.ready(&search()).await?;
+            world.patch(&search(), &json!({"spec": {"suspend": false}})).await?;
+            world.ready(&search()).await
+        }),
+        converged!("suspended_by_the_platform", |world| {
+            let suspended = json!({"tenants": {"suspended": [{"namespace": "team-search", "name": "search"}]}});
+            world.patch(&prod(), &json!({"spec": suspended})).await?;
+            world.condition(&search(), "Suspended", "True", Some("SuspendedByPlatform")).await?;
+            world.ready(&prod()).await
+        }),
+        converged!("secret_lost", |world| {
+            world.delete(&secret("team-search", "ai-gateway-search")).await?;
+            sleep(Duration::from_mins(15)).await;
+            world.ready(&search()).await
+        }),
+        converged!("secret_renamed_and_regrouped", |world| {
+            let spec = json!({"spec": {"apiKey": {"secretName": "bedrock", "env": ["aws", "region", "openai"]}}});
+            world.patch(&search(), &spec).await?;
+            world.ready(&search()).await
+        }),
+        converged!("secret_of_that_name_is_not_ours", |world| {
+            let own = json!({
+                "apiVersion": "v1", "kind": "Secret",
+                "metadata": {"namespace": "team-ads", "name": "ai-gateway-daily"},
+                "data": {"PASSWORD": "aHVudGVyMg=="},
+            });
+            world.apply(&own).await?;
+            world.apply(&manifests::tenant("team-ads", "daily", ("ai-platform", "prod"), "silver")).await?;
+            world.condition(&tenant("team-ads", "daily"), "CredentialsReady", "False", Some("SecretNotOurs")).await?;
+            sleep(Duration::from_mins(2)).await;
+            world.delete(&secret("team-ads", "ai-gateway-daily")).await?;
+            world.ready(&tenant("team-ads", "daily")).await
+        }),
+    ]
+}
+
+fn admission() -> Vec<Scenario> {
+    vec![
+        converged!("namespace_without_the_label_is_refused", |world| {
+            world.apply(&manifests::tenant("team-outside", "rogue", ("ai-platform", "prod"), "silver")).await?;
+            world.condition(&tenant("team-outside", "rogue"), "Accepted", "False", Some("NotAllowed")).await
+        }),
+        converged!("namespace_loses_its_label_and_gets_it_back", |world| {
+            let team = aigw_tests::cluster::Object { kind: "Namespace", namespace: String::new(), name: "team-search".into() };
+            world.patch(&team, &json!({"metadata": {"labels": {"ai-gateway": null}}})).await?;
+            world.condition(&search(), "Accepted", "False", Some("NotAllowed")).await?;
+            world.patch(&team, &json!({"metadata": {"labels": {"ai-gateway": "enabled"}}})).await?;
+            world.ready(&search()).await
+        }),
+        converged!("tier_that_is_not_allowed_changes_nothing", |world| {
+            world.patch(&search(), &json!({"spec": {"tier": "platinum"}})).await?;
+            world.condition(&search(), "Accepted", "False", Some("TierNotAllowed")).await
+        }),
+        converged!("too_many_tenants_until_one_goes", |world| {
+            for name in ["one", "two", "three"] {
+                world.apply(&manifests::tenant("team-ads", name, ("ai-platform", "prod"), "silver")).await?;
+                sleep(Duration::from_secs(2)).await;
+            }
+            let third = tenant("team-ads", "three");
+            world.condition(&third, "Accepted", "False", Some("TooManyTenants")).await?;
+            world.ready(&tenant("team-ads", "one")).await?;
+            world.delete(&tenant("team-ads", "one")).await?;
+            world.ready(&third).await
+        }),
+    ]
+}
+
+fn removal() -> Vec<Scenario> {
+    vec![
+        converged!("tenant_deleted", |world| {
+            world.delete(&search()).await?;
+            world.gone(&search()).await
+        }),
+        converged!("tenant_deleted_and_applied_again", |world| {
+            world.delete(&search()).await?;
+            world.gone(&search()).await?;
+            world.apply(&objects()[1]).await?;
+            world.ready(&search()).await
+        }),
+        converged!("tenant_moved_to_another_gateway", |world| {
+            world.apply(&manifests::gateway("ai-platform", "test")).await?;
+            world.ready(&gateway("ai-platform", "test")).await?;
+            world.delete(&search()).await?;
+            world.gone(&search()).await?;
+            world.apply(&manifests::tenant("team-search", "search", ("ai-platform", "test"), "silver")).await?;
+            world.ready(&search()).await
+        }),
+        converged!("everything_deleted", |world| {
+            world.delete(&search()).await?;
+            world.delete(&nightly()).await?;
+            world.delete(&prod()).await?;
+            world.gone(&search()).await?;
+            world.gone(&nightly()).await?;
+            world.gone(&prod()).await
+        }),
+        converged!("gateway_waits_for_its_tenants", |world| {
+            world.delete(&prod()).await?;
+            world.condition(&prod(), "Ready", "False", Some("TenantsAttached")).await?;
+            world.delete(&search()).await?;
+            world.delete(&nightly()).await?;
+            world.gone(&prod()).await?;
+            world.gone(&search()).await?;
+            world.gone(&nightly()).await
+        }),
+        converged!("gateway_deleted_before_its_tenants", |world| {
+            world.annotate(&prod(), "aigateway.dev/confirm-delete", "prod").await?;
+            world.delete(&prod()).await?;
+            world.gone(&prod()).await?;
+            world.condition(&search(), "Programmed", "Unknown", Some("GatewayNotFound")).await?;
+            world.delete(&search()).await?;
+            world.gone(&search()).await
+        }),
+        converged!("gateway_applied_again_under_its_tenants", |world| {
+            world.annotate(&prod(), "aigateway.dev/confirm-delete", "prod").await?;
+            world.delete(&prod()).await?;
+            world.gone(&prod()).await?;
+            world.apply(&objects()[0]).await?;
+            world.ready(&prod()).await?;
+            world.ready(&search()).await?;
+            world.ready(&nightly()).await
+        }),
+        converged!("deleted_with_retain_and_applied_again", |world| {
+            world.patch(&prod(), &json!({"spec": {"deletionPolicy": "Retain", "dataDeletionPolicy": "Retain"}})).await?;
+            world.ready(&prod()).await?;
+            world.annotate(&prod(), "aigateway.dev/confirm-delete", "prod").await?;
+            world.delete(&prod()).await?;
+            world.gone(&prod()).await?;
+            world.apply(&objects()[0]).await?;
+            world.ready(&prod()).await?;
+            world.ready(&search()).await
+        }),
+        converged!("table_retained", |world| {
+            world.patch(&prod(), &json!({"spec": {"dataDeletionPolicy": "Retain"}})).await?;
+            world.ready(&prod()).await?;
+            world.annotate(&prod(), "aigateway.dev/confirm-delete", "prod").await?;
+            world.delete(&prod()).await?;
+            world.gone(&prod()).await
+        }),
+        converged!("namespace_of_a_team_deleted", |world| {
+            let team = aigw_tests::cluster::Object { kind: "Namespace", namespace: String::new(), name: "team-search".into() };
+            world.delete(&team).await?;
+            world.gone(&search()).await?;
+            world.gone(&team).await
+        }),
+        converged!("spec_made_invalid_then_deleted", |world| {
+            let rules = json!([{"name": "all", "match": {"namespaces": {"from": "All"}}, "allow": {"tiers": ["none"]}}]);
+            world.patch(&prod(), &json!({"spec": {"tenants": {"rules": rules}}})).await?;
+            world.condition(&prod(), "Accepted", "False", Some("Invalid")).await?;
+            world.annotate(&prod(), "aigateway.dev/confirm-delete", "prod").await?;
+            world.delete(&prod()).await?;
+            world.gone(&prod()).await?;
+            world.delete(&search()).await?;
+            world.gone(&search()).await
+        }),
+        Scenario {
+            name: "deleted_while_being_created",
+            start: Start::Empty,
+            acts: |world| {
+                Box::pin(async move {
+                    world.apply_all(&objects()).await?;
+                    sleep(Duration::from_secs(14)).await;
+                    for object in [search(), nightly(), prod()] {
+                        world.delete(&object).await?;
+                    }
+                    for object in [search(), nightly(), prod()] {
+                        world.gone(&object).await?;
+                    }
+                    Ok(())
+                })
+            },
+        },
+    ]
+}
