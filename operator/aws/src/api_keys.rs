@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aigw_cloud::quotas::operation::{CREATE_API_KEY, DELETE_API_KEY};
 use aigw_cloud::{ApiKeys, CloudError};
 use aigw_plan::gateway::observed::Tags;
 use aigw_plan::tenant::step::ObservedApiKey;
@@ -9,7 +10,6 @@ use async_trait::async_trait;
 use aws_sdk_apigateway::Client;
 
 use crate::patch::Patch;
-use crate::quotas::operation::{CREATE_API_KEY, DELETE_API_KEY};
 use crate::service::{Absence, Service, incomplete};
 
 /// Largest page API Gateway gives.

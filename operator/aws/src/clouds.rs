@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aigw_cloud::{Cloud, Clouds};
+use aigw_cloud::quotas::DEFAULT_SHARE;
+use aigw_cloud::{Cloud, Clouds, Gate, Limiter, NoObserver, Observer};
 use async_trait::async_trait;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -14,12 +15,10 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use crate::account::StsAccount;
 use crate::api_keys::GatewayApiKeys;
 use crate::functions::LambdaFunctions;
-use crate::limiter::Limiter;
 use crate::log_groups::CloudWatchLogGroups;
-use crate::quotas::DEFAULT_SHARE;
 use crate::rest_apis::GatewayRestApis;
 use crate::roles::IamRoles;
-use crate::service::{NoObserver, Observer, Service};
+use crate::service::Service;
 use crate::tables::DynamoTables;
 use crate::usage_plans::GatewayUsagePlans;
 
@@ -87,6 +86,7 @@ impl AwsClouds {
     fn connect(&self, region: &str) -> Cloud {
         let place = Region::new(region.to_owned());
         let observer = || Arc::clone(&self.settings.observer);
+        let unlimited = || Gate::new(None, observer());
 
         // The SDK's own retries would go around the limiter: one attempt, and the operator comes back by itself.
         let api_gateway = aws_sdk_apigateway::config::Builder::from(&self.config)
@@ -94,8 +94,10 @@ impl AwsClouds {
             .retry_config(RetryConfig::disabled())
             .build();
         let limiter = Arc::new(Limiter::new(self.settings.quota_share));
-        let api_gateway =
-            Arc::new(Service::new(aws_sdk_apigateway::Client::from_conf(api_gateway), Some(limiter), observer()));
+        let api_gateway = Arc::new(Service::new(
+            aws_sdk_apigateway::Client::from_conf(api_gateway),
+            Gate::new(Some(limiter), observer()),
+        ));
 
         let uploads = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -110,22 +112,19 @@ impl AwsClouds {
         let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config).region(place).build();
 
         Cloud {
-            account: Arc::new(StsAccount::new(Service::new(aws_sdk_sts::Client::from_conf(sts), None, observer()))),
+            account: Arc::new(StsAccount::new(Service::new(aws_sdk_sts::Client::from_conf(sts), unlimited()))),
             tables: Arc::new(DynamoTables::new(Service::new(
                 aws_sdk_dynamodb::Client::from_conf(dynamodb),
-                None,
-                observer(),
+                unlimited(),
             ))),
-            roles: Arc::new(IamRoles::new(Service::new(aws_sdk_iam::Client::from_conf(iam), None, observer()))),
+            roles: Arc::new(IamRoles::new(Service::new(aws_sdk_iam::Client::from_conf(iam), unlimited()))),
             log_groups: Arc::new(CloudWatchLogGroups::new(Service::new(
                 aws_sdk_cloudwatchlogs::Client::from_conf(logs),
-                None,
-                observer(),
+                unlimited(),
             ))),
             functions: Arc::new(LambdaFunctions::new(Service::new(
                 aws_sdk_lambda::Client::from_conf(lambda),
-                None,
-                observer(),
+                unlimited(),
             ))),
             rest_apis: Arc::new(GatewayRestApis::new(Arc::clone(&api_gateway), region)),
             usage_plans: Arc::new(GatewayUsagePlans::new(Arc::clone(&api_gateway), region)),

@@ -2,23 +2,19 @@
 //!
 //! An adapter translates, nothing else: a port's call becomes SDK calls, an SDK error becomes a
 //! [`aigw_cloud::CloudError`] with a class. Every SDK call passes through `service::Service::call`, so that limiter,
-//! metrics, log line and error class cannot be forgotten; API Gateway's clients carry a `limiter::Limiter` besides.
+//! metrics, log line and error class cannot be forgotten; API Gateway's clients carry an [`aigw_cloud::Limiter`] besides.
 
 mod account;
 mod api_keys;
-mod classify;
 mod clouds;
 mod functions;
 mod imported;
 mod items;
-mod limiter;
 mod log_groups;
 mod patch;
-mod quotas;
 mod rest_apis;
 mod roles;
 mod service;
-mod stable_text;
 mod tables;
 mod usage_plans;
 
@@ -27,5 +23,5 @@ mod keys_tests;
 #[cfg(test)]
 mod testing;
 
+pub use aigw_cloud::{Call, NoObserver, Observer};
 pub use clouds::{AwsClouds, Settings};
-pub use service::{Call, NoObserver, Observer};

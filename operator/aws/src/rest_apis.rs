@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use aigw_cloud::quotas::operation::{CREATE_DEPLOYMENT, CREATE_REST_API, DELETE_REST_API, GET_RESOURCES, PUT_REST_API};
 use aigw_cloud::{CloudError, RestApis};
 use aigw_contract::Partition;
 use aigw_plan::gateway::observed::{ImportedApi, ObservedDeployment, ObservedRestApi, ObservedStage, Tags};
@@ -16,7 +17,6 @@ use aws_sdk_apigateway::types::{ApiKeySourceType, EndpointConfiguration, Endpoin
 use crate::api_keys::PAGE;
 use crate::imported;
 use crate::patch::Patch;
-use crate::quotas::operation::{CREATE_DEPLOYMENT, CREATE_REST_API, DELETE_REST_API, GET_RESOURCES, PUT_REST_API};
 use crate::service::{Absence, Service, incomplete};
 
 /// Every method of every resource of a stage.

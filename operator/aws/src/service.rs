@@ -1,60 +1,28 @@
-//! The one way to call AWS: limiter, then the call, then metrics, log line and error class.
+//! An SDK client behind a gate, and the translation of the SDK's errors into the port's.
 //!
-//! Adapters hold a [`Service`], not an SDK client, so none of the four can be forgotten.
+//! Adapters hold a [`Service`], not an SDK client, so neither gate nor translation can be forgotten.
 
 use std::error::Error;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use aigw_cloud::CloudError;
+use aigw_cloud::classify::{Failure, Stage, is_absent};
+use aigw_cloud::{CloudError, Gate};
 use aigw_plan::Class;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::classify::{Failure, Stage, classify, is_absent};
-use crate::limiter::Limiter;
-use crate::stable_text::stable;
-
-/// A finished call, for metrics.
-#[derive(Debug, Clone, Copy)]
-pub struct Call<'a> {
-    /// Service and operation, for example `apigateway:CreateRestApi`.
-    pub operation: &'static str,
-    /// `OK`, or the error's code.
-    pub outcome: &'a str,
-    /// Time AWS took, the SDK's own retries included; zero for a call the limiter held back.
-    pub duration: Duration,
-    /// Time the limiter took.
-    pub waited: Duration,
-}
-
-/// Is told of every call.
-pub trait Observer: Send + Sync {
-    /// A call ended.
-    fn called(&self, call: &Call<'_>);
-}
-
-/// Observes nothing.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoObserver;
-
-impl Observer for NoObserver {
-    fn called(&self, _: &Call<'_>) {}
-}
-
 /// An SDK client behind the one way to use it.
 pub struct Service<C> {
     client: C,
-    limiter: Option<Arc<Limiter>>,
-    observer: Arc<dyn Observer>,
+    gate: Gate,
 }
 
 impl<C> Service<C> {
-    /// A service whose calls pass `limiter`, if there is one.
-    pub fn new(client: C, limiter: Option<Arc<Limiter>>, observer: Arc<dyn Observer>) -> Self {
-        Self { client, limiter, observer }
+    /// A service whose calls pass `gate`.
+    pub fn new(client: C, gate: Gate) -> Self {
+        Self { client, gate }
     }
 
     /// Makes one call. `operation` names it, for example `iam:GetRole`; `send` starts it.
@@ -64,43 +32,10 @@ impl<C> Service<C> {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
         T: RequestId,
     {
-        // An SDK call does nothing before it is polled.
+        // An SDK call does nothing before it is polled. Its future is large, hence the box.
         let call = Box::pin(send(&self.client));
-        let waited = match &self.limiter {
-            Some(limiter) => match limiter.acquire(operation).await {
-                Ok(waited) => waited,
-                Err(error) => {
-                    self.observer.called(&Call {
-                        operation,
-                        outcome: &error.code,
-                        duration: Duration::ZERO,
-                        waited: Duration::ZERO,
-                    });
-                    tracing::debug!(operation, retry_after = ?error.retry_after, "call held back by the limiter");
-                    return Err(error);
-                }
-            },
-            None => Duration::ZERO,
-        };
-        let start = Instant::now();
-        let result = call.await;
-        let duration = start.elapsed();
-        match result {
-            Ok(answer) => {
-                self.observer.called(&Call { operation, outcome: "OK", duration, waited });
-                tracing::debug!(operation, request_id = answer.request_id(), ?duration, ?waited, "called aws");
-                Ok(answer)
-            }
-            Err(error) => {
-                let error = translate(operation, &error);
-                if let (Some(limiter), Class::Throttled) = (&self.limiter, error.class) {
-                    limiter.throttled(operation, error.retry_after);
-                }
-                self.observer.called(&Call { operation, outcome: &error.code, duration, waited });
-                tracing::debug!(operation, request_id = error.request_id, ?duration, ?waited, %error, class = ?error.class, "call to aws failed");
-                Err(error)
-            }
-        }
+        let translated = || async { call.await.map_err(|error| translate(operation, &error)) };
+        self.gate.call_with_id(operation, T::request_id, translated).await
     }
 }
 
@@ -121,11 +56,8 @@ where
     };
     let metadata = error.as_service_error().map(ProvideErrorMetadata::meta);
     let code = metadata.and_then(|metadata| metadata.code()).unwrap_or(own_code);
-    let message = match (metadata, stage) {
-        (Some(metadata), _) => stable(metadata.message().unwrap_or_default()),
-        // The innermost cause says it all; the layers around it repeat each other, and print differently per release.
-        (None, _) => stable(&innermost(error)),
-    };
+    // The innermost cause says it all; the layers around it repeat each other, and print differently per release.
+    let message = metadata.map_or_else(|| innermost(error), |known| known.message().unwrap_or_default().to_owned());
     let response = error.raw_response();
     let failure = Failure {
         operation,
@@ -135,10 +67,7 @@ where
         status: response.map(|response| response.status().as_u16()),
         retry_after: response.and_then(retry_after),
     };
-    let class = classify(&failure);
-    let retry_after = failure.retry_after;
-    let (code, request_id) = (code.to_owned(), error.request_id().map(str::to_owned));
-    CloudError { request_id, retry_after, ..CloudError::new(operation, class, code, message) }
+    CloudError { request_id: error.request_id().map(str::to_owned), ..failure.into_error() }
 }
 
 /// `Retry-After` in seconds: API Gateway's `retryAfterSeconds` is that header. Other services use the second name, in

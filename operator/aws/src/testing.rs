@@ -10,8 +10,8 @@ use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use serde_json::Value;
 
-use crate::service::{Call, Observer};
 use crate::{AwsClouds, Settings};
+use aigw_cloud::{Call, Observer};
 
 pub const REGION: &str = "eu-central-1";
 

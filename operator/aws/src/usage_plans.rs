@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aigw_cloud::quotas::operation::UPDATE_USAGE_PLAN;
 use aigw_cloud::{CloudError, UsagePlanList, UsagePlans};
 use aigw_contract::Partition;
 use aigw_plan::gateway::observed::{ObservedUsagePlan, Tags};
@@ -13,7 +14,6 @@ use aws_sdk_apigateway::types::{ApiStage, ThrottleSettings, UsagePlan};
 
 use crate::api_keys::PAGE;
 use crate::patch::Patch;
-use crate::quotas::operation::UPDATE_USAGE_PLAN;
 use crate::service::{Absence, Service, incomplete};
 
 /// Usage plans over the SDK.

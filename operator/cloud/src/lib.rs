@@ -3,16 +3,27 @@
 //! The operator sees AWS only through these. Two things implement them: the adapters of `aigw-aws` over the SDK, and
 //! fakes in tests. They speak the plan's language ([`aigw_plan`]): a look-up returns an observed value or `None`, a
 //! change takes what a step carries. No SDK type appears here, and no method makes a choice the plan did not.
+//!
+//! What both need stands here too, free of the SDK: the [`Gate`] every call passes, with the [`Limiter`] behind it, and
+//! what an error of AWS means ([`classify`]).
 
+pub mod classify;
 mod code;
 mod error;
+mod gate;
 mod keys;
+mod limiter;
 mod ports;
+pub mod quotas;
+mod stable_text;
 
 pub use code::{CodeError, FunctionCode, FunctionCodes};
 pub use error::CloudError;
+pub use gate::{Call, Gate, NoObserver, Observer};
 pub use keys::{ApiKeys, UsagePlanList, UsagePlans};
+pub use limiter::{HELD_BACK, Limiter};
 pub use ports::{Account, Functions, LogGroups, RestApis, Roles, Tables, TenantItems};
+pub use stable_text::stable;
 
 use std::sync::Arc;
 

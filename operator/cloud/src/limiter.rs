@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aigw_cloud::CloudError;
 use aigw_plan::Class;
 use tokio::time::{Instant, sleep};
 
+use crate::CloudError;
 use crate::quotas::{ALL_OPERATIONS, ALL_OPERATIONS_BURST, BETWEEN_CUTS, FLOOR, LONGEST_WAIT, OPERATIONS, RECOVERY};
 
 /// Code of the error a call gets when it would wait longer than [`LONGEST_WAIT`].

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use aigw_plan::Class;
 
+use crate::{CloudError, stable};
+
 /// How far a call came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -34,6 +36,16 @@ pub struct Failure<'a> {
     pub status: Option<u16>,
     /// When AWS said to try again.
     pub retry_after: Option<Duration>,
+}
+
+impl Failure<'_> {
+    /// The error the ports give for it: with its class, and a message free of what varies.
+    pub fn into_error(self) -> CloudError {
+        let message = stable(self.message);
+        let class = classify(&Failure { message: &message, ..self });
+        let error = CloudError::new(self.operation, class, self.code, message);
+        CloudError { retry_after: self.retry_after, ..error }
+    }
 }
 
 /// Whether `code` says that the object is not there.
