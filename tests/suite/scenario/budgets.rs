@@ -63,7 +63,7 @@ async fn day(world: &World) -> Outcome<Day> {
 
 /// Passes of both controllers, from the metrics a person would look at.
 fn passes(metrics: &aigw_operator::Metrics) -> usize {
-    let text = metrics.render(&[]);
+    let text = metrics.encode(&[]).unwrap_or_default();
     let counts = text.lines().filter(|line| line.starts_with("aigw_reconciliations_total{"));
     counts.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum()
 }

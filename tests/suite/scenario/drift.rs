@@ -138,16 +138,16 @@ pub fn compute() -> Vec<Scenario> {
             .functions
             .values_mut()
             .for_each(|function| function.tags.clear())),
-        by_hand!("aliases_gone", |region| region.functions.values_mut().for_each(|function| function.aliases.clear())),
+        by_hand!("aliases_gone", |region| region.functions.values_mut().for_each(|function| function.live = None)),
         by_hand!("permissions_gone", |region| region
             .functions
             .values_mut()
-            .flat_map(|function| function.aliases.values_mut())
+            .flat_map(|function| function.live.as_mut())
             .for_each(|alias| alias.permissions.clear())),
         by_hand!("permissions_opened", |region| region
             .functions
             .values_mut()
-            .flat_map(|function| function.aliases.values_mut())
+            .flat_map(|function| function.live.as_mut())
             .for_each(|alias| alias
                 .permissions
                 .values_mut()

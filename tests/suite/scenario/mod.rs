@@ -1,13 +1,17 @@
 //! The whole operator on both fakes under virtual time: what it does when everything goes well, when it is killed at any
 //! write, when AWS or Kubernetes refuse, and when it is not alone.
 
+mod budgets;
 mod cases;
+mod clusters;
 mod crash;
 mod drift;
+mod leadership;
+mod refused;
 
 use aigw_tests::harness::Suite;
 
 pub fn suite() -> Suite {
-    let groups = [crash::tests()];
+    let groups = [crash::tests(), refused::tests(), budgets::tests(), clusters::tests(), leadership::tests()];
     Suite::new("scenario", groups.into_iter().flatten().collect())
 }
