@@ -19,6 +19,7 @@ use crate::harness::watch::{Key, reference};
 use crate::harness::{Backoff, EventRecorder, StatusWriter};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
+use crate::operate::Parts;
 
 /// Wall time.
 pub trait Clock: Send + Sync {
@@ -87,27 +88,21 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context with the system's clock and randomness.
-    pub fn new(
-        client: Client,
-        clouds: Arc<dyn Clouds>,
-        codes: Arc<FunctionCodes>,
-        settings: Arc<Settings>,
-        metrics: Arc<Metrics>,
-        stores: Stores,
-    ) -> Self {
+    /// A context of these parts.
+    pub fn new(parts: Parts, stores: Stores) -> Self {
+        let Parts { client, clouds, codes, settings, metrics, health: _, clock, random } = parts;
         Self {
             events: EventRecorder::new(client.clone(), settings.pod_name.clone()),
             statuses: StatusWriter::new(client.clone()),
             backoff: metrics.backoff(),
-            clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom),
             memory: Memory::new(&codes, &settings),
             client,
             clouds,
             codes,
             settings,
             metrics,
+            clock,
+            random,
             stores,
         }
     }

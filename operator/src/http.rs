@@ -21,7 +21,7 @@ const NOT_STARTED: u8 = 0;
 const RUNNING: u8 = 1;
 const ENDED: u8 = 2;
 
-/// What health is judged by.
+/// What health is judged by. Needs no server: tests ask it directly. All of its time is tokio's.
 #[derive(Debug, Default)]
 pub struct Health {
     ready: AtomicBool,
@@ -63,6 +63,11 @@ impl Health {
             .iter()
             .find(|watch| silent(watch))
             .map(|watch| format!("the watch of {} is silent", watch.kind()))
+    }
+
+    /// Whether the process may go on.
+    pub fn live(&self) -> bool {
+        self.dead().is_none()
     }
 
     /// Whether the process can do its part.

@@ -1,9 +1,10 @@
 //! AI Gateway Operator for Amazon Bedrock, as a library: everything but the choice of cloud.
 //!
-//! `main` names the AWS adapters and hands them to [`run`]; tests hand in fakes and run the same operator. Two
+//! `main` names the AWS adapters and hands them to [`run`]; tests hand fakes to [`operate()`] and run the same operator. Two
 //! controllers ([`gateway`], [`tenant`]) stand on one [`harness`], which knows Kubernetes and nothing of AWS.
 
 pub mod args;
+mod cluster;
 pub mod context;
 pub mod crdgen;
 pub mod gateway;
@@ -11,6 +12,7 @@ pub mod harness;
 pub mod http;
 pub mod memory;
 pub mod metrics;
+pub mod operate;
 mod report;
 pub mod run;
 pub mod telemetry;
@@ -19,3 +21,4 @@ pub mod tenant;
 pub use args::{Args, Command, Settings};
 pub use context::{Clock, Context, Random, Stores, SystemClock, SystemRandom};
 pub use metrics::Metrics;
+pub use operate::{Parts, operate};

@@ -1,38 +1,34 @@
-//! The process: what starts in which order, what it waits for, and how it ends.
+//! The process and its controllers: what starts in which order, and what ends it.
 //!
-//! Start: functions' code → HTTP (alive, not ready) → Kubernetes and the definitions → lease → watches → controllers.
-//! HTTP comes before every wait, or the liveness probe would kill a pod that waits for good reason. End on SIGTERM: not
-//! ready → no new passes → those in flight end → lease released. A lost lease ends the process at once: another may
-//! already act, and what was in flight is found again by its tags.
+//! Start: functions' code → HTTP (alive, not ready) → Kubernetes → [`operate`], where everything waits. HTTP comes before
+//! every wait, or the liveness probe would kill a pod that waits for good reason. SIGTERM asks for [`Shutdown`].
 
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use aigw_api::{AIGateway, GROUP, Tenant, VERSION};
+use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::{Clouds, CodeError, FunctionCodes};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures::future::join;
-use k8s_controller::LeaderElection;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::watcher;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, Resource};
 use sha2::{Digest, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
-use crate::args::{LeaseSettings, Settings};
-use crate::context::{Context, Stores};
+use crate::args::Settings;
+use crate::context::{Context, Stores, SystemClock, SystemRandom};
 use crate::harness::watch::{Activity, Watch};
-use crate::harness::{Shutdown, controller, error, predicates, timing, triggers};
+use crate::harness::{Shutdown, controller, predicates, timing, triggers};
 use crate::http::{Health, Server};
 use crate::metrics::Metrics;
+use crate::operate::{Parts, operate, unless};
 
 /// Why the process ended other than by request.
 #[derive(Debug, thiserror::Error)]
@@ -86,77 +82,14 @@ pub async fn run(settings: Settings, clouds: Arc<dyn Clouds>, metrics: Arc<Metri
     let health = Arc::new(Health::default());
     let shutdown = Shutdown::default();
     let mut background = JoinSet::new();
-    background.spawn(on_signal(shutdown.clone(), health.clone())?);
+    background.spawn(on_signal(shutdown.clone())?);
     let server = Server::bind(settings.http_address, health.clone(), metrics.clone())
         .await
         .map_err(|source| RunError::Listen { address: settings.http_address, source })?;
     background.spawn(server.serve());
     let client = Client::try_default().await.map_err(|source| RunError::Client(Box::new(source)))?;
-    let Some(cluster_uid) = unless(&shutdown, cluster(&client)).await else {
-        return Ok(());
-    };
-    tracing::info!(installation = settings.installation, cluster_uid, version = env!("CARGO_PKG_VERSION"), "starting");
-    let leading = {
-        let (settings, health, metrics, shutdown, client) =
-            (settings.clone(), health.clone(), metrics.clone(), shutdown.clone(), client.clone());
-        async move {
-            let watches = Watches::new(&client, &settings.watch_namespaces);
-            let stores = watches.stores();
-            health.controllers_started(watches.activities());
-            metrics.set_leader(true);
-            let context = Context::new(client, clouds, codes, settings, metrics.clone(), stores.clone());
-            let ready = async {
-                if stores.ready().await.is_ok() && !shutdown.started() {
-                    health.set_ready(true);
-                }
-            };
-            let (result, ()) = join(controllers(Arc::new(context), watches, shutdown.clone()), ready).await;
-            metrics.set_leader(false);
-            if result.is_err() {
-                health.controllers_ended();
-            }
-            result
-        }
-    };
-    match &settings.lease {
-        None => leading.await,
-        Some(lease) => {
-            // A replica in waiting has done all it can: ready, so that a roll-out goes on.
-            health.set_ready(!shutdown.started());
-            let election = LeaderElection::new(client, &settings.namespace, &lease.name, &lease.holder);
-            with_lease(&election, lease, &shutdown, leading).await
-        }
-    }
-}
-
-/// Waits for the lease, runs `leading` under it, and gives it back.
-async fn with_lease(
-    election: &LeaderElection,
-    lease: &LeaseSettings,
-    shutdown: &Shutdown,
-    leading: impl Future<Output = Result<(), RunError>>,
-) -> Result<(), RunError> {
-    let leads = AtomicBool::new(false);
-    let mut guarded = Box::pin(election.with_lease(async {
-        leads.store(true, Ordering::Relaxed);
-        leading.await
-    }));
-    tokio::select! {
-        ended = &mut guarded => return ended.unwrap_or(Err(RunError::LeaseLost)),
-        () = shutdown.requested() => {}
-    }
-    let release = if leads.load(Ordering::Relaxed) {
-        let limit = timing::DRAIN + timing::RELEASE;
-        tokio::time::timeout(limit, guarded).await.map(|ended| ended.unwrap_or(Err(RunError::LeaseLost)))
-    } else {
-        // It may have been taken in this very moment.
-        drop(guarded);
-        tokio::time::timeout(timing::RELEASE, election.release()).await.map(Ok)
-    };
-    release.unwrap_or_else(|_| {
-        tracing::warn!(lease = lease.name, "the lease could not be released in time; it will expire");
-        Ok(())
-    })
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    operate(Parts { client, clouds, codes, settings, metrics, health, clock, random }, shutdown).await
 }
 
 /// The watches both controllers stand on: one per kind. Secrets are neither watched nor listed.
@@ -208,7 +141,7 @@ where
 }
 
 /// Runs both controllers on `watches`, whose stores `context` must hold, until `shutdown` and the end of what is in
-/// flight. This is the whole operator for a test: no lease, no HTTP, no signals.
+/// flight. No lease, no waiting for the definitions: those are [`operate`]'s.
 ///
 /// # Errors
 /// [`RunError`] where a watch or a controller ended by itself.
@@ -281,65 +214,12 @@ where
     }
 }
 
-/// `future`, or `None` once shutdown was asked for.
-async fn unless<T>(shutdown: &Shutdown, future: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        done = future => Some(done),
-        () = shutdown.requested() => None,
-    }
-}
-
-/// Waits for the definitions to be served and for the cluster's UID, without which ownership cannot be told. Definitions
-/// are found by discovery, which needs no rights of its own.
-async fn cluster(client: &Client) -> String {
-    let mut reminded: Option<Instant> = None;
-    loop {
-        let problem = match missing(client).await {
-            Ok(missing) if missing.is_empty() => match cluster_uid(client).await {
-                Ok(uid) => return uid,
-                Err(failure) => format!(
-                    "cannot read namespace kube-system, whose UID names the cluster: {}",
-                    error::chain(&failure)
-                ),
-            },
-            Ok(missing) => format!(
-                "the custom resource definitions of {} are not installed; install the chart aigw-crds, or apply the output of 'aigw-operator crd'",
-                missing.join(" and ")
-            ),
-            Err(failure) => format!("cannot ask the Kubernetes API: {}", error::chain(&failure)),
-        };
-        if reminded.is_none_or(|last| last.elapsed() >= timing::CRD_REMINDER) {
-            tracing::warn!(problem, "waiting");
-            reminded = Some(Instant::now());
-        }
-        tokio::time::sleep(timing::CRD_POLL).await;
-    }
-}
-
-/// Kinds of ours that the apiserver does not serve.
-async fn missing(client: &Client) -> Result<Vec<String>, kube::Error> {
-    let served = match client.list_api_group_resources(&format!("{GROUP}/{VERSION}")).await {
-        Ok(list) => list.resources,
-        // By code: for a group it does not know the apiserver answers in plain text, without a reason.
-        Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
-        Err(failure) => return Err(failure),
-    };
-    let ours = [AIGateway::kind(&()), Tenant::kind(&())];
-    let absent = ours.iter().filter(|kind| !served.iter().any(|resource| resource.kind == **kind));
-    Ok(absent.map(ToString::to_string).collect())
-}
-
-async fn cluster_uid(client: &Client) -> Result<String, kube::Error> {
-    let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
-    Ok(namespaces.get("kube-system").await?.uid().unwrap_or_default())
-}
-
 fn load_codes(directory: &Path) -> Result<FunctionCodes, CodeError> {
     FunctionCodes::load(directory, |zip| STANDARD.encode(Sha256::digest(zip)))
 }
 
-/// Asks for shutdown at the first SIGTERM or SIGINT. Readiness goes at once, before anything is drained.
-fn on_signal(shutdown: Shutdown, health: Arc<Health>) -> Result<impl Future<Output = ()> + Send, RunError> {
+/// Asks for shutdown at the first SIGTERM or SIGINT.
+fn on_signal(shutdown: Shutdown) -> Result<impl Future<Output = ()> + Send, RunError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
     Ok(async move {
@@ -348,7 +228,6 @@ fn on_signal(shutdown: Shutdown, health: Arc<Health>) -> Result<impl Future<Outp
             _ = interrupt.recv() => {}
         }
         tracing::info!("asked to stop");
-        health.set_ready(false);
         shutdown.start();
     })
 }

@@ -2,7 +2,8 @@
 //!
 //! Watches feed shared stores and triggers ([`watch`], [`predicates`]); a driver calls a [`Reconciler`] with a
 //! deadline, counts, logs and decides when to look again ([`controller`], [`outcome`], [`backoff`]); helpers write to
-//! objects in the one safe way ([`status`], [`conditions`], [`events`], [`finalizer`]). Nothing here knows AWS.
+//! objects in the one safe way ([`status`], [`conditions`], [`events`], [`finalizer`]); a [`lease`] lets one replica
+//! act. Nothing here knows AWS.
 
 pub mod backoff;
 pub mod conditions;
@@ -10,6 +11,7 @@ pub mod controller;
 pub mod error;
 pub mod events;
 pub mod finalizer;
+pub mod lease;
 pub mod outcome;
 pub mod predicates;
 pub mod shutdown;
@@ -23,6 +25,7 @@ pub use backoff::Backoff;
 pub use controller::Reconciler;
 pub use error::Error;
 pub use events::EventRecorder;
+pub use lease::Lease;
 pub use outcome::Outcome;
 pub use shutdown::Shutdown;
 pub use status::StatusWriter;

@@ -17,6 +17,24 @@ pub const EVENT_PUBLISH: Duration = Duration::from_secs(5);
 /// renewed by kube-runtime after 295 s at the latest.
 pub const WATCH_SILENCE: Duration = Duration::from_mins(10);
 
+/// How long a holder of the lease may be silent before another takes it. This and the next two are client-go's values,
+/// which clusters are operated by: short enough for a failover nobody waits for, long enough for an apiserver's restart.
+pub const LEASE_DURATION: Duration = Duration::from_secs(15);
+
+/// A holder that could not renew for this long stops acting. The rest up to [`LEASE_DURATION`] is for what it has in
+/// flight to end before another begins.
+pub const LEASE_RENEW_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Between attempts to take or renew the lease.
+pub const LEASE_RETRY: Duration = Duration::from_secs(2);
+
+/// Longest wait for an answer about the lease, so that one dead connection leaves time for another attempt before
+/// [`LEASE_RENEW_DEADLINE`].
+pub const LEASE_REQUEST: Duration = Duration::from_secs(4);
+
+/// Between log lines about a lease that cannot be taken or renewed.
+pub const LEASE_REMINDER: Duration = Duration::from_mins(1);
+
 /// How long releasing the lease may take. With [`DRAIN`] still below the grace period.
 pub const RELEASE: Duration = Duration::from_secs(3);
 

@@ -8,7 +8,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
-/// Everything logged at debug and above, as JSON lines like in production.
+/// Everything logged at debug and above.
 #[derive(Clone, Default)]
 pub struct Captured(Arc<Mutex<Vec<u8>>>);
 
@@ -19,7 +19,7 @@ pub struct Sink(Captured);
 impl Captured {
     /// Captures what is logged on this thread for as long as the guard lives.
     pub fn subscribe(&self) -> DefaultGuard {
-        let lines = tracing_subscriber::fmt::layer().json().without_time().with_writer(Sink(self.clone()));
+        let lines = tracing_subscriber::fmt::layer().compact().with_ansi(false).without_time().with_writer(Sink(self.clone()));
         let ours = tracing_subscriber::filter::Targets::new()
             .with_default(LevelFilter::INFO)
             .with_target("aigw_operator", LevelFilter::DEBUG)

@@ -135,7 +135,7 @@ impl Scenario {
         let end = end.map_err(|failed| told(failed.message().unwrap_or("no reason")))?;
         if end.state != expected {
             let difference = difference(expected, &end.state);
-            return Err(told(&format!("another end:\n{difference}\n{}", end.world.log.tail(40))).into());
+            return Err(told(&format!("another end:\n{difference}\n{}", end.world.log.tail(25))).into());
         }
         Ok(hit)
     }
@@ -150,7 +150,7 @@ impl Scenario {
             crasher.arm();
             let began = Instant::now();
             (self.acts)(&world).await.map_err(|failed| {
-                format!("{}\n{}", failed.message().unwrap_or("no reason"), world.log.tail(40))
+                format!("{}\n{}", failed.message().unwrap_or("no reason"), world.log.tail(25))
             })?;
             rest(&world).await?;
             let took = began.elapsed().saturating_sub(REST);
