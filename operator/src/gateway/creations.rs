@@ -48,6 +48,13 @@ impl Creations {
         self.lock().get(uid)?.rest_api.clone()
     }
 
+    /// The usage plan lately made for a tier of a gateway.
+    pub(crate) fn usage_plan(&self, uid: &str, tier: &str) -> Option<String> {
+        let gateways = self.lock();
+        let mut lately = gateways.get(uid)?.usage_plans.iter().filter(|(at, _)| at.elapsed() < BELIEVED);
+        lately.find(|(_, plan)| plan.tier == tier).map(|(_, plan)| plan.id.clone())
+    }
+
     /// How long nothing may be made for a gateway; `None` for not at all.
     pub(super) fn hold(&self, uid: &str) -> Option<Duration> {
         let unclear = self.lock().get(uid).and_then(|made| made.unclear);
@@ -63,6 +70,7 @@ impl Creations {
         for (_, plan) in &made.usage_plans {
             if !observed.usage_plans.iter().any(|listed| listed.id == plan.id) {
                 observed.usage_plans.push(plan.clone());
+                observed.usage_plans_in_account += 1;
             }
         }
     }

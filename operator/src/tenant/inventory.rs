@@ -27,6 +27,8 @@ use crate::gateway::{LAG, parse};
 const FRESH: Duration = Duration::from_mins(2);
 /// A list serves for this part of the drift interval, where that is shorter.
 const FRESH_PART: u32 = 4;
+/// How long a list serves whoever misses something in it.
+const MISSING_FRESH: Duration = Duration::from_secs(10);
 /// How long the ownership record serves: a few tenants' passes, and far less than a heartbeat.
 const OWNER_FRESH: Duration = Duration::from_secs(10);
 /// How long a key we made is believed in although a list lacks it.
@@ -103,8 +105,11 @@ impl Inventories {
     ) -> Result<Option<String>, CloudError> {
         let slot = self.slot(identity).await;
         let mut held = slot.lock().await;
+        if held.usage_plan(tier).is_none() && held.listed.is_some_and(|listed| listed.elapsed() >= MISSING_FRESH) {
+            held.listed = None;
+        }
         self.refresh(&mut held, cloud, identity, tenants).await?;
-        Ok(held.usage_plans.iter().find(|plan| plan.tier == tier).map(|plan| plan.id.clone()))
+        Ok(held.usage_plan(tier))
     }
 
     /// The gateway's ownership record.
@@ -214,6 +219,10 @@ impl Inventories {
 }
 
 impl Held {
+    fn usage_plan(&self, tier: &str) -> Option<String> {
+        self.usage_plans.iter().find(|plan| plan.tier == tier).map(|plan| plan.id.clone())
+    }
+
     fn replace(&mut self, usage_plans: Vec<ObservedUsagePlan>, api_keys: Vec<ObservedApiKey>) {
         let before = std::mem::take(&mut self.api_keys);
         self.api_keys = api_keys.into_iter().map(|key| ((key.name.clone(), key.id.clone()), key)).collect();

@@ -150,7 +150,12 @@ impl TenantReconciler {
         let site = &target.site;
         let tenants = || gather::tenant_ids(&self.context, site, &target.gateway);
         let inventories = &self.context.memory.inventories;
-        let usage_plan = inventories.usage_plan(&site.cloud, &site.identity, &admitted.tier.name, tenants).await?;
+        let tier = &admitted.tier.name;
+        // The gateway's controller knows of one it has just made before a list does.
+        let usage_plan = match inventories.usage_plan(&site.cloud, &site.identity, tier, tenants).await? {
+            None => self.context.memory.creations.usage_plan(&target.gateway.uid().unwrap_or_default(), tier),
+            listed => listed,
+        };
         let facts = GatewayFacts {
             identity: &site.identity,
             endpoint: &target.endpoint,

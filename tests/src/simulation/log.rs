@@ -8,28 +8,36 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
-/// Everything logged at debug and above.
-#[derive(Clone, Default)]
-pub struct Captured(Arc<Mutex<Vec<u8>>>);
+/// Everything logged at a level and above.
+#[derive(Clone)]
+pub struct Captured {
+    lines: Arc<Mutex<Vec<u8>>>,
+    level: LevelFilter,
+}
 
 /// Gives each log line a place to go.
 #[derive(Clone)]
 pub struct Sink(Captured);
 
 impl Captured {
+    /// Nothing yet, of what will be logged at `level` and above.
+    pub fn at(level: LevelFilter) -> Self {
+        Self { lines: Arc::default(), level }
+    }
+
     /// Captures what is logged on this thread for as long as the guard lives.
     pub fn subscribe(&self) -> DefaultGuard {
         let lines = tracing_subscriber::fmt::layer().compact().with_ansi(false).without_time().with_writer(Sink(self.clone()));
         let ours = tracing_subscriber::filter::Targets::new()
-            .with_default(LevelFilter::INFO)
-            .with_target("aigw_operator", LevelFilter::DEBUG)
-            .with_target("aigw_cloud", LevelFilter::DEBUG);
+            .with_default(LevelFilter::WARN)
+            .with_target("aigw_operator", self.level)
+            .with_target("aigw_cloud", self.level);
         tracing::subscriber::set_default(tracing_subscriber::registry().with(ours).with(lines))
     }
 
     /// All of it.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+        String::from_utf8_lossy(&self.lines.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
     /// The last lines, for a failure's message.
@@ -42,7 +50,7 @@ impl Captured {
 
 impl io::Write for Sink {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(line);
+        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(line);
         Ok(line.len())
     }
 

@@ -26,6 +26,7 @@ use tokio::runtime::Builder;
 
 use crate::Outcome;
 use log::Captured;
+use tracing::level_filters::LevelFilter;
 pub use process::{Options, Process};
 
 /// Account of every simulated AWS, as in the examples.
@@ -60,8 +61,16 @@ pub fn simulate<T, F>(start: Option<&Moment>, body: impl FnOnce(World) -> F) -> 
 where
     F: Future<Output = Outcome<T>>,
 {
+    simulate_logging(LevelFilter::INFO, start, body)
+}
+
+/// The same, with everything kept that operators log at `level` and above.
+pub fn simulate_logging<T, F>(level: LevelFilter, start: Option<&Moment>, body: impl FnOnce(World) -> F) -> Outcome<T>
+where
+    F: Future<Output = Outcome<T>>,
+{
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build()?;
-    let log = Captured::default();
+    let log = Captured::at(level);
     // All tasks of this runtime run on this thread, so the thread's subscriber sees them all.
     let _guard = log.subscribe();
     runtime.block_on(async {

@@ -98,8 +98,7 @@ pub fn objects() -> [serde_json::Value; 3] {
 
 /// Writes by operators so far, leases aside.
 pub fn writes(world: &World) -> usize {
-    let kube = world.kube.writes().iter().filter(|write| write.resource != "leases").count();
-    kube + world.aws.calls().iter().filter(|call| call.write).count()
+    world.kube.write_count("leases") + world.aws.write_count()
 }
 
 /// Waits until nothing has been written for a while.
@@ -117,40 +116,42 @@ pub async fn rest(world: &World) -> Outcome {
     Ok(())
 }
 
+/// An operator without a lease: its renewals would be most of what a run does. The lease has scenarios of its own.
+pub fn alone() -> Options {
+    Options { adjust: |settings| settings.lease = None, ..Options::default() }
+}
+
 impl Scenario {
     /// Runs it undisturbed.
     pub fn run(&self) -> Outcome<End> {
-        self.run_with(&Options::default(), &Crasher::counting("operator-0"), |world| {
-            let _ = world;
-        })
+        self.run_with(&alone(), &Crasher::counting("operator-0"))
     }
 
     /// Runs it with the operator dying at one write; it has to come to the end `expected`. Gives the write, or `None`
     /// where this run made fewer.
     pub fn run_dying(&self, expected: &str, index: usize, death: Death) -> Outcome<Option<String>> {
         let crasher = Crasher::striking("operator-0", index, death);
-        let end = self.run_with(&Options::default(), &crasher, |_| {});
+        let end = self.run_with(&alone(), &crasher);
         let hit = crasher.hit();
         let told = |message: &str| format!("{} dying {death:?} at write {index} ({hit:?}): {message}", self.name);
         let end = end.map_err(|failed| told(failed.message().unwrap_or("no reason")))?;
         if end.state != expected {
             let difference = difference(expected, &end.state);
-            return Err(told(&format!("another end:\n{difference}\n{}", end.world.log.tail(25))).into());
+            return Err(told(&format!("another end:\n{difference}\n{}", end.world.log.tail(12))).into());
         }
         Ok(hit)
     }
 
-    fn run_with(&self, options: &Options, crasher: &Arc<Crasher>, prepare: impl FnOnce(&World)) -> Outcome<End> {
+    fn run_with(&self, options: &Options, crasher: &Arc<Crasher>) -> Outcome<End> {
         let start = self.start.moment()?;
         simulate(start.as_ref(), |world| async move {
-            prepare(&world);
             let supervisor = world.supervise(options, crasher.clone());
             // The operator has looked at everything once, and is at rest, before anything happens.
             sleep(Duration::from_secs(30)).await;
             crasher.arm();
             let began = Instant::now();
             (self.acts)(&world).await.map_err(|failed| {
-                format!("{}\n{}", failed.message().unwrap_or("no reason"), world.log.tail(25))
+                format!("{}\n{}", failed.message().unwrap_or("no reason"), world.log.tail(12))
             })?;
             rest(&world).await?;
             let took = began.elapsed().saturating_sub(REST);

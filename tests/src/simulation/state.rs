@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use aigw_contract::Credential;
 use aigw_fakes::aws::InventoryOptions;
+use aigw_plan::identity::{TAG_ID, TAG_TIER};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -38,26 +39,53 @@ pub fn state(world: &World) -> String {
 fn cluster(world: &World) -> String {
     let mut text = String::new();
     for plural in KINDS {
-        let mut objects: Vec<String> =
-            world.kube.objects(plural).iter().map(|object| describe(world, plural, object)).collect();
-        objects.sort();
-        for object in objects {
-            let _ = writeln!(text, "{plural} {object}");
+        for object in world.kube.objects(plural) {
+            let name = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+            let place = format!("{plural} {}/{}", name("namespace"), name("name"));
+            flatten(&place, &describe(world, plural, &object), &mut text);
         }
     }
     text
 }
 
-/// Ids of REST APIs, by what they are.
+/// Ids that AWS made up, by what they stand for.
 fn generated(world: &World) -> Vec<(String, String)> {
-    let ids = world.kube.objects("aigateways").into_iter().filter_map(|gateway| {
-        let id = gateway["status"]["restApiId"].as_str()?.to_owned();
-        Some((id, format!("(api of {})", gateway["metadata"]["name"].as_str()?)))
-    });
-    ids.collect()
+    let account = world.aws.state();
+    let mut names = Vec::new();
+    for region in account.regions.values() {
+        let of = |tags: &BTreeMap<String, String>, tag: &str| tags.get(tag).cloned().unwrap_or_default();
+        let apis = region.rest_apis.iter().map(|(id, api)| (id.clone(), format!("(api of {})", of(&api.tags, TAG_ID))));
+        let plans = region.usage_plans.iter().map(|(id, plan)| {
+            (id.clone(), format!("(plan {} of {})", of(&plan.tags, TAG_TIER), of(&plan.tags, TAG_ID)))
+        });
+        names.extend(apis.chain(plans));
+    }
+    names
 }
 
-fn describe(world: &World, plural: &str, object: &Value) -> String {
+/// One line per value, so that a difference names its field. Items of a list go by their type or name.
+fn flatten(place: &str, value: &Value, text: &mut String) {
+    match value {
+        Value::Object(fields) => {
+            let sorted: BTreeMap<_, _> = fields.iter().collect();
+            for (name, value) in sorted {
+                flatten(&format!("{place} {name}"), value, text);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let key = item["type"].as_str().or(item["name"].as_str()).or(item["tier"].as_str()).or(item["id"].as_str());
+                let key = key.map_or_else(|| index.to_string(), str::to_owned);
+                flatten(&format!("{place}[{key}]"), item, text);
+            }
+        }
+        scalar => {
+            let _ = writeln!(text, "{place}: {scalar}");
+        }
+    }
+}
+
+fn describe(world: &World, plural: &str, object: &Value) -> Value {
     let mut kept: BTreeMap<&str, Value> = METADATA
         .iter()
         .filter_map(|field| Some((*field, object["metadata"].get(*field)?.clone())))
@@ -73,7 +101,7 @@ fn describe(world: &World, plural: &str, object: &Value) -> String {
         kept.insert("spec", object["spec"].clone());
         kept.insert("status", status);
     }
-    aigw_plan::canonical::text(&serde_json::to_value(kept).unwrap_or_default())
+    serde_json::to_value(kept).unwrap_or_default()
 }
 
 /// Values in clear, but a credential as whether AWS accepts it.
@@ -113,5 +141,14 @@ pub fn difference(expected: &str, actual: &str) -> String {
     let (expected, actual): (Vec<_>, Vec<_>) = (expected.lines().collect(), actual.lines().collect());
     let missing = expected.iter().filter(|line| !actual.contains(line)).map(|line| format!("- {line}"));
     let extra = actual.iter().filter(|line| !expected.contains(line)).map(|line| format!("+ {line}"));
-    missing.take(6).chain(extra.take(6)).collect::<Vec<_>>().join("\n")
+    let lines: Vec<String> = missing.take(6).chain(extra.take(6)).collect();
+    if !lines.is_empty() {
+        return lines.join("\n");
+    }
+    // The same lines, in another order or number.
+    let first = expected.iter().zip(&actual).position(|(one, other)| one != other);
+    first.map_or_else(
+        || format!("{} lines, expected {}", actual.len(), expected.len()),
+        |at| format!("at line {at}:\n- {}\n+ {}", expected[at], actual[at]),
+    )
 }

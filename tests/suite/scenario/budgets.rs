@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use aigw_fakes::intercept::{Call, Failure, Verdict};
 use aigw_tests::harness::test;
-use aigw_tests::simulation::scenario::Start;
-use aigw_tests::simulation::{Options, World, simulate};
+use aigw_tests::simulation::scenario::{Start, alone};
+use aigw_tests::simulation::{World, simulate};
 use aigw_tests::{Outcome, ensure, figures};
 use libtest_mimic::Trial;
 use tokio::time::sleep;
@@ -45,7 +45,7 @@ struct Day {
 }
 
 async fn day(world: &World) -> Outcome<Day> {
-    let operator = world.start(&Options::default());
+    let operator = world.start(&alone());
     sleep(Duration::from_mins(15)).await;
     world.aws.forget_calls();
     world.kube.clear_log();

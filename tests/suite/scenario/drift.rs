@@ -110,7 +110,7 @@ pub fn api_gateway() -> Vec<Scenario> {
         by_hand!("api_key_deleted", |region| {
             let id = region.api_keys.keys().next().cloned().unwrap();
             region.api_keys.remove(&id);
-            region.usage_plans.values_mut().for_each(|plan| drop(plan.keys.remove(&id)));
+            region.usage_plans.values_mut().for_each(|plan| plan.keys.retain(|key| *key != id));
         }),
         by_hand!("api_keys_disabled", |region| region.api_keys.values_mut().for_each(|key| key.enabled = false)),
         by_hand!("api_keys_detached", |region| region.usage_plans.values_mut().for_each(|plan| plan.keys.clear())),

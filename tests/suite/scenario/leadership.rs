@@ -10,7 +10,7 @@ use aigw_tests::cluster::{gateway, tenant};
 use aigw_tests::harness::test;
 use aigw_tests::simulation::crash::Crasher;
 use aigw_tests::simulation::invariants::no_duplicates;
-use aigw_tests::simulation::scenario::{Start, from_nothing, objects, rest};
+use aigw_tests::simulation::scenario::{Start, alone, from_nothing, objects, rest};
 use aigw_tests::simulation::state::{difference, state};
 use aigw_tests::simulation::{Options, World, simulate};
 use aigw_tests::{Outcome, ensure, ensure_eq, manifests};
@@ -133,11 +133,6 @@ fn outage() -> Outcome {
         drop(supervisor);
         Ok(())
     })
-}
-
-/// Options of an operator that is alone and holds no lease.
-fn alone() -> Options {
-    Options { adjust: |settings| settings.lease = None, ..Options::default() }
 }
 
 fn outage_without_lease() -> Outcome {

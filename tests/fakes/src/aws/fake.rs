@@ -98,6 +98,11 @@ impl FakeAws {
         self.server.inner().log.records()
     }
 
+    /// How many calls were writes. Cheap, for tests that ask often.
+    pub fn write_count(&self) -> usize {
+        self.server.inner().log.writes
+    }
+
     /// How often each operation had each outcome.
     pub fn call_counts(&self) -> BTreeMap<(&'static str, String), usize> {
         self.server.inner().log.counts()

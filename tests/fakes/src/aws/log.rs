@@ -28,12 +28,15 @@ pub(crate) const NO_ANSWER: &str = "(no answer)";
 pub(crate) struct Log {
     records: Vec<CallRecord>,
     counts: BTreeMap<&'static str, BTreeMap<String, usize>>,
+    /// Writes among them.
+    pub writes: usize,
     /// Whether only counts are kept.
     pub counts_only: bool,
 }
 
 impl Log {
     pub fn add(&mut self, record: CallRecord) {
+        self.writes += usize::from(record.write);
         let outcomes = self.counts.entry(record.operation).or_default();
         match outcomes.get_mut(&record.outcome) {
             Some(count) => *count += 1,
@@ -48,6 +51,7 @@ impl Log {
     pub fn clear(&mut self) {
         self.records.clear();
         self.counts.clear();
+        self.writes = 0;
     }
 
     pub fn records(&self) -> Vec<CallRecord> {

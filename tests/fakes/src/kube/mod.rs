@@ -230,6 +230,11 @@ impl FakeKube {
         lock(&self.server).log.writes.clone()
     }
 
+    /// How many writes there were of resources other than `aside`. Cheap, for tests that ask often.
+    pub fn write_count(&self, aside: &str) -> usize {
+        lock(&self.server).log.writes.iter().filter(|write| write.resource != aside).count()
+    }
+
     /// Requests of users.
     pub fn requests(&self) -> usize {
         lock(&self.server).log.requests.values().sum()
