@@ -138,7 +138,9 @@ pub fn cleanup(tenant_id: &str, identity: &GatewayIdentity, observed: &ObservedT
             write_policy(tenant_id, identity, observed, content, expires, &mut plan);
         }
     }
-    for key in &observed.api_keys {
+    let mut keys: Vec<_> = observed.api_keys.iter().collect();
+    keys.sort_by_key(|key| &key.name);
+    for key in keys {
         plan.step(TenantStep::DeleteApiKey { id: key.id.clone(), name: key.name.clone() });
     }
     plan
@@ -323,7 +325,7 @@ fn diff_old_keys(
 ) {
     let tenant_id = gateway.identity.tenant_id(&policy.namespace, &policy.name);
     let current = key_name(gateway.identity, &tenant_id, policy.usage_key_generation);
-    let old: Vec<_> = observed.api_keys.iter().filter(|key| key.name != current).collect();
+    let mut old: Vec<_> = observed.api_keys.iter().filter(|key| key.name != current).collect();
     if old.is_empty() {
         return;
     }
@@ -332,6 +334,8 @@ fn diff_old_keys(
         plan.recheck(seconds(due - now));
         return;
     }
+    // AWS lists in no fixed order.
+    old.sort_by_key(|key| &key.name);
     for key in old {
         plan.step(TenantStep::DeleteApiKey { id: key.id.clone(), name: key.name.clone() });
     }

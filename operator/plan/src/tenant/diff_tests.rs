@@ -4,7 +4,7 @@ use aigw_api::{GatewayRef, SecretGroup, TenantSpec};
 use serde_json::json;
 
 use super::*;
-use crate::gateway::simulated::{identity, valid};
+use crate::gateway::fixtures::{identity, valid};
 use crate::gateway::validate::ValidGateway;
 use crate::tenant::admit::{TenantFacts, admit};
 use crate::tenant::step::ObservedApiKey;
