@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::gateway::cleanup::cleanup;
-use crate::gateway::observed::ObservedGateway;
 use crate::gateway::fixtures::{World, identity, valid};
+use crate::gateway::observed::ObservedGateway;
 
 fn spec() -> Value {
     json!({

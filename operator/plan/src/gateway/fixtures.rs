@@ -45,7 +45,8 @@ pub(crate) fn place() -> Place {
 }
 
 /// Ids that a reader can follow: `api1`, `d4`.
-pub(crate) const NAMED: NewId = |kind, number| if kind == "version" { number.to_string() } else { format!("{kind}{number}") };
+pub(crate) const NAMED: NewId =
+    |kind, number| if kind == "version" { number.to_string() } else { format!("{kind}{number}") };
 
 /// A gateway's AWS and what was done to it.
 #[derive(Debug, Clone)]
@@ -61,19 +62,24 @@ pub(crate) struct World {
 
 impl Default for World {
     fn default() -> Self {
+        Self::new(place())
+    }
+}
+
+impl World {
+    /// Nothing at a place.
+    pub(crate) fn new(place: Place) -> Self {
         Self {
-            sim: SimulatedGateway::new(ObservedGateway::default(), Vec::new(), place(), NAMED),
+            sim: SimulatedGateway::new(ObservedGateway::default(), Vec::new(), place, NAMED),
             owner: "uid-1".into(),
             tiers_in_use: BTreeSet::new(),
             log: String::new(),
         }
     }
-}
 
-impl World {
     /// A gateway that is in sync, with an owner and an empty log.
     pub(crate) fn settled(target: &ValidGateway) -> Self {
-        let mut world = Self::default();
+        let mut world = Self::new(Place { region: target.region.clone(), account_id: target.account_id.clone() });
         world.converge(target);
         let record =
             OwnerRecord { cluster_uid: "cluster-1".into(), object_uid: "uid-1".into(), epoch: 1, heartbeat: 0 };

@@ -30,20 +30,29 @@ fn plans() -> Vec<(ObservedGateway, Vec<GatewayStep>)> {
 
 fn find(is: impl Fn(&GatewayStep) -> bool) -> (ObservedGateway, GatewayStep) {
     let plans = plans();
-    let found = plans.iter().find_map(|(observed, steps)| Some((observed.clone(), steps.iter().find(|step| is(step))?.clone())));
+    let found = plans
+        .iter()
+        .find_map(|(observed, steps)| Some((observed.clone(), steps.iter().find(|step| is(step))?.clone())));
     found.expect("a plan from nothing has such a step")
 }
 
 #[test]
 fn a_create_of_what_is_there_is_found_whatever_it_is() {
     let whole = World::settled(&target()).sim.aws;
-    let creates = plans().into_iter().flat_map(|(_, steps)| steps).filter(|step| step.to_string().starts_with("create "));
+    let creates =
+        plans().into_iter().flat_map(|(_, steps)| steps).filter(|step| step.to_string().starts_with("create "));
     let mut count = 0;
     for step in creates.filter(|step| {
-        !matches!(step, GatewayStep::CreateDeployment { .. } | GatewayStep::PointAlias { .. } | GatewayStep::CreateFunction(_))
+        !matches!(
+            step,
+            GatewayStep::CreateDeployment { .. } | GatewayStep::PointAlias { .. } | GatewayStep::CreateFunction(_)
+        )
     }) {
         count += 1;
-        assert!(lint(std::slice::from_ref(&step), &whole)[0].contains("was not observed, or what it creates was"), "{step}");
+        assert!(
+            lint(std::slice::from_ref(&step), &whole)[0].contains("was not observed, or what it creates was"),
+            "{step}"
+        );
     }
     assert_eq!(count, 8, "table, roles, log groups, rest api, stage, usage plan");
 }
@@ -95,7 +104,8 @@ fn values_no_plan_may_carry_are_found() {
     let version = whole.functions[&Function::Forwarder].live_version.clone().unwrap();
     let live = GatewayStep::DeleteVersion { name: "aigw-x-forwarder".into(), version };
     assert!(lint(&[live], &whole)[0].contains("the alias points at it"));
-    let (observed, GatewayStep::CreateUsagePlan(spec)) = find(|step| matches!(step, GatewayStep::CreateUsagePlan(_))) else {
+    let (observed, GatewayStep::CreateUsagePlan(spec)) = find(|step| matches!(step, GatewayStep::CreateUsagePlan(_)))
+    else {
         panic!()
     };
     let zero = GatewayStep::CreateUsagePlan(UsagePlanSpec { burst_limit: 0, ..spec.clone() });

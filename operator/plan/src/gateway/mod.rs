@@ -4,18 +4,20 @@ pub mod cleanup;
 pub mod desired;
 pub mod diff;
 pub mod document;
-pub mod lint;
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+mod harm;
+pub mod lint;
 pub mod observed;
 pub mod ownership;
-pub mod report;
-pub mod roles;
-pub mod simulated;
-pub mod step;
 #[cfg(test)]
 mod properties;
+pub mod report;
+pub mod roles;
 #[cfg(test)]
 mod scenarios;
+pub mod simulated;
+pub mod step;
 mod usage_plans;
 pub mod validate;
