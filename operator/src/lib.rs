@@ -11,6 +11,8 @@ pub mod harness;
 pub mod http;
 pub mod memory;
 pub mod metrics;
+pub mod pace;
+pub mod plan_command;
 mod report;
 pub mod run;
 pub mod telemetry;

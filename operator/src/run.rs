@@ -334,7 +334,11 @@ async fn cluster_uid(client: &Client) -> Result<String, kube::Error> {
     Ok(namespaces.get("kube-system").await?.uid().unwrap_or_default())
 }
 
-fn load_codes(directory: &Path) -> Result<FunctionCodes, CodeError> {
+/// The functions' code below `directory`.
+///
+/// # Errors
+/// [`CodeError`] where it is not complete for any architecture.
+pub fn load_codes(directory: &Path) -> Result<FunctionCodes, CodeError> {
     FunctionCodes::load(directory, |zip| STANDARD.encode(Sha256::digest(zip)))
 }
 

@@ -14,7 +14,7 @@ mod items;
 mod limiter;
 mod log_groups;
 mod patch;
-mod quotas;
+pub(crate) use aigw_cloud::quotas;
 mod rest_apis;
 mod roles;
 mod service;

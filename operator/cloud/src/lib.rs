@@ -8,6 +8,7 @@ mod code;
 mod error;
 mod keys;
 mod ports;
+pub mod quotas;
 
 pub use code::{CodeError, FunctionCode, FunctionCodes};
 pub use error::CloudError;
