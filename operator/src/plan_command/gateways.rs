@@ -15,14 +15,14 @@ use aigw_plan::gateway::step::GatewayStep;
 use aigw_plan::gateway::validate::{ValidGateway, validate};
 use aigw_plan::identity::{TAG_ID, TAG_OWNER_UID};
 use aigw_plan::tenant::step::ObservedApiKey;
-use aigw_plan::{Function, GatewayIdentity};
+use aigw_plan::{Function, GatewayIdentity, Plan};
 use futures::future::try_join_all;
 use kube::ResourceExt;
 
 use super::calls::of_gateway;
 use super::cluster::ClusterView;
 use super::names::{NEW, Names, new_id};
-use super::report::{ObjectReport, Round, Step};
+use super::report::{Block, ObjectReport, Round, Step};
 use super::{PlanError, Planner};
 use crate::gateway::{HEARTBEAT, Refusal, account, observe};
 use crate::harness::triggers::gateway_of;
@@ -78,10 +78,15 @@ pub(super) async fn plan(
     let place = Place { region: valid.region.clone(), account_id: valid.account_id.clone() };
     let mut simulated = SimulatedGateway::new(observed, api_keys, place, new_id);
     if changes {
-        let build = build(planner, &valid, &simulated.aws, &mut report);
-        let claims = Claims::of(planner.cluster, gateway, known, &simulated.aws);
-        let tiers = tiers_in_use(planner.cluster, &identity, &simulated);
-        rounds(planner, &identity, &valid, &build, &claims, &tiers, &mut simulated, &mut report)?;
+        let intent = Intent {
+            planner,
+            identity: &identity,
+            valid: &valid,
+            build: build(planner, &valid, &simulated.aws, &mut report),
+            claims: Claims::of(planner.cluster, gateway, known, &simulated.aws),
+            tiers_in_use: tiers_in_use(planner.cluster, &identity, &simulated),
+        };
+        rounds(&intent, &mut simulated, &mut report)?;
     }
     if report.blocked.is_some() {
         return Ok((report, None));
@@ -175,7 +180,7 @@ impl Claims {
         planner: &Planner<'_>,
         identity: &GatewayIdentity,
         observed: &ObservedGateway,
-    ) -> Result<Option<GatewayStep>, (String, String)> {
+    ) -> Result<Option<GatewayStep>, Block> {
         if !observed.table.as_ref().is_some_and(|table| table.active && !table.deleting) {
             return Ok(None);
         }
@@ -195,7 +200,12 @@ impl Claims {
             Ownership::Claim { expected, record, adopts: _ } => {
                 Ok(Some(GatewayStep::ClaimOwnership { table: identity.physical_name(), expected, record }))
             }
-            Ownership::Elsewhere { object_uid, cluster_uid } => Err((object_uid, cluster_uid)),
+            Ownership::Elsewhere { object_uid, cluster_uid } => Err(Block {
+                reason: reason::OWNED_ELSEWHERE,
+                message: format!(
+                    "object {object_uid} of cluster {cluster_uid} keeps this gateway alive; nothing would be changed"
+                ),
+            }),
         }
     }
 }
@@ -215,74 +225,66 @@ fn tiers_in_use(cluster: &ClusterView, identity: &GatewayIdentity, world: &Simul
     world.aws.usage_plans.iter().filter(|plan| used.contains(&plan.id)).map(|plan| plan.tier.clone()).collect()
 }
 
-#[expect(clippy::too_many_arguments, reason = "the stages' inputs, each of another kind; used once")]
-fn rounds(
-    planner: &Planner<'_>,
-    identity: &GatewayIdentity,
-    valid: &ValidGateway,
-    build: &Build,
-    claims: &Claims,
-    tiers: &BTreeSet<String>,
-    simulated: &mut SimulatedGateway,
-    report: &mut ObjectReport,
-) -> Result<(), PlanError> {
-    if claims.claimant.is_none()
-        && let Some(owner) = &simulated.aws.owner
-    {
+/// Everything a gateway's plan is made from but the state of AWS.
+struct Intent<'a> {
+    planner: &'a Planner<'a>,
+    identity: &'a GatewayIdentity,
+    valid: &'a ValidGateway,
+    build: Build,
+    claims: Claims,
+    tiers_in_use: BTreeSet<String>,
+}
+
+impl Intent<'_> {
+    /// The next plan, the claim of ownership before it; or what a person has to decide.
+    fn next(&self, aws: &ObservedGateway) -> Result<Plan<GatewayStep>, Block> {
+        let block = |reason, message: String| Block { reason, message };
+        let claim = self.claims.decide(self.planner, self.identity, aws)?;
+        let desired = desire(self.valid, self.identity, &self.claims.owner_uid, &self.build, aws)
+            .map_err(|error| block(reason::INVALID, error.to_string()))?;
+        let mut plan = diff(&desired, aws, &self.tiers_in_use)
+            .map_err(|blocked| block(reason::DUPLICATE_EXTERNAL, blocked.to_string()))?;
+        plan.steps.splice(0..0, claim);
+        let findings = lint(&plan.steps, aws);
+        if findings.is_empty() {
+            return Ok(plan);
+        }
+        let message = format!("a plan of our own breaks an invariant: {}", findings.join("; "));
+        Err(block(reason::INTERNAL_ERROR, message))
+    }
+}
+
+/// Plans and simulates until there is nothing to do.
+fn rounds(intent: &Intent<'_>, simulated: &mut SimulatedGateway, report: &mut ObjectReport) -> Result<(), PlanError> {
+    if let (None, Some(owner)) = (&intent.claims.claimant, &simulated.aws.owner) {
         let (object, cluster) = (&owner.content.object_uid, &owner.content.cluster_uid);
         report
             .note(format!("the ownership record names object {object} of cluster {cluster}; taken to be this object"));
     }
     let mut names = Names::default();
     for _ in 0..MOST_ROUNDS {
-        let claim = match claims.decide(planner, identity, &simulated.aws) {
-            Ok(claim) => claim,
-            Err((object, cluster)) => {
-                report.block(
-                    reason::OWNED_ELSEWHERE,
-                    format!("object {object} of cluster {cluster} keeps this gateway alive; nothing would be changed"),
-                );
-                return Ok(());
-            }
-        };
-        let desired = match desire(valid, identity, &claims.owner_uid, build, &simulated.aws) {
-            Ok(desired) => desired,
-            Err(error) => {
-                report.block(reason::INVALID, error.to_string());
-                return Ok(());
-            }
-        };
-        let plan = match diff(&desired, &simulated.aws, tiers) {
+        let plan = match intent.next(&simulated.aws) {
             Ok(plan) => plan,
-            Err(blocked) => {
-                report.block(reason::DUPLICATE_EXTERNAL, blocked.to_string());
+            Err(block) => {
+                report.blocked = Some(block);
                 return Ok(());
             }
         };
-        let findings = lint(&plan.steps, &simulated.aws);
-        if !findings.is_empty() {
-            report.block(
-                reason::INTERNAL_ERROR,
-                format!("a plan of our own breaks an invariant: {}", findings.join("; ")),
-            );
+        if plan.in_sync() {
             return Ok(());
         }
-        let steps: Vec<GatewayStep> = claim.into_iter().chain(plan.steps).collect();
-        if steps.is_empty() && plan.wait.is_none() {
-            return Ok(());
-        }
-        for step in &steps {
+        for step in &plan.steps {
             names.learn(step);
             simulated.apply(step)?;
         }
-        let told = steps.iter().map(|step| Step { text: names.text(step), calls: of_gateway(step) }).collect();
+        let told = plan.steps.iter().map(|step| Step { text: names.text(step), calls: of_gateway(step) }).collect();
         report.rounds.push(Round { steps: told, wait: plan.wait.map(|wait| wait.message) });
-        if !simulated.settle() && steps.is_empty() {
+        if !simulated.settle() && plan.steps.is_empty() {
             report.note("what is waited for is not ours to foresee; the rounds after it are left out");
             return Ok(());
         }
     }
-    Err(PlanError::Endless(identity.id()))
+    Err(PlanError::Endless(intent.identity.id()))
 }
 
 /// By namespace and name.

@@ -101,7 +101,9 @@ impl Manifests {
         for document in documents.into_iter().filter(|document| !document.is_null()) {
             match document["items"].as_array() {
                 Some(items) if document["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) => {
-                    items.iter().for_each(|item| self.object(path, item));
+                    for item in items {
+                        self.object(path, item);
+                    }
                 }
                 _ => self.object(path, &document),
             }

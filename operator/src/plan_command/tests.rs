@@ -1,12 +1,13 @@
 //! The whole command over ports of this test.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aigw_contract::policy::TenantPolicy;
 use aigw_contract::table::OwnerRecord;
 use aigw_plan::gateway::desired::desire;
 use aigw_plan::gateway::diff::diff;
-use aigw_plan::gateway::observed::Document;
+use aigw_plan::gateway::observed::{Document, ObservedGateway};
 use aigw_plan::gateway::simulated::{Place, SimulatedGateway};
 use aigw_plan::gateway::validate::validate;
 use aigw_plan::identity::Function;
@@ -87,10 +88,10 @@ fn served() -> Fake {
         GatewayIdentity { installation: "test".into(), namespace: "ai-platform".into(), name: "prod".into() };
     let place = Place { region: "eu-central-1".into(), account_id: ACCOUNT.into() };
     let id = |kind: &str, number: i64| format!("{kind}{number}");
-    let mut world = SimulatedGateway::new(Default::default(), Vec::new(), place, id);
+    let mut world = SimulatedGateway::new(ObservedGateway::default(), Vec::new(), place, id);
     loop {
         let desired = desire(&valid, &identity, "uid-1", &settings().build, &world.aws).unwrap();
-        let plan = diff(&desired, &world.aws, &Default::default()).unwrap();
+        let plan = diff(&desired, &world.aws, &BTreeSet::new()).unwrap();
         if plan.in_sync() {
             break;
         }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::observed::{ObservedDeployment, ObservedFunction, ObservedGateway, ObservedPermission, ObservedUsagePlan};
-use crate::identity::Function;
+use crate::identity::{Function, TAG_ID};
 
 type Harm = fn(&mut ObservedGateway);
 
@@ -34,7 +34,9 @@ pub(super) const HARMS: [(&str, Harm); 42] = [
     ("policy of a role", |aws| aws.roles.values_mut().for_each(|role| role.policy = Some(json!({"Statement": []})))),
     ("policy of a role deleted", |aws| aws.roles.values_mut().for_each(|role| role.policy = None)),
     ("tags of a role", |aws| aws.roles.values_mut().for_each(|role| role.tags.clear())),
-    ("log group deleted", |aws| drop(aws.log_groups.remove(&Function::Forwarder))),
+    ("log group deleted", |aws| {
+        aws.log_groups.remove(&Function::Forwarder);
+    }),
     ("retention", |aws| aws.log_groups.values_mut().for_each(|group| group.retention_days = None)),
     ("function deleted", |aws| drop(aws.functions.remove(&Function::Authorizer))),
     ("role of a function", |aws| forwarder(aws, |function| function.role_arn = "other".into())),
@@ -80,11 +82,7 @@ pub(super) const HARMS: [(&str, Harm); 42] = [
         aws.usage_plans.iter_mut().for_each(|plan| plan.api_stages.clear());
     }),
     ("vpc endpoints", |aws| aws.rest_apis.iter_mut().for_each(|api| api.vpc_endpoint_ids.truncate(1))),
-    ("tags of the rest api", |aws| {
-        aws.rest_apis
-            .iter_mut()
-            .for_each(|api| drop(api.tags.remove("team").or_else(|| api.tags.remove("aigateway.dev/owner-uid"))))
-    }),
+    ("tags of the rest api", |aws| aws.rest_apis.iter_mut().for_each(|api| api.tags.retain(|key, _| key == TAG_ID))),
     ("deployment made", |aws| {
         if !aws.rest_apis.is_empty() {
             let created = aws.deployments.iter().map(|deployment| deployment.created).max().unwrap_or(0) + 1;

@@ -38,11 +38,8 @@ fn untouchable(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
         }
         S::ReleaseOwnership { .. } => observed.owner.is_some(),
         S::CreateRole { name, .. } => !has(&observed.roles, name),
-        // Its role's policy is written in the plan that makes the role, too; the order is looked at elsewhere.
-        S::PutRolePolicy { .. } | S::CreateFunction(_) => true,
         S::UpdateRoleTrust { name, .. } | S::DeleteRole { name } => has(&observed.roles, name),
         S::CreateLogGroup { name, .. } => !has(&observed.log_groups, name),
-        S::SetRetention { .. } => true,
         S::DeleteLogGroup { name } => has(&observed.log_groups, name),
         S::UpdateFunctionConfiguration { function, .. } | S::UpdateFunctionCode { function, .. } => {
             observed.functions.contains_key(&function.function)
@@ -74,8 +71,9 @@ fn untouchable(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
                 && spec.api_stages.iter().all(|(id, stage)| api(id) && observed.stages.contains_key(stage))
         }
         S::UpdateUsagePlan { id, .. } | S::DeleteUsagePlan { id, .. } => plan(id),
-        // Keys are listed by whoever cleans up, by prefix and tag.
-        S::DeleteApiKey { .. } => true,
+        // Policy and retention follow in the plan that makes role and log group; functions are looked at by order. Keys
+        // are listed by whoever cleans up, by prefix and tag.
+        S::PutRolePolicy { .. } | S::SetRetention { .. } | S::CreateFunction(_) | S::DeleteApiKey { .. } => true,
         S::Tag { resource, .. } => match resource {
             TaggedResource::RestApi(id) => api(id),
             TaggedResource::Stage(id, stage) => api(id) && observed.stages.contains_key(stage),

@@ -77,7 +77,7 @@ fn a_change_of_what_was_not_observed_is_found_whatever_it_is() {
 #[test]
 fn order_within_a_plan_is_kept() {
     let (observed, deployment) = find(|step| matches!(step, GatewayStep::CreateDeployment { .. }));
-    assert!(lint(&[deployment.clone()], &observed)[0].contains("not verified first"));
+    assert!(lint(std::slice::from_ref(&deployment), &observed)[0].contains("not verified first"));
     let (_, put) = find(|step| matches!(step, GatewayStep::PutDocument { .. }));
     let (_, verify) = find(|step| matches!(step, GatewayStep::VerifyDocument { .. }));
     assert!(lint(&[verify.clone(), put.clone(), deployment.clone()], &observed)[0].contains("not verified first"));

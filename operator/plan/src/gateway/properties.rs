@@ -52,7 +52,9 @@ fn begin(start: &Start, other: &ValidGateway, target: &ValidGateway) -> World {
         Start::Other => world,
         Start::Harmed(harms) => {
             let mut world = world;
-            harms.iter().for_each(|number| harm(*number, &mut world.sim.aws));
+            for number in harms {
+                harm(*number, &mut world.sim.aws);
+            }
             world
         }
         Start::Crashed { from_other, cuts } => {
@@ -137,7 +139,9 @@ proptest! {
         let ObservedGateway { deployments, usage_plans, functions, .. } = &mut shuffled.sim.aws;
         shuffle(deployments, seed);
         shuffle(usage_plans, seed);
-        functions.values_mut().for_each(|function| shuffle(&mut function.permissions, seed));
+        for function in functions.values_mut() {
+            shuffle(&mut function.permissions, seed);
+        }
         shuffle(&mut shuffled_target.tiers, seed);
         shuffle(&mut shuffled_target.endpoint.source_cidrs, seed);
         shuffle(&mut shuffled_target.endpoint.vpc_endpoint_ids, seed);

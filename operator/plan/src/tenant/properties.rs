@@ -1,5 +1,7 @@
 //! What holds of the tenant's plan whatever was asked for, done by hand, or broken off before.
 
+use std::collections::BTreeMap;
+
 use aigw_api::{AIGatewaySpec, EndpointType, TenantSpec};
 use aigw_contract::Credential;
 use proptest::prelude::*;
@@ -67,7 +69,7 @@ const HARMS: [Harm; 13] = [
     |observed| observed.meter = None,
     |observed| observed.meter.iter_mut().for_each(|meter| meter.suspended = !meter.suspended),
     |observed| observed.secret = ObservedSecret::Absent,
-    |observed| change(observed, |data| data.clear()),
+    |observed| change(observed, BTreeMap::clear),
     |observed| change(observed, |data| drop(data.insert("EXTRA".into(), "1".into()))),
     |observed| change(observed, |data| drop(data.insert("AWS_BEARER_TOKEN_BEDROCK".into(), "made up".into()))),
     // A credential of ours by form, that nobody issued.
@@ -80,7 +82,7 @@ const HARMS: [Harm; 13] = [
     },
 ];
 
-fn change(observed: &mut ObservedTenant, change: impl FnOnce(&mut std::collections::BTreeMap<String, String>)) {
+fn change(observed: &mut ObservedTenant, change: impl FnOnce(&mut BTreeMap<String, String>)) {
     if let ObservedSecret::Ours(data) = &mut observed.secret {
         change(data);
     }
