@@ -33,6 +33,7 @@ pub enum Command {
     /// Run the controllers (the default).
     Run,
     /// Print what the operator would change in AWS for manifests, without changing anything.
+    #[command(long_about = plan::ABOUT)]
     Plan(PlanArgs),
     /// Print the custom resource definitions as YAML.
     Crd {

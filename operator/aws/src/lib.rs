@@ -14,7 +14,6 @@ mod items;
 mod limiter;
 mod log_groups;
 mod patch;
-pub(crate) use aigw_cloud::quotas;
 mod rest_apis;
 mod roles;
 mod service;
@@ -27,5 +26,6 @@ mod keys_tests;
 #[cfg(test)]
 mod testing;
 
+pub(crate) use aigw_cloud::quotas;
 pub use clouds::{AwsClouds, Settings};
 pub use service::{Call, NoObserver, Observer};

@@ -11,7 +11,7 @@ use super::{ArgsError, EndpointUrlTemplate, RunArgs, parse};
 use crate::plan_command::PlanSettings;
 
 /// What `--help` says beside the flags.
-const ABOUT: &str = "\
+pub(super) const ABOUT: &str = "\
 Print what the operator would change in AWS for manifests, without changing anything.
 
 AWS is read with the credentials of the environment, as `run` does; every call that would write is refused inside the
@@ -24,7 +24,6 @@ Exit codes: 0 in sync, or a plan was printed; 1 AWS or the cluster could not be 
 
 /// What to plan, as given.
 #[derive(Debug, Clone, clap::Args)]
-#[command(long_about = ABOUT)]
 pub struct PlanArgs {
     /// Manifest with AIGateway, Tenant and Namespace objects: a file, a folder, or - for standard input. May be repeated.
     #[arg(short = 'f', long = "filename", required = true, value_name = "FILE")]
