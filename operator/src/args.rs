@@ -8,10 +8,12 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 mod parse;
+mod plan;
 #[cfg(test)]
 mod tests;
 
 pub use parse::{EndpointUrlTemplate, duration};
+pub use plan::PlanArgs;
 
 /// AI Gateway Operator for Amazon Bedrock.
 #[derive(Debug, Clone, Parser)]
@@ -30,6 +32,9 @@ pub struct Args {
 pub enum Command {
     /// Run the controllers (the default).
     Run,
+    /// Print what the operator would change in AWS for manifests, without changing anything.
+    #[command(long_about = plan::ABOUT)]
+    Plan(PlanArgs),
     /// Print the custom resource definitions as YAML.
     Crd {
         /// Only this kind: AIGateway or Tenant.

@@ -13,6 +13,8 @@ pub mod http;
 pub mod memory;
 pub mod metrics;
 pub mod operate;
+pub mod pace;
+pub mod plan_command;
 mod report;
 pub mod run;
 pub mod telemetry;

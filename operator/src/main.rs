@@ -4,9 +4,10 @@ use std::process::exit;
 use std::sync::Arc;
 
 use aigw_aws::{AwsClouds, Call, Observer};
-use aigw_operator::args::{Args, Command, Settings};
+use aigw_operator::args::{Args, Command, PlanArgs, RunArgs, Settings};
 use aigw_operator::harness::error::chain;
-use aigw_operator::{Metrics, crdgen, run, telemetry};
+use aigw_operator::plan_command::{self, PlanSettings};
+use aigw_operator::{Clock, Metrics, SystemClock, crdgen, run, telemetry};
 use clap::Parser;
 
 /// Bad arguments, as `clap` and shells have it.
@@ -31,6 +32,9 @@ async fn main() {
             Err(error) => fail(&error, USAGE),
         }
     }
+    if let Some(Command::Plan(plan)) = args.command {
+        exit(print_plan(plan, args.run).await);
+    }
     let started = telemetry::start(&args.run.log_level, args.run.log_format);
     let settings = match started.and_then(|()| Settings::from_args(args.run)) {
         Ok(settings) => settings,
@@ -49,6 +53,22 @@ async fn main() {
     tracing::info!("stopped");
     // Not by returning: what a dropped runtime waits for must not delay the end.
     exit(0);
+}
+
+/// Plans for manifests; gives the exit code.
+async fn print_plan(plan: PlanArgs, run_args: RunArgs) -> i32 {
+    let client = if plan.offline { None } else { kube::Client::try_default().await.ok() };
+    // Without the zips the functions' code is taken to be what AWS has.
+    let codes = run::load_codes(&run_args.functions_dir).unwrap_or_default();
+    let settings = match PlanSettings::from_args(plan, run_args, &codes) {
+        Ok(settings) => settings,
+        Err(error) => fail(&error, USAGE),
+    };
+    let aws = aigw_aws::Settings { quota_share: settings.share, ..Default::default() };
+    let clouds = Arc::new(AwsClouds::new(aws).await);
+    let now = SystemClock.now();
+    let (mut input, mut out, mut problems) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    plan_command::run(&settings, clouds, client, now, &mut input, &mut out, &mut problems).await
 }
 
 fn fail(error: &(dyn std::error::Error + 'static), code: i32) -> ! {

@@ -214,7 +214,11 @@ where
     }
 }
 
-fn load_codes(directory: &Path) -> Result<FunctionCodes, CodeError> {
+/// The functions' code below `directory`.
+///
+/// # Errors
+/// [`CodeError`] where it is not complete for any architecture.
+pub fn load_codes(directory: &Path) -> Result<FunctionCodes, CodeError> {
     FunctionCodes::load(directory, |zip| STANDARD.encode(Sha256::digest(zip)))
 }
 

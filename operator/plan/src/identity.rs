@@ -16,6 +16,12 @@ pub const TAG_TIER: &str = "aigateway.dev/tier";
 /// Tag on an API key with the id of the tenant it belongs to.
 pub const TAG_TENANT_ID: &str = "aigateway.dev/tenant-id";
 
+/// AWS takes no longer tag values.
+const LONGEST_TAG_VALUE: usize = 256;
+/// Characters of a name that is too long for a tag: with the longest installation (40), the longest namespace (63) and
+/// a hash they fit.
+const KEPT_OF_A_LONG_NAME: usize = 100;
+
 /// Path of every IAM role the operator makes, so that its own rights can be limited to it.
 pub const ROLE_PATH: &str = "/aigw/";
 
@@ -36,7 +42,14 @@ pub struct GatewayIdentity {
 impl GatewayIdentity {
     /// The value of [`TAG_ID`].
     pub fn id(&self) -> String {
-        format!("{}/AIGateway/{}/{}", self.installation, self.namespace, self.name)
+        let Self { installation, namespace, name } = self;
+        let whole = format!("{installation}/AIGateway/{namespace}/{name}");
+        if whole.len() <= LONGEST_TAG_VALUE {
+            return whole;
+        }
+        // No name has a '=', so this is nobody else's id. Names are ASCII.
+        let (begin, hash) = (&name[..KEPT_OF_A_LONG_NAME.min(name.len())], short_hash(&whole, 20));
+        format!("{installation}/AIGateway/{namespace}/{begin}={hash}")
     }
 
     /// Name shared by the gateway's AWS objects, `aigw-` and ten characters: table, and prefix of all else.
@@ -120,3 +133,7 @@ mod tests {
         assert_ne!(identity.tenant_id("x", "yz"), identity.tenant_id("xy", "z"));
     }
 }
+
+#[cfg(test)]
+#[path = "identity_properties.rs"]
+mod properties;

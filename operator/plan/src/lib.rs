@@ -8,8 +8,12 @@ pub mod canonical;
 pub mod class;
 pub mod conditions;
 pub mod gateway;
+#[cfg(test)]
+mod golden;
 pub mod identity;
 pub mod plan;
+#[cfg(test)]
+mod strategies;
 pub mod tenant;
 pub mod violation;
 

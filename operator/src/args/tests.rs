@@ -120,3 +120,14 @@ fn commands() {
         matches!(command(&["crd", "--kind", "Tenant"]), Some(Command::Crd { kind: Some(kind) }) if kind == "Tenant")
     );
 }
+
+#[test]
+fn the_help_of_plan_says_its_exit_codes_and_its_settings_are_checked() {
+    let help = Args::try_parse_from(["aigw-operator", "plan", "--help"]).unwrap_err().to_string();
+    assert!(help.contains("Exit codes: 0 in sync") && help.contains("--detailed-exitcode"), "{help}");
+    assert!(Args::try_parse_from(["aigw-operator", "plan"]).is_err(), "without a manifest");
+    let args = Args::try_parse_from(["aigw-operator", "plan", "-f", "-", "--installation", "X"]).unwrap();
+    let Some(Command::Plan(plan)) = args.command else { panic!("another command") };
+    let settings = crate::plan_command::PlanSettings::from_args(plan, args.run, &aigw_cloud::FunctionCodes::default());
+    assert!(settings.unwrap_err().to_string().starts_with("--installation"));
+}

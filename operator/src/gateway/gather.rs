@@ -54,7 +54,8 @@ fn hint(context: &Context, gateway: &AIGateway) -> Option<String> {
     memo.or_else(|| gateway.status.as_ref()?.rest_api_id.clone())
 }
 
-async fn observe(
+/// Looks: roles of `own_roles`, `stages` by name, everything else there is to a gateway.
+pub(crate) async fn observe(
     cloud: &Cloud,
     identity: &GatewayIdentity,
     hint: Option<&str>,

@@ -1,13 +1,11 @@
 //! Reads everything a tenant's plan compares.
 
-use std::collections::BTreeMap;
-
-use aigw_api::{AIGateway, Tenant, labels};
+use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::{CloudError, TenantItems};
 use aigw_plan::tenant::admit::AdmittedTenant;
+use aigw_plan::tenant::secret::observed;
 use aigw_plan::tenant::step::{ObservedSecret, ObservedTenant};
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Api, ResourceExt};
 
 use super::inventory::TenantView;
@@ -50,19 +48,6 @@ pub(super) fn tenant_ids(context: &Context, site: &Site, gateway: &AIGateway) ->
 
 async fn secret(context: &Context, tenant: &Tenant, admitted: &AdmittedTenant) -> Result<ObservedSecret, Error> {
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &admitted.namespace);
-    let Some(secret) = api.get_opt(&admitted.secret_name).await.map_err(Error::kube("read the Secret"))? else {
-        return Ok(ObservedSecret::Absent);
-    };
-    let marked = secret.labels().get(labels::TENANT_ID) == Some(&admitted.tenant_id)
-        && secret.labels().get(labels::MANAGED_BY).map(String::as_str) == Some(labels::MANAGER);
-    if !marked {
-        return Ok(ObservedSecret::Foreign);
-    }
-    let of_this_object = |owner: &OwnerReference| owner.kind != "Tenant" || Some(&owner.uid) == tenant.uid().as_ref();
-    if secret.metadata.deletion_timestamp.is_some() || !secret.owner_references().iter().all(of_this_object) {
-        return Ok(ObservedSecret::Leaving);
-    }
-    let text =
-        |(name, value): (String, k8s_openapi::ByteString)| (name, String::from_utf8_lossy(&value.0).into_owned());
-    Ok(ObservedSecret::Ours(secret.data.unwrap_or_default().into_iter().map(text).collect::<BTreeMap<_, _>>()))
+    let found = api.get_opt(&admitted.secret_name).await.map_err(Error::kube("read the Secret"))?;
+    Ok(observed(found, &admitted.tenant_id, tenant.uid().as_deref()))
 }

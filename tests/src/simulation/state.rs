@@ -74,8 +74,7 @@ fn flatten(place: &str, value: &Value, text: &mut String) {
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                let key = item["type"].as_str().or(item["name"].as_str()).or(item["tier"].as_str()).or(item["id"].as_str());
-                let key = key.map_or_else(|| index.to_string(), str::to_owned);
+                let key = key_of(item).map_or_else(|| index.to_string(), str::to_owned);
                 flatten(&format!("{place}[{key}]"), item, text);
             }
         }
@@ -83,6 +82,10 @@ fn flatten(place: &str, value: &Value, text: &mut String) {
             let _ = writeln!(text, "{place}: {scalar}");
         }
     }
+}
+
+fn key_of(item: &Value) -> Option<&str> {
+    ["type", "name", "tier", "id"].iter().find_map(|field| item[*field].as_str())
 }
 
 fn describe(world: &World, plural: &str, object: &Value) -> Value {
@@ -130,7 +133,8 @@ fn strip(value: &mut Value) {
         }
         Value::Array(items) => {
             items.iter_mut().for_each(strip);
-            items.sort_by_key(|item| item["type"].as_str().map(str::to_owned));
+            // The order of a list that is a map by its key says nothing.
+            items.sort_by_key(|item| key_of(item).map(str::to_owned));
         }
         _ => {}
     }

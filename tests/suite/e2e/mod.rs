@@ -16,6 +16,7 @@ mod guard;
 mod leaks;
 mod limits;
 mod metrics;
+mod plan;
 mod ready;
 mod refused;
 mod restore;
@@ -33,6 +34,7 @@ pub fn suite() -> Suite {
         limits::tests(),
         suspension::tests(),
         steady_state::tests(),
+        plan::tests(),
         change::tests(),
         drift::tests(),
         refused::tests(),

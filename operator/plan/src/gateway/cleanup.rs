@@ -25,20 +25,24 @@ pub fn cleanup(
 ) -> Plan<GatewayStep> {
     let mut plan = Plan::default();
     if compute == DeletionPolicy::Delete {
-        for api in &observed.rest_apis {
+        let rest_apis = sorted(&observed.rest_apis, |api| &api.id);
+        for api in &rest_apis {
             for stage in observed.stages.keys() {
                 plan.step(GatewayStep::DeleteStage { rest_api_id: api.id.clone(), stage: stage.clone() });
             }
         }
-        let stage_gone = |stage: &(String, String)| !observed.rest_apis.iter().any(|api| api.id == stage.0);
-        for usage_plan in &observed.usage_plans {
-            let api_stages = usage_plan.api_stages.iter().filter(|stage| stage_gone(stage)).cloned().collect();
+        // Only what the steps above detach is detached: a stage made by hand, or of a second API, is not among them.
+        let detached = |(api, stage): &(String, String)| {
+            rest_apis.iter().any(|known| known.id == *api) && observed.stages.contains_key(stage)
+        };
+        for usage_plan in sorted(&observed.usage_plans, |usage_plan| &usage_plan.id) {
+            let api_stages = usage_plan.api_stages.iter().filter(|stage| !detached(stage)).cloned().collect();
             plan.step(GatewayStep::DeleteUsagePlan { id: usage_plan.id.clone(), api_stages });
         }
-        for key in api_keys {
+        for key in sorted(api_keys, |key| &key.name) {
             plan.step(GatewayStep::DeleteApiKey { id: key.id.clone(), name: key.name.clone() });
         }
-        for api in &observed.rest_apis {
+        for api in &rest_apis {
             plan.step(GatewayStep::DeleteRestApi { rest_api_id: api.id.clone() });
         }
         for function in Function::ALL {
@@ -58,6 +62,13 @@ pub fn cleanup(
     plan
 }
 
+/// By a key that stays: AWS lists in no fixed order.
+fn sorted<T>(listed: &[T], key: fn(&T) -> &String) -> Vec<&T> {
+    let mut sorted: Vec<&T> = listed.iter().collect();
+    sorted.sort_by_key(|item| key(item));
+    sorted
+}
+
 fn cleanup_table(
     identity: &GatewayIdentity,
     compute: DeletionPolicy,
@@ -70,6 +81,10 @@ fn cleanup_table(
     if table.deleting {
         plan.wait("the table is being deleted", SOON);
     } else if compute == DeletionPolicy::Delete && data == DeletionPolicy::Delete {
+        if !table.active {
+            // AWS refuses to delete a table it is making.
+            return plan.wait("the table is being created", SOON);
+        }
         if table.deletion_protection {
             plan.step(GatewayStep::SetDeletionProtection { table: name.clone(), enabled: false });
         }

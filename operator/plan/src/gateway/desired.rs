@@ -28,7 +28,7 @@ pub struct Build {
     pub code: BTreeMap<(Function, String), String>,
     /// Permissions boundary for the roles it makes.
     pub permissions_boundary: Option<String>,
-    /// What clients are told instead of the execute-api name, with `{restApiId}` and `{stage}`.
+    /// What clients are told instead of the execute-api name, with `{restApiId}`, `{stage}` and `{region}`.
     pub endpoint_url_template: Option<String>,
 }
 
@@ -122,7 +122,10 @@ pub const fn architecture_name(architecture: Architecture) -> &'static str {
 /// Base URL clients use.
 pub fn endpoint_url(valid: &ValidGateway, rest_api_id: &str, build: &Build) -> String {
     if let Some(template) = &build.endpoint_url_template {
-        return template.replace("{restApiId}", rest_api_id).replace("{stage}", &valid.stage);
+        return template
+            .replace("{restApiId}", rest_api_id)
+            .replace("{stage}", &valid.stage)
+            .replace("{region}", &valid.region);
     }
     let suffix = Partition::of(&valid.region).dns_suffix;
     // A private API associated with a VPC endpoint has a public DNS name of its own that leads to that endpoint; it
@@ -162,6 +165,9 @@ pub fn desire(
         [api] => Some(api.id.as_str()),
         _ => None,
     };
+    // By name: to reorder tiers in the spec is no change.
+    let mut tiers: Vec<_> = valid.tiers.iter().collect();
+    tiers.sort_by_key(|tier| &tier.name);
     let api_stages: Vec<_> = rest_api_id.map(|id| (id.to_owned(), valid.stage.clone())).into_iter().collect();
     Ok(DesiredGateway {
         table: name.clone(),
@@ -182,9 +188,8 @@ pub fn desire(
         },
         stage: valid.stage.clone(),
         throttle: valid.throttle.as_ref().map(|throttle| (throttle.requests_per_second, throttle.burst)),
-        usage_plans: valid
-            .tiers
-            .iter()
+        usage_plans: tiers
+            .into_iter()
             .map(|tier| UsagePlanSpec {
                 tier: tier.name.clone(),
                 name: format!("{name}-{}", tier.name),

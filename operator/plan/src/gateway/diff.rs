@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::desired::{DesiredGateway, LOG_RETENTION_DAYS, version_description};
-use super::document::same_policy;
+use super::document::{Document, same_policy};
 use super::observed::{FunctionState, ObservedFunction, ObservedGateway, ObservedRestApi, ObservedTable, Tags};
 use super::step::{FunctionSpec, GatewayStep, StageThrottle, TaggedResource};
 use super::usage_plans;
@@ -46,6 +46,15 @@ pub enum Blocked {
     },
 }
 
+impl Blocked {
+    /// Several objects where there may be one.
+    pub(super) fn duplicate<'a>(what: &'static str, ids: impl Iterator<Item = &'a str>) -> Self {
+        // Sorted: the message ends in a condition, and AWS lists in no fixed order.
+        let ids: BTreeSet<&str> = ids.collect();
+        Self::Duplicate { what, count: ids.len(), ids: ids.into_iter().collect::<Vec<_>>().join(", ") }
+    }
+}
+
 /// Derives the next steps. `tiers_in_use` are tiers some tenant is in: their plans stay although the spec dropped them.
 ///
 /// # Errors
@@ -80,8 +89,8 @@ pub fn diff(
             usage_plans::diff(desired, api, observed, tiers_in_use, &mut plan)?;
         }
         several => {
-            let ids = several.iter().map(|api| api.id.as_str()).collect::<Vec<_>>().join(", ");
-            return Err(Blocked::Duplicate { what: "REST APIs", count: several.len(), ids });
+            let ids = several.iter().map(|api| api.id.as_str());
+            return Err(Blocked::duplicate("REST APIs", ids));
         }
     }
     Ok(plan)
@@ -305,20 +314,29 @@ fn diff_api(
     // Only the newest deployment is known to match what is imported now; an older one of the same hash would serve the
     // right document while somebody's edit lies in wait for the next deployment.
     let Some(target) = fits.or_else(|| newest.filter(|deployment| deployment.description == document.hash)) else {
-        plan.step(GatewayStep::PutDocument {
-            rest_api_id: rest_api_id.clone(),
-            body: document.body.clone(),
-            hash: document.hash.clone(),
-        });
-        plan.step(GatewayStep::VerifyDocument {
-            rest_api_id: rest_api_id.clone(),
-            expectation: Box::new(document.expectation.clone()),
-        });
+        import(&rest_api_id, document, plan);
         plan.step(GatewayStep::CreateDeployment { rest_api_id, hash: document.hash.clone() });
         return;
     };
+    // In no deployment: an import is what sets them, and they bind at once.
+    if api.vpc_endpoint_ids != desired.rest_api.vpc_endpoint_ids {
+        import(&rest_api_id, document, plan);
+    }
     diff_stage(desired, &rest_api_id, &target.id, observed, plan);
     diff_old_deployments(&rest_api_id, &target.id, observed, plan);
+}
+
+/// Imports the document and checks what became of it.
+fn import(rest_api_id: &str, document: &Document, plan: &mut Plan<GatewayStep>) {
+    plan.step(GatewayStep::PutDocument {
+        rest_api_id: rest_api_id.into(),
+        body: document.body.clone(),
+        hash: document.hash.clone(),
+    });
+    plan.step(GatewayStep::VerifyDocument {
+        rest_api_id: rest_api_id.into(),
+        expectation: Box::new(document.expectation.clone()),
+    });
 }
 
 fn diff_stage(
@@ -338,8 +356,9 @@ fn diff_stage(
         });
         return;
     };
-    let wanted = desired.throttle.map(|(rate, burst)| (f64::from(rate), burst));
-    let throttle_differs = wanted != stage.rate_limit.zip(stage.burst_limit);
+    // Each on its own: somebody may have set only one of the two.
+    let wanted = (desired.throttle.map(|(rate, _)| f64::from(rate)), desired.throttle.map(|(_, burst)| burst));
+    let throttle_differs = wanted != (stage.rate_limit, stage.burst_limit);
     let moves = stage.deployment_id != deployment_id;
     if throttle_differs || moves {
         plan.step(GatewayStep::UpdateStage {

@@ -1,48 +1,209 @@
-//! Invariants every gateway plan must keep. A finding is a defect of ours: the plan is not executed.
+//! Invariants every gateway plan must keep, of building up and of taking away. A finding is a defect of ours: the plan
+//! is not executed.
+//!
+//! The first of them: a plan touches only what was observed, and observed is only what carries the gateway's identity.
+//! So whatever else goes wrong, nothing of anybody else is changed.
 
-use super::observed::ObservedGateway;
-use super::step::GatewayStep;
+use std::collections::BTreeSet;
+
+use super::observed::{ObservedGateway, Tags};
+use super::step::{GatewayStep, TaggedResource};
+use crate::identity::{Function, TAG_ID, TAG_INSTALLATION};
 
 /// Everything wrong with `steps`; empty means they may be executed.
 pub fn lint(steps: &[GatewayStep], observed: &ObservedGateway) -> Vec<String> {
+    let mut seen = Seen::default();
     let mut findings = Vec::new();
-    let mut verified: Option<&str> = None;
-    let mut changed_functions: Vec<&str> = Vec::new();
     for step in steps {
-        match step {
-            GatewayStep::PutDocument { .. } => verified = None,
-            GatewayStep::VerifyDocument { rest_api_id, .. } => verified = Some(rest_api_id),
-            GatewayStep::CreateDeployment { rest_api_id, .. } if verified != Some(rest_api_id) => {
-                findings.push(format!("{step}: the document was not verified first"));
-            }
-            GatewayStep::DeleteDeployment { deployment_id, .. }
-                if observed.stages.values().any(|stage| stage.deployment_id == *deployment_id) =>
-            {
-                findings.push(format!("{step}: a stage serves it"));
-            }
-            GatewayStep::DeleteVersion { name, version } => {
-                let live = observed.functions.values().any(|function| {
-                    function.arn.ends_with(&format!(":{name}")) && function.live_version.as_ref() == Some(version)
-                });
-                if live {
-                    findings.push(format!("{step}: the alias points at it"));
-                }
-            }
-            GatewayStep::UpdateFunctionCode { function, .. }
-            | GatewayStep::UpdateFunctionConfiguration { function, .. } => {
-                if changed_functions.contains(&function.name.as_str()) {
-                    findings.push(format!("{step}: second change of one function in one plan"));
-                }
-                changed_functions.push(&function.name);
-            }
-            GatewayStep::UpdateUsagePlan { rate_limit, burst_limit, .. } if *rate_limit <= 0 || *burst_limit <= 0 => {
-                findings.push(format!("{step}: a limit of zero"));
-            }
-            _ => {}
-        }
-    }
-    if steps.iter().filter(|step| matches!(step, GatewayStep::CreateDeployment { .. })).count() > 1 {
-        findings.push("more than one deployment in one plan".into());
+        let problems = [untouchable(step, observed), seen.out_of_order(step, observed), wrong_value(step, observed)];
+        findings.extend(problems.into_iter().flatten().map(|problem| format!("{step}: {problem}")));
     }
     findings
 }
+
+/// What a step names must have been observed; what it creates must not have been.
+fn untouchable(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'static str> {
+    use GatewayStep as S;
+    let api = |id: &String| observed.rest_apis.iter().any(|api| api.id == *id);
+    let deployment = |id: &String| observed.deployments.iter().any(|deployment| deployment.id == *id);
+    let plan = |id: &String| observed.usage_plans.iter().any(|plan| plan.id == *id);
+    let fits = match step {
+        S::CreateTable { .. } => observed.table.is_none(),
+        S::EnableTimeToLive { .. } | S::EnablePointInTimeRecovery { .. } | S::SetDeletionProtection { .. } => {
+            observed.table.as_ref().is_some_and(|table| table.active)
+        }
+        S::DeleteTable { .. } => observed.table.as_ref().is_some_and(|table| table.active && !table.deleting),
+        S::ClaimOwnership { .. } | S::WriteConfig { .. } => {
+            observed.table.as_ref().is_some_and(|table| table.active && !table.deleting)
+        }
+        S::ReleaseOwnership { .. } => observed.owner.is_some(),
+        S::CreateRole { name, .. } => !has(&observed.roles, name),
+        S::UpdateRoleTrust { name, .. } | S::DeleteRole { name } => has(&observed.roles, name),
+        S::CreateLogGroup { name, .. } => !has(&observed.log_groups, name),
+        S::DeleteLogGroup { name } => has(&observed.log_groups, name),
+        S::UpdateFunctionConfiguration { function, .. } | S::UpdateFunctionCode { function, .. } => {
+            observed.functions.contains_key(&function.function)
+        }
+        S::PublishVersion { name, .. }
+        | S::AddPermission { name, .. }
+        | S::RemovePermission { name, .. }
+        | S::DeleteFunction { name } => has(&observed.functions, name),
+        S::PointAlias { name, version, .. } | S::DeleteVersion { name, version } => observed
+            .functions
+            .iter()
+            .filter(|(function, _)| is_of(name, **function))
+            .any(|(_, function)| function.versions.iter().any(|known| known.version == *version)),
+        S::CreateRestApi { .. } => observed.rest_apis.is_empty(),
+        S::PutDocument { rest_api_id, .. }
+        | S::VerifyDocument { rest_api_id, .. }
+        | S::CreateDeployment { rest_api_id, .. }
+        | S::DeleteRestApi { rest_api_id } => api(rest_api_id),
+        S::DeleteDeployment { rest_api_id, deployment_id } => api(rest_api_id) && deployment(deployment_id),
+        S::CreateStage { rest_api_id, stage, deployment_id, .. } => {
+            api(rest_api_id) && deployment(deployment_id) && !observed.stages.contains_key(stage)
+        }
+        S::UpdateStage { rest_api_id, stage, deployment_id, .. } => {
+            api(rest_api_id) && deployment_id.as_ref().is_none_or(deployment) && observed.stages.contains_key(stage)
+        }
+        S::DeleteStage { rest_api_id, stage } => api(rest_api_id) && observed.stages.contains_key(stage),
+        S::CreateUsagePlan(spec) => {
+            observed.usage_plans.iter().all(|plan| plan.tier != spec.tier)
+                && spec.api_stages.iter().all(|(id, stage)| api(id) && observed.stages.contains_key(stage))
+        }
+        S::UpdateUsagePlan { id, .. } | S::DeleteUsagePlan { id, .. } => plan(id),
+        // Policy and retention follow in the plan that makes role and log group; functions are looked at by order. Keys
+        // are listed by whoever cleans up, by prefix and tag.
+        S::PutRolePolicy { .. } | S::SetRetention { .. } | S::CreateFunction(_) | S::DeleteApiKey { .. } => true,
+        S::Tag { resource, .. } => match resource {
+            TaggedResource::RestApi(id) => api(id),
+            TaggedResource::Stage(id, stage) => api(id) && observed.stages.contains_key(stage),
+            TaggedResource::UsagePlan(id) => plan(id),
+            TaggedResource::Function(arn) => observed.functions.values().any(|function| function.arn == *arn),
+            TaggedResource::Role(name) => has(&observed.roles, name),
+            TaggedResource::Table(_) => observed.table.is_some(),
+        },
+    };
+    (!fits).then_some("what it names was not observed, or what it creates was")
+}
+
+/// What happened earlier in the plan.
+#[derive(Default)]
+struct Seen<'a> {
+    verified: Option<&'a str>,
+    deployed: bool,
+    unprotected: bool,
+    functions: BTreeSet<&'a str>,
+    roles: BTreeSet<&'a str>,
+    usage_plans: BTreeSet<&'a str>,
+    stages: BTreeSet<&'a str>,
+}
+
+impl<'a> Seen<'a> {
+    fn out_of_order(&mut self, step: &'a GatewayStep, observed: &ObservedGateway) -> Option<&'static str> {
+        use GatewayStep as S;
+        match step {
+            S::PutDocument { .. } => self.verified = None,
+            S::VerifyDocument { rest_api_id, .. } => self.verified = Some(rest_api_id),
+            S::CreateDeployment { rest_api_id, .. } if self.verified != Some(rest_api_id) => {
+                return Some("the document was not verified first");
+            }
+            S::CreateDeployment { .. } if std::mem::replace(&mut self.deployed, true) => {
+                return Some("second deployment in one plan");
+            }
+            S::UpdateFunctionCode { function, .. } | S::UpdateFunctionConfiguration { function, .. }
+                if !self.functions.insert(&function.name) =>
+            {
+                return Some("second change of one function in one plan");
+            }
+            S::CreateRole { name, .. } => drop(self.roles.insert(name)),
+            S::PutRolePolicy { name, .. } if !has(&observed.roles, name) && !self.roles.contains(name.as_str()) => {
+                return Some("the role is not there yet");
+            }
+            S::CreateFunction(spec) if self.roles.contains(spec.name.as_str()) => {
+                return Some("its role is as young as this plan, and Lambda does not know it yet");
+            }
+            S::CreateUsagePlan(spec) if !self.usage_plans.insert(&spec.tier) => {
+                return Some("second plan of one tier");
+            }
+            S::UpdateUsagePlan { id, .. } | S::DeleteUsagePlan { id, .. } if !self.usage_plans.insert(id) => {
+                return Some("second change of one usage plan in one plan");
+            }
+            S::DeleteStage { stage, .. } => drop(self.stages.insert(stage)),
+            S::DeleteRestApi { .. } if observed.stages.keys().any(|stage| !self.stages.contains(stage.as_str())) => {
+                return Some("a stage still serves");
+            }
+            S::DeleteFunction { .. } if !observed.stages.is_empty() && self.stages.is_empty() => {
+                return Some("a stage still calls it");
+            }
+            S::SetDeletionProtection { enabled, .. } => self.unprotected = !enabled,
+            S::DeleteTable { .. }
+                if !self.unprotected && observed.table.as_ref().is_some_and(|table| table.deletion_protection) =>
+            {
+                return Some("the table is protected");
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+/// Values that no plan of ours may carry.
+fn wrong_value(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'static str> {
+    use GatewayStep as S;
+    let identified = |tags: &Tags| {
+        if tags.contains_key(TAG_ID) && tags.contains_key(TAG_INSTALLATION) {
+            None
+        } else {
+            Some("without the tags of our identity it would never be found again")
+        }
+    };
+    match step {
+        S::CreateTable { tags, .. }
+        | S::CreateRole { tags, .. }
+        | S::CreateLogGroup { tags, .. }
+        | S::CreateRestApi { tags, .. }
+        | S::CreateStage { tags, .. }
+        | S::Tag { tags, .. } => identified(tags),
+        S::CreateFunction(spec) => identified(&spec.tags),
+        S::CreateUsagePlan(spec) if spec.rate_limit <= 0 || spec.burst_limit <= 0 => Some("a limit of zero"),
+        S::CreateUsagePlan(spec) => identified(&spec.tags),
+        S::UpdateUsagePlan { rate_limit, burst_limit, .. } if *rate_limit <= 0 || *burst_limit <= 0 => {
+            Some("a limit of zero")
+        }
+        S::DeleteDeployment { deployment_id, .. }
+            if observed.stages.values().any(|stage| stage.deployment_id == *deployment_id) =>
+        {
+            Some("a stage serves it")
+        }
+        S::DeleteVersion { name, version } => {
+            let mut functions = observed.functions.iter().filter(|(function, _)| is_of(name, **function));
+            let live = functions.any(|(_, function)| function.live_version.as_ref() == Some(version));
+            live.then_some("the alias points at it")
+        }
+        S::ClaimOwnership { expected, record, .. } => {
+            let (version, epoch) = match &observed.owner {
+                Some(owner) => (Some(owner.version), owner.content.epoch),
+                None => (None, 0),
+            };
+            (*expected != version || record.epoch < epoch).then_some("the record observed is another, or newer")
+        }
+        S::WriteConfig { expected, .. } => (*expected != observed.config.as_ref().map(|config| config.version))
+            .then_some("the configuration observed is another"),
+        S::ReleaseOwnership { expected, .. } => {
+            (Some(*expected) != observed.owner.as_ref().map(|owner| owner.version)).then_some("the record is another")
+        }
+        _ => None,
+    }
+}
+
+fn is_of(name: &str, function: Function) -> bool {
+    name.ends_with(&format!("-{}", function.as_str()))
+}
+
+fn has<T>(found: &std::collections::BTreeMap<Function, T>, name: &str) -> bool {
+    found.keys().any(|function| is_of(name, *function))
+}
+
+#[cfg(test)]
+#[path = "lint_tests.rs"]
+mod tests;

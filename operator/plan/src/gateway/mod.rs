@@ -4,13 +4,20 @@ pub mod cleanup;
 pub mod desired;
 pub mod diff;
 pub mod document;
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod harm;
 pub mod lint;
 pub mod observed;
 pub mod ownership;
+#[cfg(test)]
+mod properties;
 pub mod report;
 pub mod roles;
 #[cfg(test)]
-pub(crate) mod simulated;
+mod scenarios;
+pub mod simulated;
 pub mod step;
 mod usage_plans;
 pub mod validate;

@@ -38,16 +38,18 @@ pub(super) fn diff(
                 retag(plan, TaggedResource::UsagePlan(actual.id.clone()), &spec.tags, &actual.tags);
             }
             several => {
-                let ids = several.iter().map(|actual| actual.id.as_str()).collect::<Vec<_>>().join(", ");
-                return Err(Blocked::Duplicate { what: "usage plans of one tier", count: several.len(), ids });
+                let ids = several.iter().map(|actual| actual.id.as_str());
+                return Err(Blocked::duplicate("usage plans of one tier", ids));
             }
         }
     }
-    for actual in &observed.usage_plans {
-        let wanted = desired.usage_plans.iter().any(|spec| spec.tier == actual.tier);
-        if !wanted && !tiers_in_use.contains(&actual.tier) {
-            plan.step(GatewayStep::DeleteUsagePlan { id: actual.id.clone(), api_stages: actual.api_stages.clone() });
-        }
+    let wanted = |tier: &String| desired.usage_plans.iter().any(|spec| spec.tier == *tier);
+    let unwanted = observed.usage_plans.iter().filter(|actual| !wanted(&actual.tier));
+    let mut unwanted: Vec<_> = unwanted.filter(|actual| !tiers_in_use.contains(&actual.tier)).collect();
+    // AWS lists in no fixed order.
+    unwanted.sort_by_key(|actual| (&actual.tier, &actual.id));
+    for actual in unwanted {
+        plan.step(GatewayStep::DeleteUsagePlan { id: actual.id.clone(), api_stages: actual.api_stages.clone() });
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::gateway::simulated::{identity, valid};
+use crate::gateway::fixtures::{identity, valid};
 
 fn gateway(rules: Value) -> ValidGateway {
     valid(json!({

@@ -79,7 +79,7 @@ pub fn diff(
         plan.wait("the Secret of an earlier Tenant of this name is being deleted", Duration::from_secs(2));
         return Ok(plan);
     }
-    let generation = key_generation(tenant, observed);
+    let generation = key_generation(tenant, gateway, observed);
     let key_ready = diff_api_key(tenant, gateway, observed, generation, &mut plan);
     let credential = gateway.api_keys.then(|| diff_secret(tenant, gateway, observed, random, &mut plan));
     if !key_ready {
@@ -138,7 +138,9 @@ pub fn cleanup(tenant_id: &str, identity: &GatewayIdentity, observed: &ObservedT
             write_policy(tenant_id, identity, observed, content, expires, &mut plan);
         }
     }
-    for key in &observed.api_keys {
+    let mut keys: Vec<_> = observed.api_keys.iter().collect();
+    keys.sort_by_key(|key| &key.name);
+    for key in keys {
         plan.step(TenantStep::DeleteApiKey { id: key.id.clone(), name: key.name.clone() });
     }
     plan
@@ -160,13 +162,25 @@ pub fn key_value(identity: &GatewayIdentity, tenant_id: &str, generation: i64) -
     sha256_hex(&format!("aigw internal key 1\n{}\n{tenant_id}\n{generation}", identity.id()))
 }
 
-/// A tenant that changes its tier gets another key: a key can be in one plan of a stage only.
-fn key_generation(tenant: &AdmittedTenant, observed: &ObservedTenant) -> i64 {
-    match observed.policy.as_ref().map(|policy| &policy.content) {
+/// A tenant that changes its tier gets another key: a key can be in one plan of a stage only. So does one whose key is
+/// in another plan: moved by hand, or made for a tier that the spec has left again before the policy named the key.
+fn key_generation(tenant: &AdmittedTenant, gateway: &GatewayFacts<'_>, observed: &ObservedTenant) -> i64 {
+    let mut generation = match observed.policy.as_ref().map(|policy| &policy.content) {
         None => 0,
         Some(policy) if policy.tier == tenant.tier.name && !policy.deleted => policy.usage_key_generation,
         Some(policy) => policy.usage_key_generation + 1,
+    };
+    // While the plan of the tier is not there, nothing tells a wrong plan.
+    let Some(usage_plan_id) = gateway.usage_plan_id else { return generation };
+    let spoilt = |generation| {
+        let name = key_name(gateway.identity, &tenant.tenant_id, generation);
+        let key = observed.api_keys.iter().find(|key| key.name == name);
+        key.is_some_and(|key| key.usage_plans.iter().any(|plan| plan != usage_plan_id))
+    };
+    while spoilt(generation) {
+        generation += 1;
     }
+    generation
 }
 
 /// Returns whether the key exists, is enabled and is in its plan.
@@ -328,7 +342,7 @@ fn diff_old_keys(
 ) {
     let tenant_id = gateway.identity.tenant_id(&policy.namespace, &policy.name);
     let current = key_name(gateway.identity, &tenant_id, policy.usage_key_generation);
-    let old: Vec<_> = observed.api_keys.iter().filter(|key| key.name != current).collect();
+    let mut old: Vec<_> = observed.api_keys.iter().filter(|key| key.name != current).collect();
     if old.is_empty() {
         return;
     }
@@ -337,6 +351,8 @@ fn diff_old_keys(
         plan.recheck(seconds(due - now));
         return;
     }
+    // AWS lists in no fixed order.
+    old.sort_by_key(|key| &key.name);
     for key in old {
         plan.step(TenantStep::DeleteApiKey { id: key.id.clone(), name: key.name.clone() });
     }

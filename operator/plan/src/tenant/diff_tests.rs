@@ -1,15 +1,10 @@
-use std::fmt::Write as _;
-
 use aigw_api::{GatewayRef, SecretGroup, TenantSpec};
 use serde_json::json;
 
 use super::*;
-use crate::gateway::simulated::{identity, valid};
+use crate::gateway::fixtures::{identity, valid};
 use crate::gateway::validate::ValidGateway;
-use crate::tenant::admit::{TenantFacts, admit};
-use crate::tenant::step::ObservedApiKey;
-
-const NOW: i64 = 1_800_000_000;
+use crate::tenant::fixtures::{NOW, World, admitted};
 
 fn gateway() -> ValidGateway {
     valid(json!({
@@ -26,103 +21,11 @@ fn tenant(tier: &str, suspend: bool) -> AdmittedTenant {
         api_key: None,
         suspend: Some(suspend),
     };
-    let labels = BTreeMap::new();
-    let facts =
-        TenantFacts { namespace: "team-search", name: "search", namespace_labels: &labels, earlier_in_namespace: 0 };
-    admit(&spec, &facts, &gateway(), &identity()).unwrap()
-}
-
-/// AWS and the cluster as data, for one tenant.
-#[derive(Default)]
-struct World {
-    observed: ObservedTenant,
-    now: i64,
-    random: u8,
-    log: String,
-}
-
-impl World {
-    fn plan(&self, tenant: &AdmittedTenant) -> Plan<TenantStep> {
-        let identity = identity();
-        let facts = GatewayFacts {
-            identity: &identity,
-            endpoint: "https://gateway.example/v1",
-            region: "eu-central-1",
-            usage_plan_id: Some(if tenant.tier.name == "bronze" { "plan-bronze" } else { "plan-silver" }),
-            api_keys: true,
-            cache_seconds: 60,
-        };
-        diff(tenant, &facts, &self.observed, NOW + self.now, &[self.random; 32]).unwrap()
-    }
-
-    fn run(&mut self, plan: Plan<TenantStep>) {
-        for step in plan.steps {
-            let _ = writeln!(self.log, "{step}");
-            match step {
-                TenantStep::CreateApiKey { name, tags, .. } => {
-                    assert!(self.observed.api_keys.iter().all(|key| key.name != name), "{name} is created twice");
-                    self.observed.api_keys.push(ObservedApiKey {
-                        id: format!("id-{name}"),
-                        name,
-                        enabled: true,
-                        tags,
-                        usage_plans: vec![],
-                    });
-                }
-                TenantStep::EnableApiKey { id } => self.key(&id).enabled = true,
-                TenantStep::AttachApiKey { key_id, usage_plan_id } => self.key(&key_id).usage_plans.push(usage_plan_id),
-                TenantStep::DeleteApiKey { id, .. } => self.observed.api_keys.retain(|key| key.id != id),
-                TenantStep::WriteSecret { data, .. } => self.observed.secret = ObservedSecret::Ours(data),
-                TenantStep::WritePolicy { expected, version, policy, .. } => {
-                    assert_eq!(expected, self.observed.policy.as_ref().map(|policy| policy.version));
-                    self.observed.policy = Some(Document { version, content: policy });
-                }
-                TenantStep::WriteMeter { head, .. } => {
-                    assert!(self.observed.meter.is_none_or(|meter| meter.policy_version <= head.policy_version));
-                    self.observed.meter = Some(head);
-                }
-            }
-        }
-    }
-
-    fn key(&mut self, id: &str) -> &mut ObservedApiKey {
-        self.observed.api_keys.iter_mut().find(|key| key.id == id).unwrap()
-    }
-
-    fn converge(&mut self, tenant: &AdmittedTenant) {
-        for _ in 0..10 {
-            self.random += 1;
-            let plan = self.plan(tenant);
-            if plan.steps.is_empty() {
-                assert!(plan.in_sync(), "{plan}");
-                return;
-            }
-            self.run(plan);
-        }
-        panic!("does not converge: {}", self.log);
-    }
-
-    fn credential(&self) -> Credential {
-        let ObservedSecret::Ours(data) = &self.observed.secret else { panic!("no Secret") };
-        Credential::parse(&data["AWS_BEARER_TOKEN_BEDROCK"]).unwrap()
-    }
-
-    fn policy(&self) -> &TenantPolicy {
-        &self.observed.policy.as_ref().unwrap().content
-    }
-
-    fn delete(&mut self) {
-        let tenant_id = tenant("bronze", false).tenant_id;
-        for _ in 0..3 {
-            let plan = cleanup(&tenant_id, &identity(), &self.observed, NOW + self.now);
-            self.run(plan);
-        }
-        self.observed.secret = ObservedSecret::Absent;
-    }
+    admitted(&spec, &gateway())
 }
 
 fn settled() -> World {
-    let mut world = World::default();
+    let mut world = World::new(gateway());
     world.converge(&tenant("bronze", false));
     world.log.clear();
     world
@@ -130,7 +33,7 @@ fn settled() -> World {
 
 #[test]
 fn from_nothing_the_secret_comes_before_the_policy_that_makes_it_valid() {
-    let mut world = World::default();
+    let mut world = World::new(gateway());
     world.converge(&tenant("bronze", false));
     let order = ["create api key", "create secret", "attach api key", "write policy 1", "write meter"];
     let positions: Vec<_> =
@@ -145,20 +48,20 @@ fn from_nothing_the_secret_comes_before_the_policy_that_makes_it_valid() {
 #[test]
 fn any_crash_keeps_the_credential_that_was_given_out() {
     for cut in 1..6 {
-        let mut world = World::default();
+        let mut world = World::new(gateway());
         let mut seen = None;
         for _ in 0..12 {
             world.random += 1;
             let mut plan = world.plan(&tenant("bronze", false));
             plan.steps.truncate(cut);
-            world.run(plan);
-            if world.observed.secret != ObservedSecret::Absent {
+            plan.steps.iter().for_each(|step| world.apply(step));
+            if world.sim.observed.secret != ObservedSecret::Absent {
                 let credential = world.credential();
                 assert_eq!(seen.get_or_insert(credential.clone()), &credential);
             }
         }
         world.converge(&tenant("bronze", false));
-        assert_eq!(world.observed.api_keys.len(), 1);
+        assert_eq!(world.sim.observed.api_keys.len(), 1);
         assert_eq!(seen, Some(world.credential()));
     }
 }
@@ -166,7 +69,7 @@ fn any_crash_keeps_the_credential_that_was_given_out() {
 #[test]
 fn suspension_binds_before_anything_else_is_done() {
     let mut world = settled();
-    world.observed.api_keys.clear();
+    world.sim.observed.api_keys.clear();
     let first = world.plan(&tenant("silver", true)).steps;
     assert!(
         matches!(&first[0], TenantStep::WritePolicy { policy, .. } if policy.suspended == Some(Suspension::Team)),
@@ -176,8 +79,8 @@ fn suspension_binds_before_anything_else_is_done() {
     world.converge(&tenant("bronze", true));
     world.converge(&tenant("bronze", false));
     assert_eq!(
-        world.observed.meter,
-        Some(MeterHead { policy_version: world.observed.policy.as_ref().unwrap().version, suspended: false })
+        world.sim.observed.meter,
+        Some(MeterHead { policy_version: world.sim.observed.policy.as_ref().unwrap().version, suspended: false })
     );
 }
 
@@ -187,12 +90,12 @@ fn a_tier_move_keeps_the_old_key_until_no_cached_answer_names_it() {
     let old = world.policy().usage_key.clone();
     world.converge(&tenant("silver", false));
     assert_ne!(world.policy().usage_key, old);
-    assert_eq!(world.observed.api_keys.len(), 2);
+    assert_eq!(world.sim.observed.api_keys.len(), 2);
     world.now += 89;
     assert_eq!(world.plan(&tenant("silver", false)).recheck, Some(Duration::from_secs(1)));
     world.now += 1;
     world.converge(&tenant("silver", false));
-    assert_eq!(world.observed.api_keys.len(), 1);
+    assert_eq!(world.sim.observed.api_keys.len(), 1);
     // Back again: a third key, because a value is never used twice.
     world.converge(&tenant("bronze", false));
     assert_eq!(world.policy().usage_key_generation, 2);
@@ -202,7 +105,7 @@ fn a_tier_move_keeps_the_old_key_until_no_cached_answer_names_it() {
 fn a_lost_secret_brings_a_new_key_and_the_old_one_retires_slowly() {
     let mut world = settled();
     let old = world.credential();
-    world.observed.secret = ObservedSecret::Absent;
+    world.sim.observed.secret = ObservedSecret::Absent;
     world.converge(&tenant("bronze", false));
     assert_eq!((old.key(), world.credential().key()), ("k1", "k2"));
     assert!(world.policy().key("k1", NOW + RETIRING_SECONDS - 1).is_some());
@@ -215,13 +118,13 @@ fn a_lost_secret_brings_a_new_key_and_the_old_one_retires_slowly() {
 fn a_secret_changed_by_hand_is_put_back_and_a_forged_credential_is_not_taken() {
     let mut world = settled();
     let credential = world.credential();
-    let ObservedSecret::Ours(data) = &mut world.observed.secret else { panic!() };
+    let ObservedSecret::Ours(data) = &mut world.sim.observed.secret else { panic!() };
     data.insert("AWS_ENDPOINT_URL_BEDROCK_RUNTIME".into(), "https://evil.example".into());
     data.insert("EXTRA".into(), "1".into());
     world.converge(&tenant("bronze", false));
     assert_eq!(world.credential(), credential);
     let forged = Credential::new(credential.tenant(), credential.key(), &[7; 32]).unwrap();
-    let ObservedSecret::Ours(data) = &mut world.observed.secret else { panic!() };
+    let ObservedSecret::Ours(data) = &mut world.sim.observed.secret else { panic!() };
     data.insert("AWS_BEARER_TOKEN_BEDROCK".into(), forged.expose().into());
     world.converge(&tenant("bronze", false));
     assert_ne!(world.credential(), forged);
@@ -232,29 +135,29 @@ fn a_secret_changed_by_hand_is_put_back_and_a_forged_credential_is_not_taken() {
 fn drift_of_the_internal_key_is_repaired_with_the_same_value() {
     let mut world = settled();
     let value = world.policy().usage_key.clone();
-    world.observed.api_keys.clear();
+    world.sim.observed.api_keys.clear();
     world.converge(&tenant("bronze", false));
     assert_eq!(world.policy().usage_key, value);
-    world.observed.api_keys[0].usage_plans.clear();
-    world.observed.api_keys[0].enabled = false;
+    world.sim.observed.api_keys[0].usage_plans.clear();
+    world.sim.observed.api_keys[0].enabled = false;
     world.converge(&tenant("bronze", false));
-    assert!(world.observed.api_keys[0].enabled);
-    assert_eq!(world.observed.api_keys[0].usage_plans, ["plan-bronze"]);
-    world.observed.meter = None;
+    assert!(world.sim.observed.api_keys[0].enabled);
+    assert_eq!(world.sim.observed.api_keys[0].usage_plans, ["plan-bronze"]);
+    world.sim.observed.meter = None;
     world.converge(&tenant("bronze", false));
-    assert!(world.observed.meter.is_some());
+    assert!(world.sim.observed.meter.is_some());
 }
 
 #[test]
 fn deleted_and_applied_again_a_tenant_goes_on_with_its_versions_and_a_new_credential() {
     let mut world = settled();
-    let (before, old) = (world.observed.policy.as_ref().unwrap().version, world.credential());
-    world.delete();
-    assert!(world.observed.api_keys.is_empty());
+    let (before, old) = (world.sim.observed.policy.as_ref().unwrap().version, world.credential());
+    world.delete(&tenant("bronze", false));
+    assert!(world.sim.observed.api_keys.is_empty());
     assert!(world.policy().denied() && world.policy().key("k1", NOW + 1).is_none());
-    assert!(world.observed.meter.unwrap().suspended);
+    assert!(world.sim.observed.meter.unwrap().suspended);
     world.converge(&tenant("bronze", false));
-    assert!(world.observed.policy.as_ref().unwrap().version > before + 1);
+    assert!(world.sim.observed.policy.as_ref().unwrap().version > before + 1);
     assert_ne!(world.credential().key(), old.key());
     assert!(!world.policy().denied());
 }
@@ -262,16 +165,34 @@ fn deleted_and_applied_again_a_tenant_goes_on_with_its_versions_and_a_new_creden
 #[test]
 fn a_policy_that_expired_before_its_meter_starts_above_it() {
     let mut world = settled();
-    world.observed.policy = None;
-    world.observed.meter = Some(MeterHead { policy_version: 41, suspended: true });
+    world.sim.observed.policy = None;
+    world.sim.observed.meter = Some(MeterHead { policy_version: 41, suspended: true });
     world.converge(&tenant("bronze", false));
-    assert_eq!(world.observed.meter, Some(MeterHead { policy_version: 42, suspended: false }));
+    assert_eq!(world.sim.observed.meter, Some(MeterHead { policy_version: 42, suspended: false }));
+}
+
+#[test]
+fn a_key_in_the_plan_of_another_tier_is_replaced_and_not_waited_for() {
+    let mut world = settled();
+    world.sim.observed.api_keys[0].usage_plans = vec!["plan-silver".into()];
+    world.converge(&tenant("bronze", false));
+    assert_eq!(world.policy().usage_key_generation, 1);
+    // A move that was broken off after the new key was attached, and then went elsewhere.
+    let mut plan = world.plan(&tenant("silver", false));
+    plan.steps.iter().for_each(|step| world.apply(step));
+    plan = world.plan(&tenant("silver", false));
+    plan.steps.iter().take(1).for_each(|step| world.apply(step));
+    let last = world.sim.observed.api_keys.last_mut().unwrap();
+    assert_eq!(last.usage_plans, ["plan-silver"]);
+    last.usage_plans = vec!["plan-gold".into()];
+    world.converge(&tenant("silver", false));
+    assert_eq!(world.policy().usage_key_generation, 3);
 }
 
 #[test]
 fn a_foreign_secret_is_never_touched() {
-    let mut world = World::default();
-    world.observed.secret = ObservedSecret::Foreign;
+    let mut world = World::new(gateway());
+    world.sim.observed.secret = ObservedSecret::Foreign;
     let identity = identity();
     let facts = GatewayFacts {
         identity: &identity,
@@ -281,7 +202,7 @@ fn a_foreign_secret_is_never_touched() {
         api_keys: true,
         cache_seconds: 60,
     };
-    let error = diff(&tenant("bronze", false), &facts, &world.observed, NOW, &[0; 32]).unwrap_err();
+    let error = diff(&tenant("bronze", false), &facts, &world.sim.observed, NOW, &[0; 32]).unwrap_err();
     assert!(error.to_string().contains("team-search/ai-gateway-search"));
 }
 
@@ -289,10 +210,11 @@ fn a_foreign_secret_is_never_touched() {
 fn revocation_writes_once() {
     let mut world = settled();
     let tenant_id = tenant("bronze", false).tenant_id;
-    let plan = revoke(&tenant_id, &identity(), &world.observed);
+    let plan = revoke(&tenant_id, &identity(), &world.sim.observed);
     assert_eq!(plan.steps.len(), 2);
-    world.run(plan);
-    assert!(revoke(&tenant_id, &identity(), &world.observed).in_sync());
+    world.must_be_clean(&plan);
+    plan.steps.iter().for_each(|step| world.apply(step));
+    assert!(revoke(&tenant_id, &identity(), &world.sim.observed).in_sync());
     assert_eq!(world.policy().suspended, Some(Suspension::Platform));
 }
 

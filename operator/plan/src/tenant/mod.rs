@@ -1,7 +1,15 @@
-//! The tenant's pipeline: admit → diff → report, each in its own file.
+//! The tenant's pipeline: admit → diff → lint → report, each in its own file.
 
 pub mod admit;
 pub mod diff;
+#[cfg(test)]
+pub(crate) mod fixtures;
+pub mod lint;
+#[cfg(test)]
+mod properties;
 pub mod report;
+#[cfg(test)]
+mod scenarios;
 pub mod secret;
+pub mod simulated;
 pub mod step;

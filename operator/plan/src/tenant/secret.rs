@@ -4,8 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use aigw_api::SecretGroup;
+use aigw_api::{SecretGroup, labels};
 use aigw_contract::{Credential, Family};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
+use super::step::ObservedSecret;
 
 const BEARER_TOKEN: &str = "AWS_BEARER_TOKEN_BEDROCK";
 
@@ -46,4 +51,19 @@ pub fn data(groups: &[SecretGroup], endpoint: &str, region: &str, credential: &C
 pub fn credential(data: &BTreeMap<String, String>, tenant_id: &str) -> Option<Credential> {
     let credential = Credential::parse(data.get(BEARER_TOKEN)?).ok()?;
     (credential.tenant() == tenant_id).then_some(credential)
+}
+
+/// What a Secret of the wanted name is to this tenant. `object_uid` is the UID of the Tenant that asks, if it has one.
+pub fn observed(secret: Option<Secret>, tenant_id: &str, object_uid: Option<&str>) -> ObservedSecret {
+    let Some(Secret { metadata, data, .. }) = secret else { return ObservedSecret::Absent };
+    let label = |name: &str| metadata.labels.as_ref()?.get(name).map(String::as_str);
+    if label(labels::TENANT_ID) != Some(tenant_id) || label(labels::MANAGED_BY) != Some(labels::MANAGER) {
+        return ObservedSecret::Foreign;
+    }
+    let of_this_object = |owner: &OwnerReference| owner.kind != "Tenant" || Some(owner.uid.as_str()) == object_uid;
+    if metadata.deletion_timestamp.is_some() || !metadata.owner_references.iter().flatten().all(of_this_object) {
+        return ObservedSecret::Leaving;
+    }
+    let text = |(name, value): (String, ByteString)| (name, String::from_utf8_lossy(&value.0).into_owned());
+    ObservedSecret::Ours(data.unwrap_or_default().into_iter().map(text).collect())
 }

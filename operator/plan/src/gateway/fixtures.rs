@@ -1,0 +1,140 @@
+//! Test support: one gateway's life, planned, linted and simulated.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use aigw_api::DeletionPolicy;
+use aigw_contract::table::OwnerRecord;
+
+use super::cleanup::cleanup;
+use super::desired::{Build, DesiredGateway, desire};
+use super::diff::diff;
+use super::lint::lint;
+use super::observed::{Document, ObservedGateway};
+use super::simulated::{NewId, Place, SimulatedGateway};
+use super::step::GatewayStep;
+use super::validate::{ValidGateway, validate};
+use crate::identity::{Function, GatewayIdentity};
+use crate::plan::Plan;
+
+/// Most rounds a life may take to be in sync: what the operator gives one pass.
+pub(crate) const ROUNDS: usize = 15;
+
+pub(crate) fn identity() -> GatewayIdentity {
+    GatewayIdentity { installation: "test".into(), namespace: "ai-platform".into(), name: "prod".into() }
+}
+
+pub(crate) fn build() -> Build {
+    let code = Function::ALL
+        .into_iter()
+        .flat_map(|function| {
+            ["arm64", "x86_64"].map(|architecture| {
+                ((function, architecture.to_owned()), format!("code-{}-{architecture}", function.as_str()))
+            })
+        })
+        .collect();
+    Build { code, ..Build::default() }
+}
+
+pub(crate) fn valid(spec: serde_json::Value) -> ValidGateway {
+    validate(&serde_json::from_value(spec).unwrap()).unwrap()
+}
+
+pub(crate) fn place() -> Place {
+    Place { region: "eu-central-1".into(), account_id: "111122223333".into() }
+}
+
+/// Ids that a reader can follow: `api1`, `d4`.
+pub(crate) const NAMED: NewId =
+    |kind, number| if kind == "version" { number.to_string() } else { format!("{kind}{number}") };
+
+/// A gateway's AWS and what was done to it.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    pub(crate) sim: SimulatedGateway,
+    /// UID of the object that acts.
+    pub(crate) owner: String,
+    /// Tiers some tenant is in.
+    pub(crate) tiers_in_use: BTreeSet<String>,
+    /// Every step executed, as text.
+    pub(crate) log: String,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new(place())
+    }
+}
+
+impl World {
+    /// Nothing at a place.
+    pub(crate) fn new(place: Place) -> Self {
+        Self {
+            sim: SimulatedGateway::new(ObservedGateway::default(), Vec::new(), place, NAMED),
+            owner: "uid-1".into(),
+            tiers_in_use: BTreeSet::new(),
+            log: String::new(),
+        }
+    }
+
+    /// A gateway that is in sync, with an owner and an empty log.
+    pub(crate) fn settled(target: &ValidGateway) -> Self {
+        let mut world = Self::new(Place { region: target.region.clone(), account_id: target.account_id.clone() });
+        world.converge(target);
+        let record =
+            OwnerRecord { cluster_uid: "cluster-1".into(), object_uid: "uid-1".into(), epoch: 1, heartbeat: 0 };
+        world.sim.aws.owner = Some(Document { version: 1, content: record });
+        world.log.clear();
+        world
+    }
+
+    pub(crate) fn desired(&self, valid: &ValidGateway) -> DesiredGateway {
+        desire(valid, &identity(), &self.owner, &build(), &self.sim.aws).unwrap()
+    }
+
+    /// The next plan; it must be clean.
+    pub(crate) fn plan(&self, valid: &ValidGateway) -> Plan<GatewayStep> {
+        let plan = diff(&self.desired(valid), &self.sim.aws, &self.tiers_in_use).unwrap();
+        self.must_be_clean(&plan);
+        plan
+    }
+
+    pub(crate) fn cleanup(&self, compute: DeletionPolicy, data: DeletionPolicy) -> Plan<GatewayStep> {
+        let plan = cleanup(&identity(), compute, data, &self.sim.aws, &self.sim.api_keys);
+        self.must_be_clean(&plan);
+        plan
+    }
+
+    fn must_be_clean(&self, plan: &Plan<GatewayStep>) {
+        assert_eq!(lint(&plan.steps, &self.sim.aws), Vec::<String>::new(), "{plan}");
+    }
+
+    pub(crate) fn apply(&mut self, step: &GatewayStep) {
+        self.sim.apply(step).unwrap_or_else(|impossible| panic!("{impossible}\n{}", self.log));
+    }
+
+    /// Plans and executes until in sync; gives the number of rounds.
+    pub(crate) fn converge(&mut self, valid: &ValidGateway) -> usize {
+        self.run(|world| world.plan(valid))
+    }
+
+    /// Takes everything away; gives the number of rounds.
+    pub(crate) fn delete(&mut self, compute: DeletionPolicy, data: DeletionPolicy) -> usize {
+        self.run(|world| world.cleanup(compute, data))
+    }
+
+    fn run(&mut self, plan: impl Fn(&Self) -> Plan<GatewayStep>) -> usize {
+        for round in 0..ROUNDS {
+            let plan = plan(self);
+            if plan.in_sync() {
+                return round;
+            }
+            let _ = write!(self.log, "# round {}\n{plan}", round + 1);
+            for step in &plan.steps {
+                self.apply(step);
+            }
+            self.sim.settle();
+        }
+        panic!("does not converge:\n{}\n{}", self.log, plan(self));
+    }
+}

@@ -1,0 +1,184 @@
+//! The main scenarios of a gateway as texts of plans, for a reviewer to read: `golden/*.txt`.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use aigw_api::DeletionPolicy;
+use serde_json::{Value, json};
+
+use super::fixtures::{World, identity, valid};
+use super::harm::{HARMS, harm};
+use super::ownership::{Claimant, Ownership, decide};
+use super::step::GatewayStep;
+use crate::tenant::step::ObservedApiKey;
+
+fn spec() -> Value {
+    json!({
+        "region": "eu-central-1",
+        "accountId": "111122223333",
+        "stages": [{"name": "v1"}],
+        "endpoint": {"type": "Regional"},
+        "tiers": [
+            {"name": "bronze", "plan": {"requestsPerSecond": 5, "burst": 10}},
+            {"name": "silver", "plan": {"requestsPerSecond": 50, "burst": 100}},
+        ],
+        "tenants": {"rules": []},
+    })
+}
+
+fn private() -> Value {
+    let mut spec = spec();
+    spec["endpoint"] = json!({"type": "Private", "vpcEndpointIds": ["vpce-1", "vpce-2"]});
+    spec["functions"] = json!({
+        "forwarder": {"roleArn": "arn:aws:iam::111122223333:role/given"},
+        "authorizer": {"roleArn": "arn:aws:iam::111122223333:role/given"},
+    });
+    spec
+}
+
+fn check(name: &str, text: &str) {
+    crate::golden::check("gateway", name, text);
+}
+
+#[test]
+fn from_nothing() {
+    for (name, spec) in [("from_nothing", spec()), ("from_nothing_private_with_given_roles", private())] {
+        let mut world = World::default();
+        world.converge(&valid(spec));
+        check(name, &world.log);
+    }
+}
+
+#[test]
+fn each_kind_of_spec_change() {
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 15] = [
+        ("limits of a tier", |spec| spec["tiers"][0]["plan"] = json!({"requestsPerSecond": 6, "burst": 10})),
+        ("another tier", |spec| {
+            let tier = json!({"name": "gold", "plan": {"requestsPerSecond": 90, "burst": 90}});
+            spec["tiers"].as_array_mut().unwrap().push(tier);
+        }),
+        ("a tier less, nobody in it", |spec| drop(spec["tiers"].as_array_mut().unwrap().remove(1))),
+        ("tiers in another order", |spec| spec["tiers"].as_array_mut().unwrap().reverse()),
+        ("throttle of the stage", |spec| spec["throttle"] = json!({"requestsPerSecond": 9, "burst": 9})),
+        ("families", |spec| spec["bedrock"] = json!({"families": ["bedrock-runtime", "bedrock-agent-runtime"]})),
+        ("cache time", |spec| spec["auth"] = json!({"cacheSeconds": 5})),
+        ("API keys off", |spec| spec["auth"] = json!({"apiKeys": {"enabled": false}})),
+        ("source ranges", |spec| spec["endpoint"]["sourceCidrs"] = json!(["203.0.113.0/24"])),
+        ("memory of a function", |spec| spec["functions"] = json!({"forwarder": {"memoryMiB": 512}})),
+        ("architecture", |spec| spec["functions"] = json!({"forwarder": {"architecture": "x86_64"}})),
+        ("a given role", |spec| {
+            spec["functions"] = json!({"forwarder": {"roleArn": "arn:aws:iam::111122223333:role/given"}});
+        }),
+        ("tags", |spec| spec["tags"] = json!({"cost-center": "ai"})),
+        ("rules and suspensions", |spec| {
+            let rule = json!({"name": "all", "match": {"namespaces": {"from": "All"}}});
+            spec["tenants"] = json!({"rules": [rule], "suspended": [{"namespace": "team", "name": "ads"}]});
+        }),
+        ("deletion policies", |spec| spec["deletionPolicy"] = json!("Retain")),
+    ];
+    let mut text = String::new();
+    for (name, change) in changes {
+        let mut world = World::settled(&valid(spec()));
+        let mut changed = spec();
+        change(&mut changed);
+        world.converge(&valid(changed));
+        let plans = if world.log.is_empty() { "in sync\n" } else { &world.log };
+        let _ = writeln!(text, "## {name}\n{plans}");
+    }
+    check("spec_changes", &text);
+}
+
+#[test]
+fn vpc_endpoints_change() {
+    let mut world = World::settled(&valid(private()));
+    let mut changed = private();
+    changed["endpoint"]["vpcEndpointIds"] = json!(["vpce-2", "vpce-3"]);
+    world.converge(&valid(changed));
+    check("vpc_endpoints_change", &world.log);
+}
+
+#[test]
+fn drift_of_several_objects() {
+    let mut world = World::settled(&valid(spec()));
+    let done = [
+        "memory",
+        "deployment made",
+        "burst of a plan",
+        "permission changed",
+        "policy of a role deleted",
+        "time to live off",
+    ];
+    for number in (0..HARMS.len()).filter(|number| done.contains(&HARMS[*number].0)) {
+        harm(number, &mut world.sim.aws);
+    }
+    world.converge(&valid(spec()));
+    check("drift_of_several_objects", &world.log);
+}
+
+#[test]
+fn drift_of_each_kind() {
+    let mut with_all = private();
+    with_all["functions"] = Value::Null;
+    with_all["throttle"] = json!({"requestsPerSecond": 9, "burst": 9});
+    let mut text = String::new();
+    for (number, (name, _)) in HARMS.iter().enumerate() {
+        let mut world = World::settled(&valid(with_all.clone()));
+        harm(number, &mut world.sim.aws);
+        world.converge(&valid(with_all.clone()));
+        let _ = writeln!(text, "## {name}\n{}", world.log);
+    }
+    check("drift_of_each_kind", &text);
+}
+
+#[test]
+fn deletion() {
+    let policies = [
+        ("deleted_with_its_table", DeletionPolicy::Delete, DeletionPolicy::Delete),
+        ("deleted_table_retained", DeletionPolicy::Delete, DeletionPolicy::Retain),
+        ("retained", DeletionPolicy::Retain, DeletionPolicy::Retain),
+    ];
+    for (name, compute, data) in policies {
+        let mut world = World::settled(&valid(spec()));
+        world.sim.api_keys = vec![ObservedApiKey {
+            id: "key1".into(),
+            name: format!("{}t1-0", identity().api_key_prefix()),
+            enabled: true,
+            tags: super::observed::Tags::new(),
+            usage_plans: Vec::new(),
+        }];
+        world.delete(compute, data);
+        check(name, &world.log);
+    }
+}
+
+#[test]
+fn table_of_an_earlier_gateway_is_still_being_deleted() {
+    let mut world = World::settled(&valid(spec()));
+    world.sim.aws.table.iter_mut().for_each(|table| (table.active, table.deleting) = (false, true));
+    (world.sim.aws.owner, world.sim.aws.config) = (None, None);
+    world.converge(&valid(spec()));
+    check("table_being_deleted", &world.log);
+}
+
+#[test]
+fn adoption_after_a_restore() {
+    let mut world = World::settled(&valid(spec()));
+    // Another cluster, from Git: the same name, another UID. The old owner has been silent for long.
+    world.owner = "uid-2".into();
+    let claimant = Claimant {
+        cluster_uid: "cluster-2",
+        object_uid: "uid-2",
+        take_over: None,
+        now: 1_000_000,
+        heartbeat: Duration::from_mins(5),
+    };
+    let Ownership::Claim { expected, record, adopts: true } = decide(world.sim.aws.owner.as_ref(), &claimant) else {
+        panic!("does not adopt")
+    };
+    let claim = GatewayStep::ClaimOwnership { table: identity().physical_name(), expected, record };
+    let _ = writeln!(world.log, "# claim\n{claim}");
+    world.apply(&claim);
+    world.converge(&valid(spec()));
+    check("adopted_after_restore", &world.log);
+}

@@ -1,0 +1,174 @@
+//! Test support: arbitrary specs, over every field there is. Literals without `..`: a new field does not compile until
+//! it is drawn, too.
+
+use std::collections::BTreeMap;
+
+use aigw_api::{
+    AIGatewaySpec, ApiKey, ApiKeyAuth, Architecture, Auth, AuthorizerFunction, Bedrock, DeletionPolicy, Endpoint,
+    EndpointType, Family, ForwarderFunction, Functions, GatewayRef, NamedObject, NamespaceMatch, NamespaceOrigin,
+    RuleAllow, RuleDefaults, RuleMatch, SecretGroup, Stage, TenantRule, TenantSpec, Tenants, Throttle, Tier,
+};
+use aigw_contract::Partition;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+use crate::gateway::simulated::Place;
+
+pub(crate) const TIERS: [&str; 6] = ["bronze", "gold", "silver", "trial", "x-1", "z"];
+const FAMILIES: [Family; 8] = [
+    Family::BedrockRuntime,
+    Family::Bedrock,
+    Family::BedrockAgent,
+    Family::BedrockAgentRuntime,
+    Family::BedrockDataAutomation,
+    Family::BedrockDataAutomationRuntime,
+    Family::BedrockAgentcore,
+    Family::BedrockAgentcoreControl,
+];
+const GROUPS: [SecretGroup; 4] = [SecretGroup::Aws, SecretGroup::Region, SecretGroup::Openai, SecretGroup::ClaudeCode];
+
+/// What can never change of a gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct Fixed {
+    pub(crate) place: Place,
+    pub(crate) endpoint: EndpointType,
+    pub(crate) stage: String,
+}
+
+pub(crate) fn fixed() -> impl Strategy<Value = Fixed> {
+    let regions = select(vec!["eu-central-1", "us-gov-west-1", "cn-north-1"]);
+    let endpoints = select(vec![EndpointType::Regional, EndpointType::Private]);
+    (regions, endpoints, "[A-Za-z0-9_-]{1,12}").prop_map(|(region, endpoint, stage)| Fixed {
+        place: Place { region: region.into(), account_id: "111122223333".into() },
+        endpoint,
+        stage,
+    })
+}
+
+/// Valid gateways that differ in what may change.
+pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + use<> {
+    let Fixed { place: Place { region, account_id }, endpoint: type_, stage } = fixed.clone();
+    let parts =
+        (endpoint(type_), option::of(auth()), option::of(bedrock()), option::of(functions(&region, &account_id)));
+    let policies = (option::of(deletion_policy()), option::of(deletion_policy()));
+    (parts, option::of(throttle()), tiers(), suspended(), option::of(tags()), policies).prop_map(
+        move |((endpoint, auth, bedrock, functions), throttle, tiers, suspended, tags, policies)| AIGatewaySpec {
+            region: region.clone(),
+            account_id: account_id.clone(),
+            stages: vec![Stage { name: stage.clone() }],
+            endpoint,
+            auth,
+            bedrock,
+            functions,
+            throttle,
+            tenants: Tenants { rules: vec![everybody(&tiers)], suspended },
+            tiers,
+            tags,
+            deletion_policy: policies.0,
+            data_deletion_policy: policies.1,
+        },
+    )
+}
+
+fn endpoint(type_: EndpointType) -> BoxedStrategy<Endpoint> {
+    let distinct = |pattern: &'static str, least: usize| prop::collection::btree_set(pattern, least..4);
+    match type_ {
+        EndpointType::Private => distinct("vpce-[0-9a-f]{8}", 1)
+            .prop_map(move |ids| Endpoint { type_, vpc_endpoint_ids: ids.into_iter().collect(), source_cidrs: vec![] })
+            .boxed(),
+        EndpointType::Regional => distinct("10\\.[1-9]\\.[1-9]\\.0/24", 0)
+            .prop_map(move |ranges| Endpoint {
+                type_,
+                vpc_endpoint_ids: vec![],
+                source_cidrs: ranges.into_iter().collect(),
+            })
+            .boxed(),
+    }
+}
+
+fn auth() -> impl Strategy<Value = Auth> {
+    let api_keys = option::of(any::<bool>().prop_map(|enabled| ApiKeyAuth { enabled }));
+    (api_keys, option::of(0..=3600)).prop_map(|(api_keys, cache_seconds)| Auth { api_keys, cache_seconds })
+}
+
+fn bedrock() -> impl Strategy<Value = Bedrock> {
+    subsequence(FAMILIES.to_vec(), 0..=FAMILIES.len()).prop_map(|families| Bedrock { families })
+}
+
+fn functions(region: &str, account_id: &str) -> impl Strategy<Value = Functions> + use<> {
+    let role = format!("arn:{}:iam::{account_id}:role/given", Partition::of(region).id);
+    let role = option::of(select(vec![role.clone(), format!("{role}-too")]));
+    let architecture = option::of(select(vec![Architecture::Arm64, Architecture::X8664]));
+    let forwarder = (architecture, option::of(128..=10240), option::of(1..=900), role.clone()).prop_map(
+        |(architecture, memory_mib, timeout_seconds, role_arn)| ForwarderFunction {
+            architecture,
+            memory_mib,
+            timeout_seconds,
+            role_arn,
+        },
+    );
+    let authorizer =
+        (option::of(128..=10240), role).prop_map(|(memory_mib, role_arn)| AuthorizerFunction { memory_mib, role_arn });
+    (option::of(forwarder), option::of(authorizer))
+        .prop_map(|(forwarder, authorizer)| Functions { forwarder, authorizer })
+}
+
+fn throttle() -> impl Strategy<Value = Throttle> {
+    (1..=5000, 0..=5000).prop_map(|(rate, more)| Throttle { requests_per_second: rate, burst: rate + more })
+}
+
+fn tiers() -> impl Strategy<Value = Vec<Tier>> {
+    let named = subsequence(TIERS.to_vec(), 1..4).prop_shuffle();
+    (named, prop::collection::vec(throttle(), 4)).prop_map(|(names, plans)| {
+        names.into_iter().zip(plans).map(|(name, plan)| Tier { name: name.into(), plan }).collect()
+    })
+}
+
+fn everybody(tiers: &[Tier]) -> TenantRule {
+    let names: Vec<String> = tiers.iter().map(|tier| tier.name.clone()).collect();
+    TenantRule {
+        name: "all".into(),
+        match_: RuleMatch { namespaces: NamespaceMatch { from: Some(NamespaceOrigin::All), selector: None } },
+        defaults: Some(RuleDefaults { tier: names.first().cloned() }),
+        allow: Some(RuleAllow { tiers: names, max_tenants_per_namespace: None }),
+    }
+}
+
+fn suspended() -> impl Strategy<Value = Vec<NamedObject>> {
+    let names = select(vec!["search", "ads"]);
+    prop::collection::vec(names.prop_map(|name| NamedObject { namespace: "team".into(), name: name.into() }), 0..2)
+}
+
+fn tags() -> impl Strategy<Value = BTreeMap<String, String>> {
+    prop::collection::btree_map("[a-c]{1,2}", "[a-z]{0,4}", 0..4)
+}
+
+pub(crate) fn deletion_policy() -> impl Strategy<Value = DeletionPolicy> {
+    select(vec![DeletionPolicy::Delete, DeletionPolicy::Retain])
+}
+
+/// Tenants of a gateway with these tiers.
+pub(crate) fn tenant(tiers: Vec<String>) -> impl Strategy<Value = TenantSpec> {
+    let names = option::of("[a-z]{1,8}");
+    let groups = subsequence(GROUPS.to_vec(), 0..=GROUPS.len()).prop_shuffle();
+    let api_key = (names, groups).prop_map(|(secret_name, env)| ApiKey { secret_name, env });
+    (option::of(select(tiers)), option::of(api_key), option::of(any::<bool>())).prop_map(|(tier, api_key, suspend)| {
+        TenantSpec {
+            gateway_ref: GatewayRef { name: "prod".into(), namespace: Some("ai-platform".into()) },
+            tier,
+            api_key,
+            suspend,
+        }
+    })
+}
+
+/// `items` in another order, the same for the same seed.
+pub(crate) fn shuffle<T>(items: &mut [T], seed: u64) {
+    let mut state = seed | 1;
+    for last in (1..items.len()).rev() {
+        // Knuth's multiplier: any mixing does here.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        items.swap(last, usize::try_from(state >> 33).unwrap() % (last + 1));
+    }
+}

@@ -1,0 +1,184 @@
+//! The main scenarios of a tenant as texts of plans, for a reviewer to read: `golden/*.txt`.
+
+use std::fmt::Write as _;
+
+use aigw_api::{ApiKey, GatewayRef, SecretGroup, TenantSpec};
+use aigw_contract::Credential;
+use aigw_contract::table::MeterHead;
+use serde_json::{Value, json};
+
+use super::admit::AdmittedTenant;
+use super::diff::{RETIRING_SECONDS, revoke};
+use super::fixtures::{World, admitted};
+use super::step::ObservedSecret;
+use crate::gateway::fixtures::{identity, valid};
+use crate::gateway::validate::ValidGateway;
+
+fn gateway_with(auth: &Value) -> ValidGateway {
+    valid(json!({
+        "region": "eu-central-1", "accountId": "111122223333", "stages": [{"name": "v1"}], "endpoint": {"type": "Regional"},
+        "tiers": [{"name": "bronze", "plan": {"requestsPerSecond": 5, "burst": 10}}, {"name": "silver", "plan": {"requestsPerSecond": 50, "burst": 100}}],
+        "tenants": {"rules": [{"name": "all", "match": {"namespaces": {"from": "All"}}, "allow": {"tiers": ["bronze", "silver"]}}]},
+        "auth": auth,
+    }))
+}
+
+fn gateway() -> ValidGateway {
+    gateway_with(&json!({}))
+}
+
+fn tenant(tier: &str, suspend: bool) -> AdmittedTenant {
+    let gateway_ref = GatewayRef { name: "prod".into(), namespace: None };
+    admitted(&TenantSpec { gateway_ref, tier: Some(tier.into()), api_key: None, suspend: Some(suspend) }, &gateway())
+}
+
+fn settled() -> World {
+    let mut world = World::new(gateway());
+    world.converge(&tenant("bronze", false));
+    world.log.clear();
+    world
+}
+
+fn check(name: &str, text: &str) {
+    crate::golden::check("tenant", name, text);
+}
+
+/// Notes in the log what happens next.
+fn note(world: &mut World, what: &str) {
+    let _ = writeln!(world.log, "## {what}");
+}
+
+#[test]
+fn from_nothing() {
+    let mut world = World::new(gateway());
+    world.converge(&tenant("bronze", false));
+    check("from_nothing", &world.log);
+}
+
+#[test]
+fn tier_move() {
+    let mut world = settled();
+    note(&mut world, "bronze to silver");
+    world.converge(&tenant("silver", false));
+    note(&mut world, "after the authorizer's cache time");
+    world.now += 90;
+    world.converge(&tenant("silver", false));
+    check("tier_move", &world.log);
+}
+
+#[test]
+fn suspend_and_resume() {
+    let mut world = settled();
+    note(&mut world, "suspended");
+    world.converge(&tenant("bronze", true));
+    note(&mut world, "resumed");
+    world.converge(&tenant("bronze", false));
+    note(&mut world, "suspended and moved at once");
+    world.converge(&tenant("silver", true));
+    check("suspend_and_resume", &world.log);
+}
+
+#[test]
+fn secret() {
+    let mut world = settled();
+    note(&mut world, "lost");
+    world.sim.observed.secret = ObservedSecret::Absent;
+    world.converge(&tenant("bronze", false));
+    note(&mut world, "the old credential has retired");
+    world.now += RETIRING_SECONDS;
+    world.converge(&tenant("bronze", false));
+    note(&mut world, "a variable changed by hand");
+    let ObservedSecret::Ours(data) = &mut world.sim.observed.secret else { panic!("no Secret") };
+    data.insert("AWS_ENDPOINT_URL_BEDROCK".into(), "https://elsewhere.example".into());
+    world.converge(&tenant("bronze", false));
+    note(&mut world, "a credential put there by hand");
+    let forged = Credential::new(&tenant("bronze", false).tenant_id, "k2", &[99; 32]).unwrap();
+    let ObservedSecret::Ours(data) = &mut world.sim.observed.secret else { panic!("no Secret") };
+    data.insert("AWS_BEARER_TOKEN_BEDROCK".into(), forged.expose().into());
+    world.converge(&tenant("bronze", false));
+    note(&mut world, "further groups of variables");
+    let gateway_ref = GatewayRef { name: "prod".into(), namespace: None };
+    let api_key = ApiKey { secret_name: None, env: vec![SecretGroup::Openai, SecretGroup::Region] };
+    let spec = TenantSpec { gateway_ref, tier: Some("bronze".into()), api_key: Some(api_key), suspend: None };
+    world.converge(&admitted(&spec, &gateway()));
+    check("secret", &world.log);
+}
+
+#[test]
+fn api_keys_off_and_on() {
+    let mut world = settled();
+    note(&mut world, "off");
+    world.gateway = gateway_with(&json!({"apiKeys": {"enabled": false}}));
+    world.converge(&tenant("bronze", false));
+    note(&mut world, "on");
+    world.gateway = gateway();
+    world.converge(&tenant("bronze", false));
+    check("api_keys_off_and_on", &world.log);
+}
+
+#[test]
+fn key_deleted_by_hand() {
+    let mut world = settled();
+    world.sim.observed.api_keys.clear();
+    world.converge(&tenant("bronze", false));
+    check("key_deleted_by_hand", &world.log);
+}
+
+#[test]
+fn key_moved_to_another_plan_by_hand() {
+    let mut world = settled();
+    world.sim.observed.api_keys[0].usage_plans = vec!["plan-silver".into()];
+    world.converge(&tenant("bronze", false));
+    check("key_moved_by_hand", &world.log);
+}
+
+#[test]
+fn drift_of_several_objects() {
+    let mut world = settled();
+    world.sim.observed.api_keys[0].enabled = false;
+    world.sim.observed.api_keys[0].usage_plans.clear();
+    world.sim.observed.meter = Some(MeterHead { policy_version: 1, suspended: true });
+    change_a_variable(&mut world);
+    world.converge(&tenant("bronze", false));
+    check("drift_of_several_objects", &world.log);
+}
+
+fn change_a_variable(world: &mut World) {
+    let ObservedSecret::Ours(data) = &mut world.sim.observed.secret else { panic!("no Secret") };
+    data.insert("EXTRA".into(), "1".into());
+}
+
+#[test]
+fn deleted_and_applied_again() {
+    let mut world = settled();
+    note(&mut world, "deleted");
+    world.delete(&tenant("bronze", false));
+    note(&mut world, "applied again");
+    world.converge(&tenant("bronze", false));
+    check("deleted_and_applied_again", &world.log);
+}
+
+#[test]
+fn adopted_after_a_restore() {
+    // AWS is as it was; the new cluster has no Secret.
+    let mut world = settled();
+    world.sim.observed.secret = ObservedSecret::Absent;
+    world.converge(&tenant("bronze", false));
+    check("adopted_after_restore", &world.log);
+}
+
+#[test]
+fn lost_its_table() {
+    let mut world = settled();
+    (world.sim.observed.policy, world.sim.observed.meter) = (None, None);
+    world.converge(&tenant("bronze", false));
+    check("table_deleted_by_hand", &world.log);
+}
+
+#[test]
+fn no_rule_admits_it_any_more() {
+    let mut world = settled();
+    let tenant = tenant("bronze", false);
+    world.run(|world| revoke(&tenant.tenant_id, &identity(), &world.sim.observed));
+    check("revoked", &world.log);
+}

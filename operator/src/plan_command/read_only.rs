@@ -1,0 +1,287 @@
+//! Ports that look and never change: the command `plan` is given these, so that no mistake of it can write.
+//!
+//! Every method is either passed on or refused here; there is no default, so a new method does not compile until
+//! somebody has said which it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aigw_cloud::{
+    Account, ApiKeys, Cloud, CloudError, Clouds, FunctionCode, Functions, LogGroups, RestApis, Roles, Tables,
+    TenantItems, UsagePlanList, UsagePlans,
+};
+use aigw_contract::table::MeterHead;
+use aigw_plan::Class;
+use aigw_plan::gateway::observed::{
+    Document, ImportedApi, ObservedDeployment, ObservedFunction, ObservedLogGroup, ObservedRestApi, ObservedRole,
+    ObservedStage, ObservedTable, Tags,
+};
+use aigw_plan::gateway::step::{FunctionSpec, StageThrottle, UsagePlanSpec};
+use aigw_plan::tenant::step::ObservedApiKey;
+use async_trait::async_trait;
+use serde_json::Value;
+
+/// Code of the error that every change gets.
+pub(super) const READ_ONLY: &str = "ReadOnly";
+
+fn refused<T>(operation: &'static str) -> Result<T, CloudError> {
+    Err(CloudError::new(operation, Class::Bug, READ_ONLY, "this command only looks"))
+}
+
+/// Clouds whose ports only look.
+pub(super) struct ReadOnlyClouds(pub(super) Arc<dyn Clouds>);
+
+#[async_trait]
+impl Clouds for ReadOnlyClouds {
+    async fn region(&self, region: &str) -> Cloud {
+        // Without `..`: a port that is not wrapped should not compile.
+        let Cloud { account, tables, roles, log_groups, functions, rest_apis, usage_plans, api_keys } =
+            self.0.region(region).await;
+        Cloud {
+            account: Arc::new(ReadOnly(account)),
+            tables: Arc::new(ReadOnly(tables)),
+            roles: Arc::new(ReadOnly(roles)),
+            log_groups: Arc::new(ReadOnly(log_groups)),
+            functions: Arc::new(ReadOnly(functions)),
+            rest_apis: Arc::new(ReadOnly(rest_apis)),
+            usage_plans: Arc::new(ReadOnly(usage_plans)),
+            api_keys: Arc::new(ReadOnly(api_keys)),
+        }
+    }
+}
+
+/// A port that only looks.
+pub(super) struct ReadOnly<P: ?Sized>(pub(super) Arc<P>);
+
+#[async_trait]
+impl Account for ReadOnly<dyn Account> {
+    async fn id(&self) -> Result<String, CloudError> {
+        self.0.id().await
+    }
+}
+
+#[async_trait]
+impl Tables for ReadOnly<dyn Tables> {
+    async fn get(&self, name: &str) -> Result<Option<ObservedTable>, CloudError> {
+        self.0.get(name).await
+    }
+    async fn document(&self, table: &str, pk: &str, sk: &str) -> Result<Option<Document<String>>, CloudError> {
+        self.0.document(table, pk, sk).await
+    }
+    async fn tenants(&self, table: &str, tenant_ids: &[String]) -> Result<BTreeMap<String, TenantItems>, CloudError> {
+        self.0.tenants(table, tenant_ids).await
+    }
+    async fn meter(&self, table: &str, tenant_id: &str) -> Result<Option<MeterHead>, CloudError> {
+        self.0.meter(table, tenant_id).await
+    }
+    async fn create(&self, _: &str, _: &Tags) -> Result<(), CloudError> {
+        refused("dynamodb:CreateTable")
+    }
+    async fn enable_time_to_live(&self, _: &str) -> Result<(), CloudError> {
+        refused("dynamodb:UpdateTimeToLive")
+    }
+    async fn enable_point_in_time_recovery(&self, _: &str) -> Result<(), CloudError> {
+        refused("dynamodb:UpdateContinuousBackups")
+    }
+    async fn set_deletion_protection(&self, _: &str, _: bool) -> Result<(), CloudError> {
+        refused("dynamodb:UpdateTable")
+    }
+    async fn delete(&self, _: &str) -> Result<(), CloudError> {
+        refused("dynamodb:DeleteTable")
+    }
+    async fn tag(&self, _: &str, _: &Tags) -> Result<(), CloudError> {
+        refused("dynamodb:TagResource")
+    }
+    async fn put_document(
+        &self,
+        _: &str,
+        _: (&str, &str),
+        _: Option<i64>,
+        _: &Document<String>,
+        _: Option<i64>,
+    ) -> Result<(), CloudError> {
+        refused("dynamodb:PutItem")
+    }
+    async fn delete_document(&self, _: &str, _: (&str, &str), _: i64) -> Result<(), CloudError> {
+        refused("dynamodb:DeleteItem")
+    }
+    async fn set_meter(&self, _: &str, _: &str, _: MeterHead, _: Option<i64>) -> Result<(), CloudError> {
+        refused("dynamodb:UpdateItem")
+    }
+}
+
+#[async_trait]
+impl Roles for ReadOnly<dyn Roles> {
+    async fn get(&self, name: &str) -> Result<Option<ObservedRole>, CloudError> {
+        self.0.get(name).await
+    }
+    async fn create(&self, _: &str, _: &str, _: &Value, _: Option<&str>, _: &Tags) -> Result<(), CloudError> {
+        refused("iam:CreateRole")
+    }
+    async fn update_trust(&self, _: &str, _: &Value) -> Result<(), CloudError> {
+        refused("iam:UpdateAssumeRolePolicy")
+    }
+    async fn put_policy(&self, _: &str, _: &Value) -> Result<(), CloudError> {
+        refused("iam:PutRolePolicy")
+    }
+    async fn delete(&self, _: &str) -> Result<(), CloudError> {
+        refused("iam:DeleteRole")
+    }
+    async fn tag(&self, _: &str, _: &Tags) -> Result<(), CloudError> {
+        refused("iam:TagRole")
+    }
+}
+
+#[async_trait]
+impl LogGroups for ReadOnly<dyn LogGroups> {
+    async fn get(&self, name: &str) -> Result<Option<ObservedLogGroup>, CloudError> {
+        self.0.get(name).await
+    }
+    async fn create(&self, _: &str, _: &Tags) -> Result<(), CloudError> {
+        refused("logs:CreateLogGroup")
+    }
+    async fn set_retention(&self, _: &str, _: i32) -> Result<(), CloudError> {
+        refused("logs:PutRetentionPolicy")
+    }
+    async fn delete(&self, _: &str) -> Result<(), CloudError> {
+        refused("logs:DeleteLogGroup")
+    }
+}
+
+#[async_trait]
+impl Functions for ReadOnly<dyn Functions> {
+    async fn get(&self, name: &str) -> Result<Option<ObservedFunction>, CloudError> {
+        self.0.get(name).await
+    }
+    async fn create(&self, _: &FunctionSpec, _: &FunctionCode) -> Result<(), CloudError> {
+        refused("lambda:CreateFunction")
+    }
+    async fn update_configuration(&self, _: &FunctionSpec, _: Option<&str>) -> Result<(), CloudError> {
+        refused("lambda:UpdateFunctionConfiguration")
+    }
+    async fn update_code(&self, _: &FunctionSpec, _: &FunctionCode, _: Option<&str>) -> Result<(), CloudError> {
+        refused("lambda:UpdateFunctionCode")
+    }
+    async fn publish(&self, _: &str, _: &str, _: &str) -> Result<String, CloudError> {
+        refused("lambda:PublishVersion")
+    }
+    async fn point_alias(&self, _: &str, _: &str, _: bool) -> Result<(), CloudError> {
+        refused("lambda:UpdateAlias")
+    }
+    async fn add_permission(&self, _: &str, _: &str, _: &str) -> Result<(), CloudError> {
+        refused("lambda:AddPermission")
+    }
+    async fn remove_permission(&self, _: &str, _: &str) -> Result<(), CloudError> {
+        refused("lambda:RemovePermission")
+    }
+    async fn delete_version(&self, _: &str, _: &str) -> Result<(), CloudError> {
+        refused("lambda:DeleteFunction")
+    }
+    async fn delete(&self, _: &str) -> Result<(), CloudError> {
+        refused("lambda:DeleteFunction")
+    }
+    async fn tag(&self, _: &str, _: &Tags) -> Result<(), CloudError> {
+        refused("lambda:TagResource")
+    }
+}
+
+#[async_trait]
+impl RestApis for ReadOnly<dyn RestApis> {
+    async fn find(&self, id: &str, hint: Option<&str>) -> Result<Vec<ObservedRestApi>, CloudError> {
+        self.0.find(id, hint).await
+    }
+    async fn imported(&self, id: &str) -> Result<ImportedApi, CloudError> {
+        self.0.imported(id).await
+    }
+    async fn deployments(&self, id: &str) -> Result<Vec<ObservedDeployment>, CloudError> {
+        self.0.deployments(id).await
+    }
+    async fn stage(&self, id: &str, name: &str) -> Result<Option<ObservedStage>, CloudError> {
+        self.0.stage(id, name).await
+    }
+    async fn create(&self, _: &str, _: &str, _: &[String], _: &Tags) -> Result<String, CloudError> {
+        refused("apigateway:CreateRestApi")
+    }
+    async fn put_document(&self, _: &str, _: &str) -> Result<(), CloudError> {
+        refused("apigateway:PutRestApi")
+    }
+    async fn create_deployment(&self, _: &str, _: &str) -> Result<String, CloudError> {
+        refused("apigateway:CreateDeployment")
+    }
+    async fn delete_deployment(&self, _: &str, _: &str) -> Result<(), CloudError> {
+        refused("apigateway:DeleteDeployment")
+    }
+    async fn create_stage(&self, _: &str, _: &str, _: &str, _: &Tags) -> Result<(), CloudError> {
+        refused("apigateway:CreateStage")
+    }
+    async fn update_stage(
+        &self,
+        _: &str,
+        _: &str,
+        _: Option<&str>,
+        _: Option<&StageThrottle>,
+    ) -> Result<(), CloudError> {
+        refused("apigateway:UpdateStage")
+    }
+    async fn delete_stage(&self, _: &str, _: &str) -> Result<(), CloudError> {
+        refused("apigateway:DeleteStage")
+    }
+    async fn delete(&self, _: &str) -> Result<(), CloudError> {
+        refused("apigateway:DeleteRestApi")
+    }
+    async fn tag(&self, _: &str, _: Option<&str>, _: &Tags) -> Result<(), CloudError> {
+        refused("apigateway:TagResource")
+    }
+}
+
+#[async_trait]
+impl UsagePlans for ReadOnly<dyn UsagePlans> {
+    async fn list(&self, id: &str) -> Result<UsagePlanList, CloudError> {
+        self.0.list(id).await
+    }
+    async fn key_ids(&self, id: &str) -> Result<Vec<String>, CloudError> {
+        self.0.key_ids(id).await
+    }
+    async fn create(&self, _: &UsagePlanSpec) -> Result<String, CloudError> {
+        refused("apigateway:CreateUsagePlan")
+    }
+    async fn update(
+        &self,
+        _: &str,
+        _: i32,
+        _: i32,
+        _: &[(String, String)],
+        _: &[(String, String)],
+    ) -> Result<(), CloudError> {
+        refused("apigateway:UpdateUsagePlan")
+    }
+    async fn delete(&self, _: &str, _: &[(String, String)]) -> Result<(), CloudError> {
+        refused("apigateway:DeleteUsagePlan")
+    }
+    async fn tag(&self, _: &str, _: &Tags) -> Result<(), CloudError> {
+        refused("apigateway:TagResource")
+    }
+}
+
+#[async_trait]
+impl ApiKeys for ReadOnly<dyn ApiKeys> {
+    async fn list(&self, prefix: &str) -> Result<Vec<ObservedApiKey>, CloudError> {
+        self.0.list(prefix).await
+    }
+    async fn create(&self, _: &str, _: &str, _: &Tags) -> Result<String, CloudError> {
+        refused("apigateway:CreateApiKey")
+    }
+    async fn set_enabled(&self, _: &str, _: bool) -> Result<(), CloudError> {
+        refused("apigateway:UpdateApiKey")
+    }
+    async fn attach(&self, _: &str, _: &str) -> Result<(), CloudError> {
+        refused("apigateway:CreateUsagePlanKey")
+    }
+    async fn delete(&self, _: &str) -> Result<(), CloudError> {
+        refused("apigateway:DeleteApiKey")
+    }
+}
+
+#[cfg(test)]
+#[path = "read_only_tests.rs"]
+mod tests;
