@@ -2,6 +2,7 @@
 //! `cargo test -p aigw-tests -- e2e::drift`.
 
 mod architecture;
+mod conformance;
 mod crd;
 mod e2e;
 mod functions;
@@ -14,6 +15,8 @@ fn main() -> ExitCode {
         architecture::suite(),
         generated::suite(),
         functions::suite(),
+        conformance::fake(),
+        conformance::apiserver(),
         crd::suite(),
         e2e::suite(),
     ])

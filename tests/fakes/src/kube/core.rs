@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 use k8s_openapi::api::events::v1::Event;
@@ -28,6 +29,7 @@ pub(super) fn decode(object: Value, kind: &Kind) -> Result<Value, Refusal> {
         "Secret" => typed::<Secret>(object, kind),
         "ConfigMap" => typed::<ConfigMap>(object, kind),
         "ServiceAccount" => typed::<ServiceAccount>(object, kind),
+        "Deployment" => typed::<Deployment>(object, kind),
         "Event" => typed::<Event>(object, kind),
         "Lease" => typed::<Lease>(object, kind),
         "Role" => typed::<Role>(object, kind),
