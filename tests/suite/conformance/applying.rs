@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::probe::{object, probe, refusal, status};
 use super::target::Target;
 
+/// Of no object.
+const OTHER_UID: &str = "0e9a3c7e-0000-4000-8000-000000000000";
+
 async fn apply(api: &Api<DynamicObject>, manager: &str, spec: Value, force: bool) -> kube::Result<DynamicObject> {
     let params = PatchParams { force, ..PatchParams::apply(manager) };
     api.patch("one", &params, &Patch::Apply(probe("one", &spec))).await
@@ -113,12 +116,32 @@ pub async fn status_of_nothing(target: &Target) -> Outcome {
     ensure_eq!((refused.code, refused.reason.as_str()), (404, "NotFound"), "refusal");
     let created = apply(&api, "ours", json!({"size": 1}), false).await?;
     ensure_eq!(created.metadata.generation, Some(1), "generation of an object made by apply");
-    let mut other = status("one", &json!({"word": "w"}));
-    other["metadata"]["uid"] = json!("0e9a3c7e-0000-4000-8000-000000000000");
     let params = PatchParams::apply("ours").force();
-    let refused = refusal(api.patch_status("one", &params, &Patch::Apply(&other)).await, "another object's status")?;
-    ensure_eq!((refused.code, refused.reason.as_str()), (409, "Conflict"), "refusal of a wrong UID");
-    other["metadata"]["uid"] = json!(created.metadata.uid);
-    api.patch_status("one", &params, &Patch::Apply(&other)).await?;
+    let status_with = |metadata: Value| {
+        let mut value = status("one", &json!({"word": "w"}));
+        value["metadata"] = metadata;
+        value
+    };
+    // A status does not know whose it is: a UID is no guard here, a version or a tested patch is one.
+    let other = status_with(json!({"name": "one", "uid": OTHER_UID}));
+    let written = api.patch_status("one", &params, &Patch::Apply(&other)).await?;
+    ensure_eq!(written.metadata.uid, created.metadata.uid, "UID after a status that names another");
+    let old = status_with(json!({"name": "one", "resourceVersion": created.metadata.resource_version}));
+    let refused = refusal(api.patch_status("one", &params, &Patch::Apply(&old)).await, "a status with an old version")?;
+    ensure_eq!((refused.code, refused.reason.as_str()), (409, "Conflict"), "refusal of an old version");
+    let tested = json!([
+        {"op": "test", "path": "/metadata/uid", "value": OTHER_UID},
+        {"op": "add", "path": "/status/word", "value": "x"},
+    ]);
+    let tested = Patch::<()>::Json(serde_json::from_value(tested)?);
+    let refused = refusal(api.patch_status("one", &PatchParams::default(), &tested).await, "a test of the UID")?;
+    ensure_eq!(refused.code, 422, "refusal of another UID");
+    let mut other = probe("one", &json!({"size": 2}));
+    other["metadata"]["uid"] = json!(OTHER_UID);
+    let refused = refusal(api.patch("one", &params, &Patch::Apply(&other)).await, "an apply to another object")?;
+    ensure_eq!((refused.code, refused.reason.as_str()), (422, "Invalid"), "refusal of another UID");
+    other["metadata"]["name"] = json!("absent");
+    let refused = refusal(api.patch("absent", &params, &Patch::Apply(&other)).await, "an apply to what is gone")?;
+    ensure_eq!((refused.code, refused.reason.as_str()), (409, "Conflict"), "refusal of an object that is gone");
     Ok(())
 }

@@ -214,6 +214,11 @@ pub async fn structural(target: &Target) -> Outcome {
         let refused =
             refusal(target.api(kind).patch("plain", &params, &Patch::Apply(&unknown)).await, "a misspelling")?;
         ensure!(refused.message.contains("teir"), "{}", refused.message);
+        let lenient = PatchParams::apply("x");
+        let refused =
+            refusal(target.api(kind).patch("plain", &lenient, &Patch::Apply(&unknown)).await, "a misspelling")?;
+        ensure_eq!(refused.code, 500, "refusal of an apply with an unknown field: {}", refused.message);
+        ensure!(refused.message.contains(".spec.teir: field not declared in schema"), "{}", refused.message);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Kinds of the server's own: Events, Leases, Secrets.
 
 use aigw_operator::harness::EventRecorder;
-use aigw_tests::{Outcome, ensure, ensure_eq, manifests};
+use aigw_tests::{Outcome, ensure, ensure_eq, harness, manifests};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
@@ -44,8 +44,9 @@ pub async fn events(target: &Target) -> Outcome {
         Ok::<_, libtest_mimic::Failed>(api.create(&PostParams::default(), &event).await)
     };
     create("fits", json!({"note": "x".repeat(NOTE)})).await??;
+    let mut problems = Vec::new();
     for (change, field) in [
-        (json!({"note": "x".repeat(NOTE + 1)}), "note"),
+        (json!({"note": "x".repeat(NOTE + 1)}), "message"),
         (json!({"reason": "x".repeat(129)}), "reason"),
         (json!({"reason": null}), "reason"),
         (json!({"action": null}), "action"),
@@ -53,15 +54,24 @@ pub async fn events(target: &Target) -> Outcome {
         (json!({"reportingInstance": null}), "reportingInstance"),
         (json!({"eventTime": null}), "eventTime"),
         (json!({"type": "Notice"}), "type"),
-        (json!({"regarding": {"namespace": "elsewhere"}}), "involvedObject.namespace"),
+        (json!({"regarding": {"namespace": null}}), "involvedObject.namespace"),
         (json!({"metadata": {"name": "Not_A_Name"}}), "metadata.name"),
     ] {
-        let refused = refusal(create("bad", change.clone()).await?, &format!("an event with {field} wrong"))?;
-        ensure_eq!((refused.code, refused.reason.as_str()), (422, "Invalid"), "refusal of {field}");
+        let refused = match refusal(create("bad", change.clone()).await?, "an event with that") {
+            Ok(refused) => refused,
+            Err(accepted) => {
+                problems.push(format!("{change}: {}", harness::text(&accepted)));
+                continue;
+            }
+        };
         let causes = refused.details.as_ref().map(|details| details.causes.clone()).unwrap_or_default();
         let fields: Vec<_> = causes.iter().map(|cause| cause.field.as_str()).collect();
-        ensure_eq!(fields, [field], "fields of the refusal: {}", refused.message);
+        // Some rules are broken twice by one absence.
+        if refused.code != 422 || fields.is_empty() || fields.iter().any(|found| *found != field) {
+            problems.push(format!("{field}: {} {}", refused.code, refused.message));
+        }
     }
+    ensure!(problems.is_empty(), "{}", problems.join("\n"));
     Ok(())
 }
 
@@ -108,6 +118,11 @@ pub async fn leases(target: &Target) -> Outcome {
     ensure_eq!(refused.code, 422, "refusal of a lease without duration");
     let refused =
         refusal(api.patch("leader", &params, &patch(json!({"renewTime": "noon"}))).await, "a time that is none")?;
+    ensure_eq!(refused.code, 422, "refusal of a patch to a time that is none");
+    let mut wrong = lease("a", None);
+    wrong["metadata"]["name"] = json!("other");
+    wrong["spec"]["renewTime"] = json!("noon");
+    let refused = refusal(api.create(&PostParams::default(), &object(wrong)?).await, "a time that is none")?;
     ensure_eq!(refused.code, 400, "refusal of a time that is none");
     Ok(())
 }

@@ -15,6 +15,10 @@ impl Server {
     pub fn check(&self, kind: &Kind, id: &Id, value: &Value, live: Option<&Stored>) -> Result<(), Refusal> {
         let old = live.map(|live| &live.value);
         let mut causes = metadata::validate(value, live, kind);
+        if live.is_some() && kind.definition.is_some() {
+            // The server checks metadata of custom resources once for all kinds and once for these.
+            causes.extend(causes.clone());
+        }
         causes.extend(core::validate(value, old, kind));
         if let Some(definition) = &kind.definition {
             let found = validate::validate(value, old, &definition.schema, "");
@@ -65,6 +69,20 @@ pub(super) fn admit_fields(kind: &Kind, head: &Head, value: &mut Value) -> Resul
     }
     schema::default(value, schema);
     Ok(())
+}
+
+/// Refuses a configuration with a field that nobody could own, because the schema does not know it.
+pub(super) fn typed(config: &Value, kind: &Kind, id: &Id) -> Result<(), Refusal> {
+    let Some(schema) = kind.schema() else { return Ok(()) };
+    let unknown = schema::prune(&mut config.clone(), schema);
+    let Some(first) = unknown.first() else { return Ok(()) };
+    let Id { key: (namespace, name), .. } = id;
+    let message = format!(
+        "failed to create typed patch object ({namespace}/{name}; {}, Kind={}): .{first}: field not declared in schema",
+        kind.api_version(),
+        kind.kind
+    );
+    Err(Refusal::plain(500, "", message))
 }
 
 /// Refuses a body of another kind than the path's.

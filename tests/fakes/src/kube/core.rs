@@ -147,8 +147,9 @@ fn event(object: &Value, live: Option<&Value>) -> Vec<Cause> {
             causes.push(Cause::invalid(field, &json!(""), format!("can have at most {WORD_LIMIT} characters")));
         }
     }
+    // The server validates its internal form, in which a note is a message.
     if object["note"].as_str().unwrap_or_default().len() > NOTE_LIMIT {
-        causes.push(Cause::invalid("note", &json!(""), format!("can have at most {NOTE_LIMIT} characters")));
+        causes.push(Cause::invalid("message", &json!(""), format!("can have at most {NOTE_LIMIT} characters")));
     }
     let kind = object["type"].as_str().unwrap_or_default();
     if !matches!(kind, "Normal" | "Warning") {
@@ -158,12 +159,12 @@ fn event(object: &Value, live: Option<&Value>) -> Vec<Cause> {
     causes
 }
 
-/// An Event is in the namespace of what it is about; about what has none, in `default` or `kube-system`.
+/// Only what has no namespace is looked at: Events about it are in `default` or `kube-system`.
 fn event_place(object: &Value) -> Option<Cause> {
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
     let about = object["regarding"]["namespace"].as_str().unwrap_or_default();
-    let fits = if about.is_empty() { matches!(namespace, "default" | "kube-system") } else { about == namespace };
-    (!fits).then(|| Cause::invalid("involvedObject.namespace", &json!(about), "does not match event.namespace"))
+    let wrong = about.is_empty() && !matches!(namespace, "default" | "kube-system");
+    wrong.then(|| Cause::invalid("involvedObject.namespace", &json!(about), "does not match event.namespace"))
 }
 
 fn lease(object: &Value) -> Vec<Cause> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::admit::{admit_fields, place, right_kind};
+use super::admit::{admit_fields, place, right_kind, typed};
 use super::apply::{Manager, Operation, apply, record_update};
 use super::fields::Fields;
 use super::kinds::{DEFINITIONS, Kind};
@@ -89,7 +89,10 @@ impl Server {
         if value["metadata"]["name"] != live.value["metadata"]["name"] {
             return Err(Refusal::bad_request("the name of the object does not match the name on the URL"));
         }
-        metadata::preconditions(&value["metadata"], &live, kind, &id.key.1)?;
+        metadata::patch_preconditions(&value["metadata"], &live, kind, &id.key.1, head.subresource())?;
+        if kind.definition.is_none() {
+            core::decode(value.clone(), kind).map_err(|refusal| Refusal::unreadable_patch(&refusal))?;
+        }
         let draft = Draft { value, managers: live.managers.clone() };
         let stored = self.update(kind, head, &id, &live, draft, Some(Operation::Update))?;
         Ok(Answer::object(200, &stored))
@@ -118,15 +121,14 @@ impl Server {
         }
         let manager = self.manager(kind, head, Operation::Apply);
         let subresource = head.subresource().to_owned();
+        typed(&config, kind, id)?;
         let owned = ownable(&config, kind, &subresource);
         let force = head.flag("force");
         let Some(live) = self.store.get(id).cloned() else {
             return self.apply_new(kind, head, id, config, manager);
         };
-        metadata::preconditions(&config["metadata"], &live, kind, &id.key.1)?;
+        metadata::patch_preconditions(&config["metadata"], &live, kind, &id.key.1, &subresource)?;
         let schema = kind.schema().unwrap_or_else(|| Schema::built_in());
-        let mut owned = owned;
-        admit_fields(kind, head, &mut owned)?;
         let mut managers = live.managers.clone();
         let value = apply(&live.value, &owned, schema, &mut managers, manager, force)?;
         let stored = self.update(kind, head, id, &live, Draft { value, managers }, None)?;
@@ -151,8 +153,7 @@ impl Server {
             return Err(Refusal::conflict(kind, &id.key.1, &why));
         }
         config["metadata"]["name"] = json!(id.key.1);
-        let mut owned = ownable(&config, kind, "");
-        admit_fields(kind, head, &mut owned)?;
+        let owned = ownable(&config, kind, "");
         let stored = self.create(kind, head, config, |_, schema| {
             vec![Manager { fields: Fields::of(&owned, Some(schema)), ..manager }]
         })?;
