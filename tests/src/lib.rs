@@ -4,6 +4,7 @@
 //! sequence of steps, and the environment's servers run on a runtime of their own.
 
 pub mod calls;
+pub mod charts;
 pub mod clients;
 pub mod cluster;
 pub mod figures;

@@ -1,12 +1,11 @@
 //! What is generated or quoted elsewhere agrees with its source: definitions, charts, README, examples.
 
 use std::collections::BTreeSet;
-use std::process::{Command, Output};
 
 use aigw_api::{AIGateway, Tenant};
-use aigw_env::tools::Tools;
 use aigw_operator::crdgen;
 use aigw_plan::gateway::validate::validate;
+use aigw_tests::charts::{helm, template};
 use aigw_tests::harness::{Suite, test};
 use aigw_tests::{Outcome, ensure, ensure_eq, repository};
 use kube::CustomResourceExt as _;
@@ -91,23 +90,6 @@ fn gitops_safe() -> Outcome {
         }
     }
     Ok(())
-}
-
-fn helm(arguments: &[&str]) -> Outcome<Output> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let tools = runtime.block_on(Tools::ensure())?;
-    // No configuration of the person who runs this, and nothing left in their home.
-    let home = std::env::temp_dir().join(format!("aigw-helm-{}", std::process::id()));
-    let output = Command::new(&tools.helm).args(arguments).current_dir(repository::root()).env("HOME", &home).output();
-    let _ = std::fs::remove_dir_all(&home);
-    Ok(output?)
-}
-
-fn template(chart: &str, more: &[&str]) -> Outcome<String> {
-    let installation: &[&str] = if chart.ends_with("operator") { &["--set", "installation=prod-eu"] } else { &[] };
-    let output = helm(&[&["template", "release", chart, "-n", "aigw-system"], installation, more].concat())?;
-    ensure!(output.status.success(), "helm template {chart}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?)
 }
 
 fn lint() -> Outcome {

@@ -2,6 +2,7 @@
 //! `cargo test -p aigw-tests -- e2e::drift`.
 
 mod architecture;
+mod conformance;
 mod crd;
 mod e2e;
 mod functions;
@@ -16,6 +17,8 @@ fn main() -> ExitCode {
         generated::suite(),
         functions::suite(),
         scenario::suite(),
+        conformance::fake(),
+        conformance::apiserver(),
         crd::suite(),
         e2e::suite(),
     ])

@@ -110,6 +110,14 @@ pub async fn connect(kubeconfig: &Path) -> Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
+/// A client for a kubeconfig file, acting on behalf of `user`.
+pub async fn connect_as(kubeconfig: &Path, user: &str) -> Result<Client> {
+    let file = Kubeconfig::read_from(kubeconfig)?;
+    let mut config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+    config.auth_info.impersonate = Some(user.to_owned());
+    Ok(Client::try_from(config)?)
+}
+
 /// A client, once the API server is ready. Made anew each time: its certificate is its own and appears late.
 async fn readyz(kubeconfig: PathBuf) -> Result<Client, String> {
     let client = connect(&kubeconfig).await.map_err(|error| error.to_string())?;

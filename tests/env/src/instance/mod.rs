@@ -176,6 +176,11 @@ impl Instance {
         crate::control_plane::connect(self.kubeconfig()?).await
     }
 
+    /// A client of another user, on whose behalf the admin acts.
+    pub async fn impersonate(&self, user: &str) -> Result<kube::Client> {
+        crate::control_plane::connect_as(self.kube()?.kubeconfig(), user).await
+    }
+
     /// `AWS_ENDPOINT_URL` of the operator and of tools: the fault-injecting, logging proxy before the emulator.
     pub fn aws_endpoint(&self) -> Result<String> {
         Ok(self.aws()?.proxy().url())

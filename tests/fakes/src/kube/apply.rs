@@ -31,6 +31,10 @@ impl Manager {
         (&self.name, self.operation, &self.subresource) == (&other.name, other.operation, &other.subresource)
     }
 
+    fn order(&self) -> (Operation, &str, &str, &str) {
+        (self.operation, &self.time, &self.name, &self.subresource)
+    }
+
     /// Its entry in `metadata.managedFields`.
     pub fn to_value(&self) -> Value {
         let operation = match self.operation {
@@ -58,8 +62,7 @@ fn put(managers: &mut Vec<Manager>, mut manager: Manager) {
     }
     managers.push(manager);
     managers.retain(|manager| !manager.fields.is_empty());
-    managers
-        .sort_by(|one, other| (one.operation, &one.time, &one.name).cmp(&(other.operation, &other.time, &other.name)));
+    managers.sort_by(|one, other| one.order().cmp(&other.order()));
 }
 
 /// Applies `config`, which holds only what can be owned, for `manager`, whose fields are still to be found out. Gives the
@@ -130,7 +133,9 @@ pub(super) fn record_update(
         other.fields.subtract(&changed);
     }
     mine.subtract(&removed);
-    managers.iter_mut().for_each(|other| other.fields.subtract(&removed));
+    for other in managers.iter_mut() {
+        other.fields.subtract(&removed);
+    }
     managers.retain(|other| !other.fields.is_empty() || other.is(&manager));
     manager.fields = mine;
     put(managers, manager);

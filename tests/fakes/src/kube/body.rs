@@ -20,6 +20,9 @@ use super::watch::Message;
 /// Between bookmarks of a watch.
 const BOOKMARKS: Duration = Duration::from_mins(1);
 
+/// Between the last bookmark and the end.
+const LAST_BOOKMARK: Duration = Duration::from_secs(2);
+
 /// The body of an answer.
 pub struct Body(http_body_util::combinators::UnsyncBoxBody<Bytes, io::Error>);
 
@@ -31,12 +34,13 @@ impl Body {
     pub(super) fn watch(server: Arc<Mutex<Server>>, stream: Stream) -> Self {
         let Stream { number, receiver, seconds, bookmarks } = stream;
         let now = Instant::now();
+        let end = now + Duration::from_secs(seconds);
         let body = Lines {
             server,
             number,
             receiver,
-            bookmark: bookmarks.then(|| Box::pin(sleep_until(now + BOOKMARKS))),
-            end: Box::pin(sleep_until(now + Duration::from_secs(seconds))),
+            bookmark: bookmarks.then(|| Box::pin(sleep_until(next_bookmark(now, end)))),
+            end: Box::pin(sleep_until(end)),
             dead: false,
         };
         Self(body.boxed_unsync())
@@ -50,6 +54,12 @@ impl http_body::Body for Body {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         Pin::new(&mut self.0).poll_frame(context)
     }
+}
+
+/// One each minute, and one shortly before the end, so that the next watch begins at a fresh version.
+fn next_bookmark(now: Instant, end: Instant) -> Instant {
+    let last = end - LAST_BOOKMARK.min(end.saturating_duration_since(now));
+    if now < last { last.min(now + BOOKMARKS) } else { now + BOOKMARKS }
 }
 
 struct Lines {
@@ -89,7 +99,7 @@ impl Lines {
     fn bookmark_when_due(&mut self, context: &mut Context<'_>) {
         let Some(timer) = &mut self.bookmark else { return };
         while timer.as_mut().poll(context).is_ready() {
-            timer.as_mut().reset(Instant::now() + BOOKMARKS);
+            timer.as_mut().reset(next_bookmark(Instant::now(), self.end.deadline()));
             let server = lock(&self.server);
             server.watches.bookmark(self.number, server.store.revision);
         }

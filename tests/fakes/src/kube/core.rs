@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 use k8s_openapi::api::events::v1::Event;
@@ -28,6 +29,7 @@ pub(super) fn decode(object: Value, kind: &Kind) -> Result<Value, Refusal> {
         "Secret" => typed::<Secret>(object, kind),
         "ConfigMap" => typed::<ConfigMap>(object, kind),
         "ServiceAccount" => typed::<ServiceAccount>(object, kind),
+        "Deployment" => typed::<Deployment>(object, kind),
         "Event" => typed::<Event>(object, kind),
         "Lease" => typed::<Lease>(object, kind),
         "Role" => typed::<Role>(object, kind),
@@ -145,8 +147,9 @@ fn event(object: &Value, live: Option<&Value>) -> Vec<Cause> {
             causes.push(Cause::invalid(field, &json!(""), format!("can have at most {WORD_LIMIT} characters")));
         }
     }
+    // The server validates its internal form, in which a note is a message.
     if object["note"].as_str().unwrap_or_default().len() > NOTE_LIMIT {
-        causes.push(Cause::invalid("note", &json!(""), format!("can have at most {NOTE_LIMIT} characters")));
+        causes.push(Cause::invalid("message", &json!(""), format!("can have at most {NOTE_LIMIT} characters")));
     }
     let kind = object["type"].as_str().unwrap_or_default();
     if !matches!(kind, "Normal" | "Warning") {
@@ -156,12 +159,12 @@ fn event(object: &Value, live: Option<&Value>) -> Vec<Cause> {
     causes
 }
 
-/// An Event is in the namespace of what it is about; about what has none, in `default` or `kube-system`.
+/// Only what has no namespace is looked at: Events about it are in `default` or `kube-system`.
 fn event_place(object: &Value) -> Option<Cause> {
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
     let about = object["regarding"]["namespace"].as_str().unwrap_or_default();
-    let fits = if about.is_empty() { matches!(namespace, "default" | "kube-system") } else { about == namespace };
-    (!fits).then(|| Cause::invalid("involvedObject.namespace", &json!(about), "does not match event.namespace"))
+    let wrong = about.is_empty() && !matches!(namespace, "default" | "kube-system");
+    wrong.then(|| Cause::invalid("involvedObject.namespace", &json!(about), "does not match event.namespace"))
 }
 
 fn lease(object: &Value) -> Vec<Cause> {

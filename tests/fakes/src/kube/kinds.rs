@@ -11,6 +11,7 @@ use super::schema::Schema;
 
 /// A served kind.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "Kubernetes' own word")]
 pub(super) struct Kind {
     pub group: String,
     pub version: String,
@@ -139,6 +140,7 @@ pub(super) fn built_in() -> Kinds {
         ("", "v1", "secrets", "Secret", true),
         ("", "v1", "configmaps", "ConfigMap", true),
         ("", "v1", "serviceaccounts", "ServiceAccount", true),
+        ("apps", "v1", "deployments", "Deployment", true),
         ("events.k8s.io", "v1", "events", "Event", true),
         ("coordination.k8s.io", "v1", "leases", "Lease", true),
         (DEFINITIONS.0, "v1", DEFINITIONS.1, "CustomResourceDefinition", false),

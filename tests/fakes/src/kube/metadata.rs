@@ -162,7 +162,7 @@ pub(super) fn qualified(text: &str) -> bool {
     }
 }
 
-/// Checks a `resourceVersion` and a `uid` that the caller gave against what is stored.
+/// Checks a `resourceVersion` and a `uid` that the caller gave against what is stored: for deletes and replaces.
 pub(super) fn preconditions(given: &Value, live: &Stored, kind: &Kind, name: &str) -> Result<(), Refusal> {
     let uid = given["uid"].as_str().unwrap_or_default();
     let stored = live.metadata("uid");
@@ -170,6 +170,28 @@ pub(super) fn preconditions(given: &Value, live: &Stored, kind: &Kind, name: &st
         let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {stored}");
         return Err(Refusal::conflict(kind, name, &why));
     }
+    fresh(given, live, kind, name)
+}
+
+/// The same for patches and applies. There a UID is a field that cannot change, and a status has no metadata at all: a
+/// UID beside one is not looked at.
+pub(super) fn patch_preconditions(
+    given: &Value,
+    live: &Stored,
+    kind: &Kind,
+    name: &str,
+    subresource: &str,
+) -> Result<(), Refusal> {
+    fresh(given, live, kind, name)?;
+    let uid = given["uid"].as_str().unwrap_or_default();
+    if !uid.is_empty() && uid != live.metadata("uid") && subresource.is_empty() {
+        let cause = Cause::invalid("metadata.uid", &given["uid"], "field is immutable");
+        return Err(Refusal::invalid(kind, name, &[cause]));
+    }
+    Ok(())
+}
+
+fn fresh(given: &Value, live: &Stored, kind: &Kind, name: &str) -> Result<(), Refusal> {
     let revision = given["resourceVersion"].as_str().unwrap_or_default();
     if !revision.is_empty() && revision != "0" && revision != live.metadata("resourceVersion") {
         return Err(Refusal::stale(kind, name));

@@ -4,6 +4,7 @@
 //! refuses in the same words: the suite `conformance` runs on both. Its time is an epoch plus tokio's clock. A
 //! [`Snapshot`] copies all objects at any moment, cheaply, since unchanged ones are shared.
 
+mod admit;
 mod apply;
 mod body;
 mod cel;
@@ -16,6 +17,7 @@ mod fields;
 mod kinds;
 mod log;
 mod metadata;
+mod parts;
 mod patch;
 mod path;
 mod rbac;

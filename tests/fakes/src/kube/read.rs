@@ -17,6 +17,8 @@ use super::watch::{Message, Watcher};
 
 /// Lists being read in pages that are kept at most.
 const OPEN_LISTS: usize = 64;
+const GONE: &str = "The provided continue parameter is too old to display a consistent list result. You can start a new list \
+                    without the continue parameter.";
 /// How long a watch lives that asks for no time. The real server draws from this to twice as long.
 const WATCH_SECONDS: u64 = 1_800;
 
@@ -84,8 +86,6 @@ impl Server {
             text => {
                 let (revision, key) =
                     read_token(text).ok_or_else(|| Refusal::bad_request("continue key is not valid"))?;
-                const GONE: &str = "The provided continue parameter is too old to display a consistent list result. You \
-                                    can start a new list without the continue parameter.";
                 let objects = self.pages.get(&revision).cloned().ok_or_else(|| Refusal::expired(GONE))?;
                 Ok((revision, Some(key), objects))
             }

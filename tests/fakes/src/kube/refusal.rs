@@ -1,5 +1,7 @@
 //! The answers of a server that refuses: `Status` objects with the words and codes of the real one.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::kinds::Kind;
@@ -102,7 +104,10 @@ impl Refusal {
 
     /// 422 with the fields.
     pub fn invalid(kind: &Kind, name: &str, causes: &[Cause]) -> Self {
-        let texts: Vec<_> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+        let mut texts: Vec<_> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+        // What two validators found is one sentence, though two causes.
+        let mut seen = HashSet::new();
+        texts.retain(|text| seen.insert(text.clone()));
         let list = if texts.len() == 1 { texts[0].clone() } else { format!("[{}]", texts.join(", ")) };
         let message = format!("{} {name:?} is invalid: {list}", kind.qualified());
         let details = json!({"name": name, "group": kind.group, "kind": kind.kind, "causes": listed(causes)});
@@ -113,6 +118,13 @@ impl Refusal {
     pub fn unprocessable() -> Self {
         const MESSAGE: &str = "the server rejected our request due to an error in our request";
         Self::new(422, "Invalid", MESSAGE.to_owned(), json!({}))
+    }
+
+    /// A patch whose result is no object of the kind.
+    pub fn unreadable_patch(why: &Self) -> Self {
+        let cause = Cause::invalid("patch", &Value::Null, &why.message);
+        let message = format!(" \"\" is invalid: patch: {}", cause.message);
+        Self::new(422, "Invalid", message, json!({"causes": listed(&[cause])}))
     }
 
     /// A version the server has forgotten.

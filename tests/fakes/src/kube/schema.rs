@@ -203,7 +203,9 @@ pub(super) fn default(value: &mut Value, schema: &Schema) {
         }
         Value::Array(items) => {
             if let Some(schema) = &schema.items {
-                items.iter_mut().for_each(|item| default(item, schema));
+                for item in items {
+                    default(item, schema);
+                }
             }
         }
         _ => {}

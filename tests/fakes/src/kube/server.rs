@@ -107,7 +107,7 @@ impl Server {
         };
         metadata::set(metadata, "managedFields", entries);
         let stored = Arc::new(Stored::new(value, managers));
-        self.store.put(id, Some(stored.clone()));
+        self.store.put(id, Some(&stored));
         self.watches.tell(Change { revision, id: id.clone(), before, after: Some(stored.clone()), last: None });
         if self.switches.controllers {
             controllers::changed(self, id, &stored);

@@ -136,13 +136,13 @@ impl Store {
     }
 
     /// Puts an object in its place, or takes it away; gives what was there.
-    pub fn put(&mut self, id: &Id, stored: Option<Arc<Stored>>) -> Option<Arc<Stored>> {
+    pub fn put(&mut self, id: &Id, stored: Option<&Arc<Stored>>) -> Option<Arc<Stored>> {
         let objects = Arc::make_mut(self.objects.entry(id.kind.clone()).or_default());
-        let before = match &stored {
+        let before = match stored {
             Some(stored) => objects.insert(id.key.clone(), stored.clone()),
             None => objects.remove(&id.key),
         };
-        self.index(id, before.as_deref(), stored.as_deref());
+        self.index(id, before.as_deref(), stored.map(|stored| &**stored));
         before
     }
 

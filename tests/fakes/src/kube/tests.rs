@@ -63,7 +63,7 @@ async fn a_watch_sees_what_happens_and_gets_bookmarks() {
     api.delete("one", &DeleteParams::default()).await.unwrap();
     let rest: Vec<_> = events.collect().await;
     assert!(matches!(rest.first(), Some(Ok(WatchEvent::Deleted(_)))), "{rest:?}");
-    assert_eq!(rest.len(), 3, "the deletion, two more bookmarks, the end");
+    assert_eq!(rest.len(), 4, "the deletion, two more bookmarks, one before the end");
     assert_eq!(fake.watches(), 0);
 }
 

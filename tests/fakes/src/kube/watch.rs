@@ -149,8 +149,7 @@ impl Watcher {
         if change.id.kind.1 != self.kind.plural {
             return None;
         }
-        let sees =
-            |stored: &Option<Arc<Stored>>| stored.as_ref().filter(|stored| self.sees(&change.id, stored)).is_some();
+        let sees = |stored: &Option<Arc<Stored>>| stored.as_ref().is_some_and(|stored| self.sees(&change.id, stored));
         match (sees(&change.before), sees(&change.after)) {
             (false, true) => change.after.as_ref().map(|stored| self.event("ADDED", stored)),
             (true, true) => change.after.as_ref().map(|stored| self.event("MODIFIED", stored)),

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::admit::{admit_fields, place, right_kind, typed};
 use super::apply::{Manager, Operation, apply, record_update};
 use super::fields::Fields;
 use super::kinds::{DEFINITIONS, Kind};
+use super::parts::{held_by_spec, only_the_addressed_part, ownable, same, spec_differs};
 use super::patch::{PatchError, json_patch, merge_patch};
 use super::refusal::{Cause, Refusal};
 use super::request::{Head, object};
-use super::schema::{self, Schema};
+use super::schema::Schema;
 use super::server::{Answer, Server};
 use super::store::{Id, Stored};
-use super::{core, metadata, validate};
+use super::{core, metadata};
 
 /// Attempts to find a free generated name.
 const NAME_ATTEMPTS: usize = 8;
@@ -87,7 +89,10 @@ impl Server {
         if value["metadata"]["name"] != live.value["metadata"]["name"] {
             return Err(Refusal::bad_request("the name of the object does not match the name on the URL"));
         }
-        metadata::preconditions(&value["metadata"], &live, kind, &id.key.1)?;
+        metadata::patch_preconditions(&value["metadata"], &live, kind, &id.key.1, head.subresource())?;
+        if kind.definition.is_none() {
+            core::decode(value.clone(), kind).map_err(|refusal| Refusal::unreadable_patch(&refusal))?;
+        }
         let draft = Draft { value, managers: live.managers.clone() };
         let stored = self.update(kind, head, &id, &live, draft, Some(Operation::Update))?;
         Ok(Answer::object(200, &stored))
@@ -116,15 +121,14 @@ impl Server {
         }
         let manager = self.manager(kind, head, Operation::Apply);
         let subresource = head.subresource().to_owned();
+        typed(&config, kind, id)?;
         let owned = ownable(&config, kind, &subresource);
         let force = head.flag("force");
         let Some(live) = self.store.get(id).cloned() else {
             return self.apply_new(kind, head, id, config, manager);
         };
-        metadata::preconditions(&config["metadata"], &live, kind, &id.key.1)?;
+        metadata::patch_preconditions(&config["metadata"], &live, kind, &id.key.1, &subresource)?;
         let schema = kind.schema().unwrap_or_else(|| Schema::built_in());
-        let mut owned = owned;
-        self.admit_fields(kind, head, &mut owned)?;
         let mut managers = live.managers.clone();
         let value = apply(&live.value, &owned, schema, &mut managers, manager, force)?;
         let stored = self.update(kind, head, id, &live, Draft { value, managers }, None)?;
@@ -149,8 +153,7 @@ impl Server {
             return Err(Refusal::conflict(kind, &id.key.1, &why));
         }
         config["metadata"]["name"] = json!(id.key.1);
-        let mut owned = ownable(&config, kind, "");
-        self.admit_fields(kind, head, &mut owned)?;
+        let owned = ownable(&config, kind, "");
         let stored = self.create(kind, head, config, |_, schema| {
             vec![Manager { fields: Fields::of(&owned, Some(schema)), ..manager }]
         })?;
@@ -168,7 +171,7 @@ impl Server {
         place(&mut value, kind, &mut id)?;
         self.name(&mut value, &mut id);
         self.namespace_takes(kind, &id)?;
-        self.admit_fields(kind, head, &mut value)?;
+        admit_fields(kind, head, &mut value)?;
         if kind.status
             && kind.definition.is_some()
             && let Some(fields) = value.as_object_mut()
@@ -244,7 +247,7 @@ impl Server {
         by: Option<Operation>,
     ) -> Result<Arc<Stored>, Refusal> {
         let Draft { mut value, mut managers } = draft;
-        self.admit_fields(kind, head, &mut value)?;
+        admit_fields(kind, head, &mut value)?;
         only_the_addressed_part(&mut value, &live.value, kind, head.subresource());
         let fields = metadata::of(&mut value);
         fields.remove("managedFields");
@@ -271,39 +274,6 @@ impl Server {
             self.remove(id);
         }
         Ok(stored)
-    }
-
-    /// What the schema makes of a body: unknown fields, types, defaults.
-    fn admit_fields(&self, kind: &Kind, head: &Head, value: &mut Value) -> Result<(), Refusal> {
-        let Some(schema) = kind.schema() else {
-            *value = core::decode(std::mem::take(value), kind)?;
-            return Ok(());
-        };
-        let unknown = schema::prune(value, schema);
-        if !unknown.is_empty() && head.text("fieldValidation") == "Strict" {
-            let list: Vec<_> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
-            return Err(Refusal::bad_request(format!("strict decoding error: {}", list.join(", "))));
-        }
-        schema::default(value, schema);
-        Ok(())
-    }
-
-    fn check(&self, kind: &Kind, id: &Id, value: &Value, live: Option<&Stored>) -> Result<(), Refusal> {
-        let old = live.map(|live| &live.value);
-        let mut causes = metadata::validate(value, live, kind);
-        causes.extend(core::validate(value, old, kind));
-        if let Some(definition) = &kind.definition {
-            let found = validate::validate(value, old, &definition.schema, "");
-            let blocked = found.iter().any(validate::blocks_rules);
-            causes.extend(found);
-            let unchanged = old.is_some_and(|old| old.get("spec") == value.get("spec"));
-            if blocked {
-                causes.push(validate::not_checked());
-            } else if self.switches.cel && !unchanged {
-                causes.extend(definition.rules.broken(value, old));
-            }
-        }
-        if causes.is_empty() { Ok(()) } else { Err(Refusal::invalid(kind, &id.key.1, &causes)) }
     }
 
     fn manager(&self, kind: &Kind, head: &Head, operation: Operation) -> Manager {
@@ -334,27 +304,6 @@ impl Server {
         metadata::of(value).insert("name".to_owned(), json!(id.key.1));
     }
 
-    /// Whether objects may be made in the namespace.
-    fn namespace_takes(&self, kind: &Kind, id: &Id) -> Result<(), Refusal> {
-        if !kind.namespaced {
-            return Ok(());
-        }
-        let namespaces = (String::new(), "namespaces".to_owned());
-        let namespace = Id { kind: namespaces.clone(), key: (String::new(), id.key.0.clone()) };
-        let Some(stored) = self.store.get(&namespace) else {
-            let kind = self.store.kinds.get(&namespaces).ok_or_else(Refusal::no_path)?;
-            return Err(Refusal::not_found(kind, &id.key.0));
-        };
-        if !stored.terminating() {
-            return Ok(());
-        }
-        let name = &id.key.0;
-        let why = format!("unable to create new content in namespace {name} because it is being terminated");
-        let cause =
-            Cause::new("NamespaceTerminating", "metadata.namespace", format!("namespace {name} is being terminated"));
-        Err(Refusal::forbidden(kind, &id.key.1, &why).because(&cause))
-    }
-
     /// Stores without letting the controllers act: for what they write themselves.
     pub fn commit_quietly(&mut self, id: &Id, value: Value, managers: Vec<Manager>) -> Arc<Stored> {
         let controllers = std::mem::replace(&mut self.switches.controllers, false);
@@ -366,125 +315,4 @@ impl Server {
 
 fn dry_run(head: &Head) -> bool {
     head.text("dryRun") == "All"
-}
-
-fn right_kind(value: &Value, kind: &Kind) -> Result<(), Refusal> {
-    let found = (value["apiVersion"].as_str().unwrap_or_default(), value["kind"].as_str().unwrap_or_default());
-    if found == (kind.api_version().as_str(), kind.kind.as_str()) {
-        return Ok(());
-    }
-    Err(Refusal::bad_request(format!(
-        "the object provided is unrecognized (must be of type {}): apiVersion {:?}, kind {:?}",
-        kind.kind, found.0, found.1
-    )))
-}
-
-/// The namespace of a new object: that of the path.
-fn place(value: &mut Value, kind: &Kind, id: &mut Id) -> Result<(), Refusal> {
-    let fields = metadata::of(value);
-    let given = fields.get("namespace").and_then(Value::as_str).unwrap_or_default().to_owned();
-    if !given.is_empty() && given != id.key.0 {
-        const MESSAGE: &str = "the namespace of the provided object does not match the namespace sent on the request";
-        return Err(Refusal::bad_request(MESSAGE));
-    }
-    if kind.namespaced {
-        if id.key.0.is_empty() {
-            return Err(Refusal::bad_request("an empty namespace may not be set during creation"));
-        }
-        fields.insert("namespace".to_owned(), json!(id.key.0));
-    }
-    Ok(())
-}
-
-/// The status is written through its subresource only, and the subresource writes nothing else.
-fn only_the_addressed_part(value: &mut Value, live: &Value, kind: &Kind, subresource: &str) {
-    if subresource == "status" {
-        let status = value.get_mut("status").map(Value::take);
-        *value = live.clone();
-        set(value, "status", status);
-    } else if kind.status {
-        set(value, "status", live.get("status").cloned());
-    }
-}
-
-fn set(value: &mut Value, field: &str, content: Option<Value>) {
-    if let Some(fields) = value.as_object_mut() {
-        match content {
-            Some(content) => drop(fields.insert(field.to_owned(), content)),
-            None => drop(fields.remove(field)),
-        }
-    }
-}
-
-/// The part of an object that managers own through a (sub)resource.
-fn ownable(value: &Value, kind: &Kind, subresource: &str) -> Value {
-    const SERVERS: [&str; 10] = [
-        "name",
-        "namespace",
-        "uid",
-        "resourceVersion",
-        "generation",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-        "managedFields",
-        "selfLink",
-    ];
-    let mut value = value.clone();
-    let Some(fields) = value.as_object_mut() else { return value };
-    fields.remove("apiVersion");
-    fields.remove("kind");
-    if subresource == "status" {
-        fields.retain(|name, _| name == "status");
-        return value;
-    }
-    if kind.status {
-        fields.remove("status");
-    }
-    if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
-        metadata.retain(|name, _| !SERVERS.contains(&name.as_str()));
-        if metadata.is_empty() {
-            fields.remove("metadata");
-        }
-    }
-    value
-}
-
-/// Whether anything but metadata and status differs.
-fn spec_differs(one: &Value, other: &Value) -> bool {
-    let rest = |value: &Value| -> Vec<(String, Value)> {
-        let fields = value.as_object().into_iter().flatten();
-        let fields = fields.filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status"));
-        fields.map(|(name, value)| (name.clone(), value.clone())).collect()
-    };
-    rest(one) != rest(other)
-}
-
-/// Whether two forms of an object differ in nothing that a write could mean.
-fn same(one: &Value, other: &Value) -> bool {
-    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else { return one == other };
-    let but_metadata =
-        |fields: &serde_json::Map<String, Value>| fields.len() - usize::from(fields.contains_key("metadata"));
-    if but_metadata(one) != but_metadata(other) {
-        return false;
-    }
-    one.iter().all(|(name, value)| match name.as_str() {
-        "metadata" => same_metadata(value, other.get(name)),
-        _ => other.get(name) == Some(value),
-    })
-}
-
-fn same_metadata(one: &Value, other: Option<&Value>) -> bool {
-    let ours = |value: &Value| -> serde_json::Map<String, Value> {
-        let mut fields = value.as_object().cloned().unwrap_or_default();
-        fields.remove("managedFields");
-        fields.remove("resourceVersion");
-        fields
-    };
-    other.is_some_and(|other| ours(one) == ours(other))
-}
-
-/// Namespaces are held by finalizers in their spec, too.
-fn held_by_spec(kind: &Kind, stored: &Stored) -> bool {
-    kind.plural == "namespaces" && stored.value["spec"]["finalizers"].as_array().is_some_and(|names| !names.is_empty())
 }
