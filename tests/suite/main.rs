@@ -6,15 +6,13 @@ mod crd;
 mod e2e;
 mod functions;
 mod generated;
+mod ports;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    aigw_tests::harness::run(vec![
-        architecture::suite(),
-        generated::suite(),
-        functions::suite(),
-        crd::suite(),
-        e2e::suite(),
-    ])
+    let mut suites = vec![architecture::suite(), generated::suite(), functions::suite()];
+    suites.extend(ports::suites());
+    suites.extend([crd::suite(), e2e::suite()]);
+    aigw_tests::harness::run(suites)
 }
