@@ -79,11 +79,6 @@ impl Subject {
         Tags::from([(TAG_ID.to_owned(), self.id())])
     }
 
-    /// One more tag, as a change of tags carries them.
-    pub fn more_tags(&self) -> Tags {
-        Tags::from([("team".to_owned(), "blue".to_owned())])
-    }
-
     fn made(&self, thing: Thing) {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).push(thing);
     }
@@ -273,6 +268,11 @@ impl Thing {
             Self::Role(_) | Self::LogGroup(_) | Self::Table(_) => 2,
         }
     }
+}
+
+/// One more tag, as a change of tags carries them.
+pub fn more_tags() -> Tags {
+    Tags::from([("team".to_owned(), "blue".to_owned())])
 }
 
 /// Probes until there is a value.

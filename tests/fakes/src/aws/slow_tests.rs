@@ -1,5 +1,6 @@
 //! What takes its time: roles, functions, tables; and an import that breaks off.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ fn spec() -> FunctionSpec {
         architecture: "arm64".into(),
         memory_mib: 128,
         timeout_seconds: 3,
-        environment: Default::default(),
+        environment: BTreeMap::default(),
         code_sha256: "one".into(),
         log_group: "/aws/lambda/f".into(),
         tags: Tags::new(),

@@ -5,7 +5,7 @@ use aigw_plan::gateway::step::FunctionSpec;
 use aigw_tests::{Outcome, ensure, ensure_eq};
 
 use super::cases;
-use crate::ports::subject::{ACCOUNT, Case, REGION, Subject, refused};
+use crate::ports::subject::{ACCOUNT, Case, REGION, Subject, more_tags, refused};
 
 pub fn cases() -> Vec<Case> {
     cases![
@@ -89,9 +89,9 @@ async fn a_functions_code_changes_with_its_hash(subject: &Subject) -> Outcome {
 async fn a_function_takes_more_tags(subject: &Subject) -> Outcome {
     let spec = subject.function().await?;
     let arn = subject.ready(&spec.name).await?.arn;
-    subject.cloud.functions.tag(&arn, &subject.more_tags()).await?;
+    subject.cloud.functions.tag(&arn, &more_tags()).await?;
     let mut expected = subject.tags();
-    expected.extend(subject.more_tags());
+    expected.extend(more_tags());
     ensure_eq!(subject.ready(&spec.name).await?.tags, expected, "tags");
     Ok(())
 }

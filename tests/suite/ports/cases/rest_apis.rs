@@ -7,7 +7,7 @@ use aigw_tests::{Outcome, ensure, ensure_eq};
 use serde_json::Value;
 
 use super::cases;
-use crate::ports::subject::{Case, Subject, refused, until};
+use crate::ports::subject::{Case, Subject, more_tags, refused, until};
 
 pub fn cases() -> Vec<Case> {
     cases![
@@ -68,9 +68,9 @@ async fn names_of_rest_apis_may_repeat(subject: &Subject) -> Outcome {
 
 async fn a_rest_api_takes_more_tags(subject: &Subject) -> Outcome {
     let id = subject.api().await?;
-    subject.cloud.rest_apis.tag(&id, None, &subject.more_tags()).await?;
+    subject.cloud.rest_apis.tag(&id, None, &more_tags()).await?;
     let mut expected = subject.tags();
-    expected.extend(subject.more_tags());
+    expected.extend(more_tags());
     let found = subject.cloud.rest_apis.find(&subject.id(), None).await?;
     ensure_eq!(found.into_iter().map(|api| api.tags).collect::<Vec<_>>(), [expected], "tags");
     Ok(())

@@ -6,7 +6,7 @@ use aigw_tests::{Outcome, ensure, ensure_eq};
 use serde_json::{Value, json};
 
 use super::cases;
-use crate::ports::subject::{ACCOUNT, Case, Subject, refused};
+use crate::ports::subject::{ACCOUNT, Case, Subject, more_tags, refused};
 
 pub fn cases() -> Vec<Case> {
     cases![
@@ -63,9 +63,9 @@ async fn a_roles_policies_are_replaced(subject: &Subject) -> Outcome {
 async fn a_role_takes_more_tags(subject: &Subject) -> Outcome {
     let (roles, name) = (&subject.cloud.roles, subject.name("role"));
     subject.role().await?;
-    roles.tag(&name, &subject.more_tags()).await?;
+    roles.tag(&name, &more_tags()).await?;
     let mut expected = subject.tags();
-    expected.extend(subject.more_tags());
+    expected.extend(more_tags());
     ensure_eq!(roles.get(&name).await?.map(|role| role.tags), Some(expected), "tags");
     Ok(())
 }

@@ -6,7 +6,7 @@ use aigw_plan::gateway::step::StageThrottle;
 use aigw_tests::{Outcome, ensure_eq};
 
 use super::cases;
-use crate::ports::subject::{Case, Subject, refused};
+use crate::ports::subject::{Case, Subject, more_tags, refused};
 
 pub fn cases() -> Vec<Case> {
     cases![
@@ -79,9 +79,9 @@ async fn a_deployment_a_stage_serves_is_not_deleted(subject: &Subject) -> Outcom
 async fn a_stage_takes_more_tags(subject: &Subject) -> Outcome {
     let apis = &subject.cloud.rest_apis;
     let (api, _) = subject.staged().await?;
-    apis.tag(&api, Some("v1"), &subject.more_tags()).await?;
+    apis.tag(&api, Some("v1"), &more_tags()).await?;
     let mut expected = subject.tags();
-    expected.extend(subject.more_tags());
+    expected.extend(more_tags());
     ensure_eq!(apis.stage(&api, "v1").await?.map(|stage| stage.tags), Some(expected), "tags");
     Ok(())
 }

@@ -4,8 +4,7 @@ use aigw_plan::Class;
 use aigw_tests::{Outcome, ensure, ensure_eq};
 
 use super::cases;
-use crate::ports::subject::refused;
-use crate::ports::subject::{ACCOUNT, Case, Subject, until};
+use crate::ports::subject::{ACCOUNT, Case, Subject, more_tags, refused, until};
 
 pub fn cases() -> Vec<Case> {
     cases![
@@ -71,9 +70,9 @@ async fn settings_of_a_table_can_be_switched_on_twice(subject: &Subject) -> Outc
 
 async fn a_table_takes_more_tags(subject: &Subject) -> Outcome {
     let name = subject.table().await?;
-    subject.cloud.tables.tag(&name, &subject.more_tags()).await?;
+    subject.cloud.tables.tag(&name, &more_tags()).await?;
     let mut expected = subject.tags();
-    expected.extend(subject.more_tags());
+    expected.extend(more_tags());
     ensure_eq!(subject.cloud.tables.get(&name).await?.map(|table| table.tags), Some(expected), "tags");
     Ok(())
 }

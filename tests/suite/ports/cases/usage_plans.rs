@@ -6,7 +6,7 @@ use aigw_plan::gateway::step::UsagePlanSpec;
 use aigw_tests::{Outcome, ensure, ensure_eq};
 
 use super::cases;
-use crate::ports::subject::{Case, Subject, refused};
+use crate::ports::subject::{Case, Subject, more_tags, refused};
 
 pub fn cases() -> Vec<Case> {
     cases![
@@ -103,9 +103,9 @@ async fn a_usage_plan_with_stages_does_not_go(subject: &Subject) -> Outcome {
 
 async fn a_usage_plan_takes_more_tags(subject: &Subject) -> Outcome {
     let id = subject.plan("gold", &[]).await?;
-    subject.cloud.usage_plans.tag(&id, &subject.more_tags()).await?;
+    subject.cloud.usage_plans.tag(&id, &more_tags()).await?;
     let mut expected = subject.plan_spec("gold", &[]).tags;
-    expected.extend(subject.more_tags());
+    expected.extend(more_tags());
     ensure_eq!(plans(subject).await?.into_iter().map(|plan| plan.tags).collect::<Vec<_>>(), [expected], "tags");
     Ok(())
 }
