@@ -37,11 +37,16 @@ pub fn built() -> Outcome<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// The zips of this machine's architecture: authorizer and forwarder.
+pub fn of_this_machine() -> [PathBuf; 2] {
+    let folder = repository::functions().join(repository::architecture());
+    ["authorizer", "forwarder"].map(|name| folder.join(format!("{name}.zip")))
+}
+
 /// Why the zips of this machine's architecture cannot be looked at.
 pub fn prepare() -> Result<(), String> {
-    let folder = repository::functions().join(repository::architecture());
-    let missing = ["authorizer", "forwarder"].iter().any(|name| !folder.join(format!("{name}.zip")).exists());
-    if missing {
+    if of_this_machine().iter().any(|zip| !zip.exists()) {
+        let folder = repository::functions().join(repository::architecture());
         return Err(format!("no zips in {}; build them with `make functions`", folder.display()));
     }
     Ok(())

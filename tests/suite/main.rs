@@ -7,19 +7,15 @@ mod crd;
 mod e2e;
 mod functions;
 mod generated;
+mod ports;
 mod scenario;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    aigw_tests::harness::run(vec![
-        architecture::suite(),
-        generated::suite(),
-        functions::suite(),
-        scenario::suite(),
-        conformance::fake(),
-        conformance::apiserver(),
-        crd::suite(),
-        e2e::suite(),
-    ])
+    let mut suites = vec![architecture::suite(), generated::suite(), functions::suite(), scenario::suite()];
+    suites.extend([conformance::fake(), conformance::apiserver()]);
+    suites.extend(ports::suites());
+    suites.extend([crd::suite(), e2e::suite()]);
+    aigw_tests::harness::run(suites)
 }

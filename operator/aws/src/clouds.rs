@@ -9,7 +9,9 @@ use aigw_cloud::{Cloud, Clouds, Gate, Limiter, NoObserver, Observer};
 use async_trait::async_trait;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::account::StsAccount;
@@ -61,20 +63,17 @@ impl AwsClouds {
     /// (EKS Pod Identity) or instance; `AWS_ENDPOINT_URL` for another endpoint. `AWS_REGION` should be set: web identity
     /// needs it, and without it the instance's metadata are asked, which takes seconds where there are none.
     pub async fn new(settings: Settings) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(OPERATION_TIMEOUT)
-            .build();
-        let http_client =
-            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http_client)
-            .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard());
-        if let Ok(name) = AppName::new(APP_NAME) {
-            loader = loader.app_name(name);
-        }
+        Self::with_config(loader().load().await, settings)
+    }
+
+    /// Over another endpoint than AWS's, with fixed credentials: for an emulator that takes the account from the access
+    /// key id. Nothing of the environment is read.
+    pub async fn at_endpoint(endpoint: &str, region: &str, access_key_id: &str, settings: Settings) -> Self {
+        let credentials = Credentials::new(access_key_id, "local", None, None, "fixed");
+        let loader = loader()
+            .endpoint_url(endpoint)
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials));
         Self::with_config(loader.load().await, settings)
     }
 
@@ -130,6 +129,25 @@ impl AwsClouds {
             usage_plans: Arc::new(GatewayUsagePlans::new(Arc::clone(&api_gateway), region)),
             api_keys: Arc::new(GatewayApiKeys::new(api_gateway)),
         }
+    }
+}
+
+/// What all clients have in common.
+fn loader() -> ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let http_client =
+        aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard());
+    match AppName::new(APP_NAME) {
+        Ok(name) => loader.app_name(name),
+        Err(_) => loader,
     }
 }
 

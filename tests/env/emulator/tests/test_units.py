@@ -13,7 +13,7 @@ from aigw_emulator.integration import read_prelude
 from aigw_emulator.invoking import FunctionRef, statement_allows
 from aigw_emulator.limits import TokenBuckets, UsageLedger, window_of
 from aigw_emulator.openapi_import import warnings_of
-from aigw_emulator.paging import Pager
+from aigw_emulator.paging import Pager, paged
 from aigw_emulator.policy import Decision
 from aigw_emulator.stream import ResponseStream, StreamBroken
 
@@ -187,3 +187,14 @@ def test_pages_survive_a_deletion():
     assert [item["id"] for item in page] == ["0", "1"]
     rest, end = pager.page([item for item in items if item["id"] != "1"], 25, position)
     assert [item["id"] for item in rest] == ["2", "3", "4"] and end is None
+
+
+def test_lists_that_localemu_cuts_itself_are_followed_to_their_end():
+    cut = {None: (["a", "b"], "2"), "2": (["c"], None)}
+
+    def operation(_self, _context, position=None):
+        ids, following = cut[position]
+        return {"items": [{"id": id} for id in ids], "position": following}
+
+    answer = paged(operation, Pager())(None, None, limit=500)
+    assert [item["id"] for item in answer["items"]] == ["a", "b", "c"] and "position" not in answer

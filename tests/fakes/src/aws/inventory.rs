@@ -46,7 +46,7 @@ impl Default for InventoryOptions {
 pub(crate) fn text(state: &AccountState, options: &InventoryOptions) -> String {
     let mut lines = Vec::new();
     for (name, role) in &state.roles {
-        lines.extend(of_role(name, role));
+        lines.push(of_role(name, role));
     }
     for (name, region) in &state.regions {
         let lines_of = Lines { region, names: names(region), options };
@@ -99,7 +99,7 @@ impl Lines<'_> {
         let mut entries = Vec::new();
         entries.extend(rest_apis.iter().map(|(id, api)| self.of_api(id, api)));
         entries.extend(usage_plans.iter().map(|(id, plan)| self.of_plan(id, plan)));
-        entries.extend(api_keys.iter().map(|(id, key)| self.of_key(id, key)));
+        entries.extend(api_keys.iter().map(|(id, key)| of_key(id, key)));
         entries.extend(functions.iter().map(|(name, function)| self.of_function(name, function)));
         entries.extend(log_groups.iter().map(|(name, group)| of_log_group(name, group)));
         entries.extend(tables.iter().map(|(name, table)| self.of_table(name, table)));
@@ -125,14 +125,14 @@ impl Lines<'_> {
     fn of_api(&self, id: &str, api: &RestApi) -> String {
         let RestApi { name, endpoint_type, vpc_endpoint_ids, tags, created: _, definition, deployments, stages } = api;
         let mut text = format!("rest api {id}: name {name}, {endpoint_type} {vpc_endpoint_ids:?}{}\n", tagged(tags));
-        let _ = writeln!(text, "  imported: {}", self.of_definition(definition));
+        let _ = writeln!(text, "  imported: {}", of_definition(definition));
         let served: BTreeSet<_> = stages.values().map(|stage| stage.deployment_id.as_str()).collect();
         let mut lines: Vec<_> = deployments
             .iter()
             .filter(|(id, _)| self.options.spare_deployments || served.contains(id.as_str()))
             .map(|(id, deployment)| {
                 let Deployment { description: _, created: _, created_unix: _, definition } = deployment;
-                self.renamed(&format!("  deployment {id}: {}\n", self.of_definition(definition)))
+                self.renamed(&format!("  deployment {id}: {}\n", of_definition(definition)))
             })
             .collect();
         lines.sort();
@@ -141,30 +141,6 @@ impl Lines<'_> {
             let Stage { deployment_id, rate_limit, burst_limit, tags } = stage;
             let limits = format!("{rate_limit:?}/{burst_limit:?}");
             let _ = writeln!(text, "  stage {name}: serves {deployment_id}, throttle {limits}{}", tagged(tags));
-        }
-        text
-    }
-
-    fn of_definition(&self, definition: &Definition) -> String {
-        let Definition { api_key_source, policy, methods, gateway_responses } = definition;
-        let mut text = format!("keys from {api_key_source}");
-        if let Some(policy) = policy {
-            let _ = write!(text, ", policy {policy}");
-        }
-        let responses = gateway_responses.as_object().map_or(0, serde_json::Map::len);
-        let _ = write!(text, ", {responses} gateway responses");
-        for method in methods {
-            let authorizer = method.authorizer_uri.as_deref().unwrap_or("none");
-            let key = if method.api_key_required { "key" } else { "no key" };
-            let _ = write!(
-                text,
-                "\n    {} {}: {} by {authorizer}, {key}, {} {}",
-                method.http_method,
-                method.path,
-                method.authorization_type,
-                method.response_transfer_mode,
-                method.integration_uri
-            );
         }
         text
     }
@@ -179,12 +155,6 @@ impl Lines<'_> {
         lines.sort();
         text.extend(lines);
         text
-    }
-
-    fn of_key(&self, id: &str, key: &ApiKey) -> String {
-        let ApiKey { name: _, value, enabled, tags, created: _ } = key;
-        let state = if *enabled { "enabled" } else { "disabled" };
-        format!("api key {id}: {state}, value {value}{}\n", tagged(tags))
     }
 
     fn of_function(&self, name: &str, function: &Function) -> String {
@@ -272,8 +242,38 @@ impl Lines<'_> {
     }
 }
 
+fn of_definition(definition: &Definition) -> String {
+    let Definition { api_key_source, policy, methods, gateway_responses } = definition;
+    let mut text = format!("keys from {api_key_source}");
+    if let Some(policy) = policy {
+        let _ = write!(text, ", policy {policy}");
+    }
+    let responses = gateway_responses.as_object().map_or(0, serde_json::Map::len);
+    let _ = write!(text, ", {responses} gateway responses");
+    for method in methods {
+        let authorizer = method.authorizer_uri.as_deref().unwrap_or("none");
+        let key = if method.api_key_required { "key" } else { "no key" };
+        let _ = write!(
+            text,
+            "\n    {} {}: {} by {authorizer}, {key}, {} {}",
+            method.http_method,
+            method.path,
+            method.authorization_type,
+            method.response_transfer_mode,
+            method.integration_uri
+        );
+    }
+    text
+}
+
+fn of_key(id: &str, key: &ApiKey) -> String {
+    let ApiKey { name: _, value, enabled, tags, created: _ } = key;
+    let state = if *enabled { "enabled" } else { "disabled" };
+    format!("api key {id}: {state}, value {value}{}\n", tagged(tags))
+}
+
 fn tagged(tags: &BTreeMap<String, String>) -> String {
-    tags.iter().map(|(key, value)| format!("\n  tag {key}={value}")).collect()
+    tags.iter().fold(String::new(), |text, (key, value)| text + "\n  tag " + key + "=" + value)
 }
 
 fn of_configuration(configuration: &Configuration) -> String {
@@ -291,7 +291,7 @@ fn of_log_group(name: &str, group: &LogGroup) -> String {
     format!("log group {name}: kept {kept}{}\n", tagged(tags))
 }
 
-fn of_role(name: &str, role: &Role) -> Option<String> {
+fn of_role(name: &str, role: &Role) -> String {
     let Role { arn, trust, boundary, policies, tags, created: _ } = role;
     let mut text = format!("role {name}: {arn}{}\n  trust {trust}\n", tagged(tags));
     if let Some(boundary) = boundary {
@@ -300,5 +300,5 @@ fn of_role(name: &str, role: &Role) -> Option<String> {
     for (policy, content) in policies {
         let _ = writeln!(text, "  policy {policy}: {content}");
     }
-    Some(text)
+    text
 }

@@ -40,4 +40,6 @@ pub use quotas::OperationUse;
 pub use state::{AccountState, RegionState};
 
 #[cfg(test)]
+mod slow_tests;
+#[cfg(test)]
 mod tests;

@@ -156,7 +156,7 @@ impl Rate {
         self.tokens -= 1.0;
         self.served += 1;
         self.recent.push_back(now);
-        while self.recent.front().is_some_and(|first| now - *first >= self.window) {
+        while self.recent.front().is_some_and(|first| now.saturating_sub(*first) >= self.window) {
             self.recent.pop_front();
         }
         self.most = self.most.max(self.recent.len() as u64);

@@ -26,9 +26,11 @@ async fn cloud(aws: &FakeAws) -> Cloud {
 
 /// Fails `operation` in that way from now on.
 fn inject(aws: &FakeAws, operation: &'static str, verdict: Verdict) {
-    aws.set_intercept(Arc::new(move |call: &Call| {
-        if call.operation == operation { verdict.clone() } else { Verdict::Serve }
-    }));
+    aws.set_intercept(Arc::new(
+        move |call: &Call| {
+            if call.operation == operation { verdict.clone() } else { Verdict::Serve }
+        },
+    ));
 }
 
 fn outcomes(aws: &FakeAws) -> Vec<(&'static str, String)> {
@@ -147,7 +149,7 @@ async fn a_copy_goes_its_own_way() {
     let aws = FakeAws::new("111122223333");
     let before = cloud(&aws).await;
     before.rest_apis.create("prod", "REGIONAL", &[], &tags("a")).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     inject(&aws, "apigateway:CreateRestApi", Verdict::Fail(Failure::Denied));
     let snapshot = aws.snapshot();
 

@@ -1,8 +1,13 @@
-"""GetFunctionConfiguration by alias, which LocalEmu answers with ResourceNotFoundException."""
+"""Aliases as Lambda treats them.
+
+LocalEmu does not find a function's configuration by alias, lets an alias point at a version that does not exist, and
+deletes a version an alias points at.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
+from localemu.aws.api.lambda_ import ResourceConflictException, ResourceNotFoundException
 from localemu.services.lambda_ import api_utils
 from localemu.services.lambda_.invocation.models import lambda_stores
 from localemu.services.lambda_.provider import LambdaProvider
@@ -12,6 +17,8 @@ from .wrapping import wrap_method
 
 def install() -> None:
     wrap_method(LambdaProvider, "get_function_configuration", _by_alias)
+    wrap_method(LambdaProvider, "update_alias", _update_alias)
+    wrap_method(LambdaProvider, "delete_function", _delete_function)
 
 
 def _by_alias(
@@ -25,3 +32,35 @@ def _by_alias(
         return original(self, context, function_name, qualifier, **kwargs)
     configuration = original(self, context, name, alias.function_version, **kwargs)
     return {**configuration, "FunctionArn": api_utils.qualified_lambda_arn(name, wanted, account, region)}
+
+
+def _update_alias(
+    original: Callable[..., Any],
+    self: Any,
+    context: Any,
+    function_name: str,
+    name: str,
+    function_version: str | None = None,
+    **kwargs: Any,
+) -> Any:
+    account, region = api_utils.get_account_and_region(function_name, context)
+    bare = api_utils.get_function_name(function_name, context)
+    function = lambda_stores[account][region].functions.get(bare)
+    if function and function_version and function_version not in function.versions:
+        arn = api_utils.qualified_lambda_arn(bare, function_version, account, region)
+        raise ResourceNotFoundException(f"Function not found: {arn}", Type="User")
+    return original(self, context, function_name, name, function_version, **kwargs)
+
+
+def _delete_function(
+    original: Callable[..., Any], self: Any, context: Any, function_name: str, qualifier: str | None = None, **kwargs: Any
+) -> Any:
+    account, region = api_utils.get_account_and_region(function_name, context)
+    name, version = api_utils.get_name_and_qualifier(function_name, qualifier, context)
+    function = lambda_stores[account][region].functions.get(name)
+    pointing = [alias.name for alias in function.aliases.values() if alias.function_version == version] if function else []
+    if version and pointing:
+        raise ResourceConflictException(
+            f"Unable to delete version because the following aliases reference it: {pointing}", Type="User"
+        )
+    return original(self, context, function_name, qualifier, **kwargs)

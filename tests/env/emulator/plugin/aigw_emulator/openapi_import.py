@@ -58,6 +58,8 @@ def warnings_of(document: dict[str, Any]) -> list[str]:
 
 def _completed(original: Callable[..., Any]) -> Callable[..., Any]:
     def import_document(rest_api: Any, context: Any, open_api_spec: dict[str, Any], mode: str) -> Any:
+        if "openapi" not in open_api_spec and "swagger" not in open_api_spec:
+            raise BadRequestException("Invalid OpenAPI input.")
         container = helpers.get_apigateway_store(context=context).rest_apis[rest_api.id]
         if mode == "overwrite":
             for part in REPLACED_PARTS:

@@ -1,6 +1,7 @@
 """Pages of list operations: 25 items unless asked otherwise, at most 500, as on AWS.
 
-LocalEmu returns everything at once for most lists, which hides a caller that forgets to follow `position`.
+LocalEmu returns everything at once for most lists, which hides a caller that forgets to follow `position`, and cuts
+others at fifty.
 """
 
 import functools
@@ -56,8 +57,12 @@ def paged(operation: Callable[..., Any], pager: Pager) -> Callable[..., Any]:
         except NotImplementedError:
             # LocalEmu leaves this list to moto, which never cuts it.
             response = call_moto(context)
-        response["items"], more = pager.page(response.get("items") or [], limit, position)
-        response.pop("position", None)
+        items = list(response.get("items") or [])
+        while following := response.pop("position", None):
+            rest = operation(self, context, *args, position=following, **kwargs)
+            items += rest.get("items") or []
+            response["position"] = rest.get("position")
+        response["items"], more = pager.page(items, limit, position)
         if more:
             response["position"] = more
         return response

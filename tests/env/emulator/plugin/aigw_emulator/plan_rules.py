@@ -21,6 +21,7 @@ def install() -> None:
     provider = ApigatewayNextGenProvider
     wrap_method(provider, "create_usage_plan", _create_plan)
     wrap_method(provider, "update_usage_plan", _update_plan)
+    wrap_method(provider, "create_stage", _create_stage)
     wrap_method(provider, "delete_stage", _delete_stage)
     wrap_method(provider, "delete_rest_api", _delete_rest_api)
     wrap_method(provider, "delete_deployment", _delete_deployment)
@@ -146,6 +147,13 @@ def _delete_key(original: Callable[..., Any], self: APIGatewayBackend, api_key_i
 def _detach(backend: APIGatewayBackend, api: str, stages: set[str]) -> None:
     for plan in backend.usage_plans.values():
         plan.api_stages = [entry for entry in plan.api_stages if entry["apiId"] != api or entry["stage"] not in stages]
+
+
+def _create_stage(original: Callable[..., Any], self: Any, context: Any, request: dict[str, Any]) -> Any:
+    api = _backend(context).apis.get(request["restApiId"])
+    if api and request["deploymentId"] not in api.deployments:
+        raise NotFoundException("Invalid Deployment identifier specified")
+    return original(self, context, request)
 
 
 def _delete_stage(original: Callable[..., Any], self: Any, context: Any, rest_api_id: str, stage_name: str, **kwargs: Any) -> Any:

@@ -43,6 +43,9 @@ NEEDED = (
     Needed(f"{_INVOCATION}.version_manager:LambdaVersionManager.stop"),
     Needed(f"{_INVOCATION}.models:lambda_stores"),
     Needed("localemu.services.lambda_.provider:LambdaProvider.get_function_configuration", ("context", "function_name", "qualifier")),
+    Needed("localemu.services.lambda_.provider:LambdaProvider.update_alias", ("context", "function_name", "name", "function_version")),
+    Needed("localemu.services.lambda_.provider:LambdaProvider.delete_function", ("context", "function_name", "qualifier")),
+    Needed("localemu.services.lambda_.api_utils:get_function_name", ("function_arn_or_name", "context")),
     Needed("localemu.services.lambda_.api_utils:get_name_and_qualifier", ("function_arn_or_name", "qualifier", "context")),
     # server and router
     Needed("localemu.runtime.server.core:RuntimeServerPlugin"),
@@ -83,6 +86,7 @@ NEEDED = (
     Needed(f"{_PROVIDER}.create_usage_plan", ("context", "api_stages")),
     Needed(f"{_PROVIDER}.update_usage_plan", ("context", "usage_plan_id", "patch_operations")),
     Needed(f"{_PROVIDER}.update_stage", ("context", "rest_api_id", "stage_name", "patch_operations")),
+    Needed(f"{_PROVIDER}.create_stage", ("context", "request")),
     Needed(f"{_PROVIDER}.delete_stage", ("context", "rest_api_id", "stage_name")),
     Needed(f"{_PROVIDER}.delete_deployment", ("context", "rest_api_id", "deployment_id")),
     Needed(f"{_PROVIDER}.create_domain_name", ("context", "domain_name")),

@@ -135,7 +135,7 @@ impl RestApis for RestApisPort {
         if deployment_id.is_none() && throttle.is_none() {
             return Ok(());
         }
-        let (deployment_id, throttle) = (deployment_id.map(str::to_owned), throttle.cloned());
+        let deployment_id = deployment_id.map(str::to_owned);
         self.0
             .call("apigateway:UpdateStage", &format!("{id}/{name}"), |state, context| {
                 stages::update(state, context, (id, name), deployment_id, throttle)

@@ -50,7 +50,7 @@ pub(super) fn update(
     context: &Context<'_>,
     (id, name): (&str, &str),
     deployment_id: Option<String>,
-    throttle: Option<StageThrottle>,
+    throttle: Option<&StageThrottle>,
 ) -> Answer {
     let region = state.region(context.region);
     stage(region, id, name)?;
@@ -62,7 +62,7 @@ pub(super) fn update(
     let stage = stage(region, id, name)?;
     match throttle {
         Some(StageThrottle(Some((rate, burst)))) => {
-            (stage.rate_limit, stage.burst_limit) = (Some(f64::from(rate)), Some(burst));
+            (stage.rate_limit, stage.burst_limit) = (Some(f64::from(*rate)), Some(*burst));
         }
         Some(StageThrottle(None)) if stage.rate_limit.is_none() && stage.burst_limit.is_none() => {
             let message = "Cannot remove method setting */* because there is no method setting for this method";

@@ -96,6 +96,9 @@ pub(super) fn update(state: &mut AccountState, context: &Context<'_>, id: &str, 
     }
     for stage in add {
         check_stage(region, &stage)?;
+        if changed.api_stages.contains(&stage) {
+            return Err(Refusal::conflict(format!("API Stage {}:{} is already associated", stage.0, stage.1)));
+        }
         for key in &changed.keys {
             check_alone(region, id, key, &BTreeSet::from([stage.clone()]))?;
         }

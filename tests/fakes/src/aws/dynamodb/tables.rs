@@ -105,7 +105,13 @@ pub(super) fn enable_time_to_live(state: &mut AccountState, context: &Context<'_
 }
 
 pub(super) fn enable_point_in_time_recovery(state: &mut AccountState, context: &Context<'_>, name: &str) -> Answer {
-    settled(state.region(context.region), name)?.point_in_time_recovery = true;
+    let table = state.region(context.region).tables.get_mut(name);
+    let table = table.ok_or_else(|| Refusal::new(400, "TableNotFoundException", format!("Table not found: {name}")))?;
+    if table.status != TableStatus::Active {
+        let message = format!("Backups are being enabled for the table: {name}. Please retry later");
+        return Err(Refusal::new(400, "ContinuousBackupsUnavailableException", message));
+    }
+    table.point_in_time_recovery = true;
     Ok(())
 }
 
