@@ -1,4 +1,8 @@
-//! The one way a status is written: a forced server-side apply of all of it, and none when nothing would change.
+//! The one way a status is written: all of it at once, to exactly this object, and not at all when nothing would change.
+//!
+//! A JSON patch with a `test` of the UID, and not a server-side apply: the apiserver ignores a UID in an apply to
+//! `/status` (the conformance suite shows it), so the status of an object that is gone would land on one re-created under its
+//! name. It also merges lists by key in an order of its own, which then looks like a change at every pass.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -14,7 +18,7 @@ use serde_json::{Value, json};
 use super::Error;
 use super::predicates::hash_of;
 
-/// Field manager of statuses. Its own, so that applying a status never takes fields of anything else.
+/// Field manager of statuses, for people who look who wrote what.
 pub const FIELD_MANAGER: &str = "aigw-operator/status";
 
 /// Writes statuses, and remembers what it wrote until the object is gone.
@@ -58,10 +62,10 @@ impl StatusWriter {
             Some(stored) if unchanged_since && same(stored, &desired) => return Ok(false),
             _ => {}
         }
-        let patch = apply_body::<K>(object, &uid, &desired);
+        let patch = serde_json::from_value(status_patch(&uid, &desired)).map_err(serialize)?;
         let api: Api<K> = Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
-        let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        api.patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
+        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        api.patch_status(&object.name_any(), &parameters, &Patch::<()>::Json(patch))
             .await
             .map_err(Error::kube("write status"))?;
         self.lock().insert(uid, hash(&desired));
@@ -78,14 +82,12 @@ impl StatusWriter {
     }
 }
 
-/// With the UID, an object re-created under the same name makes this a conflict and not a status of the wrong object.
-fn apply_body<K: Resource<DynamicType = ()>>(object: &K, uid: &str, status: &Value) -> Value {
-    json!({
-        "apiVersion": K::api_version(&()),
-        "kind": K::kind(&()),
-        "metadata": {"name": object.name_any(), "namespace": object.namespace(), "uid": uid},
-        "status": status,
-    })
+/// A failed `test` is a conflict: the object is another one by now.
+fn status_patch(uid: &str, status: &Value) -> Value {
+    json!([
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "add", "path": "/status", "value": status},
+    ])
 }
 
 /// Whether two statuses say the same: transition times and the order of conditions aside.
@@ -136,6 +138,14 @@ mod tests {
         assert!(same(&one, &two));
         assert!(!same(&one, &status(2, &one["conditions"])));
         assert!(!same(&one, &status(1, &json!([{"type": "A", "status": "False"}, {"type": "B", "status": "False"}]))));
+    }
+
+    #[test]
+    fn a_status_is_written_to_one_object_only() {
+        let patch = status_patch("u-1", &status(1, &json!([])));
+        assert_eq!(patch[0], json!({"op": "test", "path": "/metadata/uid", "value": "u-1"}));
+        assert_eq!(patch[1]["path"], "/status");
+        assert!(serde_json::from_value(patch).map(Patch::<()>::Json).is_ok());
     }
 
     #[test]

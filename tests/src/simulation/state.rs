@@ -28,8 +28,8 @@ pub fn state(world: &World) -> String {
     // Differs from run to run; what it stands for is said of each Secret.
     options.hidden_fields.insert("sha256".into());
     let mut text = format!("{}\n{}", cluster(world), world.aws.inventory_with(&options));
-    // URLs and ids stand in Secrets and statuses as well.
-    for (id, name) in generated(world) {
+    // URLs and ids stand in Secrets and statuses as well, UIDs of gateways in tags.
+    for (id, name) in generated(world).into_iter().chain(uids(world)) {
         text = text.replace(&id, &name);
     }
     text
@@ -61,6 +61,15 @@ fn generated(world: &World) -> Vec<(String, String)> {
         names.extend(apis.chain(plans));
     }
     names
+}
+
+/// UIDs of gateways, by name.
+fn uids(world: &World) -> Vec<(String, String)> {
+    let of = |gateway: &Value| {
+        let text = |field: &str| gateway["metadata"][field].as_str().unwrap_or_default().to_owned();
+        (text("uid"), format!("(uid of {}/{})", text("namespace"), text("name")))
+    };
+    world.kube.objects("aigateways").iter().map(of).collect()
 }
 
 /// One line per value, so that a difference names its field. Items of a list go by their type or name.

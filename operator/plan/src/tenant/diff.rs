@@ -25,6 +25,8 @@ pub const RETIRING_SECONDS: i64 = 7 * 24 * 3600;
 /// How long a deleted tenant's policy and meter stay, so that re-applying it continues its counters: longer than the
 /// longest budget window, a month, with room.
 pub const TOMBSTONE_SECONDS: i64 = 70 * 24 * 3600;
+/// When to look again for a usage plan that is missing, beside being woken by its gateway.
+const PLAN_RECHECK: Duration = Duration::from_secs(30);
 /// Added to the authorizer's cache time before a replaced internal key is deleted: clocks and requests in flight.
 const CACHE_MARGIN_SECONDS: i64 = 30;
 
@@ -211,7 +213,8 @@ fn diff_api_key(
         plan.step(TenantStep::EnableApiKey { id: key.id.clone() });
     }
     let Some(usage_plan_id) = gateway.usage_plan_id else {
-        plan.wait("the usage plan of the tier is being created", Duration::from_secs(2));
+        // Its gateway's status wakes the tenant; this is for when that is missed.
+        plan.wait("the usage plan of the tier is being created", PLAN_RECHECK);
         return false;
     };
     if !key.usage_plans.iter().any(|attached| attached == usage_plan_id) {
