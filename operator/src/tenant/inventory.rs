@@ -205,7 +205,10 @@ impl Inventories {
         identity: &GatewayIdentity,
         tenants: impl FnOnce() -> Vec<String>,
     ) -> Result<(), CloudError> {
-        if held.listed.is_some_and(|listed| listed.elapsed() < self.fresh) {
+        // A list of this process's first moments may lack what the process before it made last.
+        let shown = self.began + LAG;
+        let outdated = |listed: Instant| listed < shown && shown <= Instant::now();
+        if held.listed.is_some_and(|listed| listed.elapsed() < self.fresh && !outdated(listed)) {
             return Ok(());
         }
         let table = identity.physical_name();

@@ -17,11 +17,12 @@ use std::time::Duration;
 use aigw_api::conditions::reason;
 use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::CloudError;
-use aigw_plan::Plan;
 use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit};
 use aigw_plan::tenant::diff::{GatewayFacts, diff, revoke};
+use aigw_plan::tenant::lint::lint;
 use aigw_plan::tenant::report::TenantOutcome;
 use aigw_plan::tenant::step::{ObservedTenant, TenantStep};
+use aigw_plan::{Class, Plan};
 use kube::ResourceExt;
 
 use crate::context::Context;
@@ -107,6 +108,7 @@ impl TenantReconciler {
             if plan.steps.is_empty() {
                 return Ok(observed);
             }
+            refused(&plan.steps, &observed).map_or(Ok(()), Err)?;
             execute::cloud_steps(&self.context, site, &plan.steps).await?;
         }
     }
@@ -125,6 +127,9 @@ impl TenantReconciler {
                 }
                 Err(error) => return Ok(Pass::failed(&error, Some(admitted), Some(observed), target)),
             };
+            if let Some(refused) = refused(&plan.steps, &observed) {
+                return Ok(Pass::failed(&refused, Some(admitted), Some(observed), target));
+            }
             tracing::debug!(plan = %plan, "planned");
             if plan.steps.is_empty() {
                 return Ok(Pass::settled(&self.context, &plan, admitted, observed, target));
@@ -242,6 +247,14 @@ impl Reconciler for TenantReconciler {
         let tenant = finalizer::add(&self.context.client, &*tenant).await?;
         self.apply(&tenant).await
     }
+}
+
+/// Why a plan of our own is not executed: it breaks an invariant.
+fn refused(steps: &[TenantStep], observed: &ObservedTenant) -> Option<CloudError> {
+    let findings = lint(steps, observed);
+    debug_assert!(findings.is_empty(), "plan breaks an invariant: {findings:?}\n{steps:?}");
+    let message = format!("refused a plan of our own: {}", findings.join("; "));
+    (!findings.is_empty()).then(|| CloudError::new("plan", Class::Bug, reason::INTERNAL_ERROR, message))
 }
 
 /// Tenants of the same namespace and gateway that were there first, by creation time, then name.

@@ -12,7 +12,7 @@ use aigw_plan::conditions::deleting;
 use aigw_plan::tenant::diff::{cleanup, key_prefix};
 use kube::ResourceExt;
 
-use super::{MAX_ROUNDS, POLL, Site, TenantReconciler, execute, gather, report};
+use super::{MAX_ROUNDS, POLL, Site, TenantReconciler, execute, gather, refused, report};
 use crate::context::Context;
 use crate::gateway::{self, Refusal};
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
@@ -68,6 +68,7 @@ async fn remove(context: &Context, tenant: &Tenant) -> Result<Option<Duration>, 
                 Some(left) => return Ok(Some(left)),
             }
         }
+        refused(&plan.steps, &observed).map_or(Ok(()), Err)?;
         execute::cloud_steps(context, &site, &plan.steps).await?;
     }
     Ok(Some(POLL))

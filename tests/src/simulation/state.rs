@@ -98,10 +98,8 @@ fn key_of(item: &Value) -> Option<&str> {
 }
 
 fn describe(world: &World, plural: &str, object: &Value) -> Value {
-    let mut kept: BTreeMap<&str, Value> = METADATA
-        .iter()
-        .filter_map(|field| Some((*field, object["metadata"].get(*field)?.clone())))
-        .collect();
+    let mut kept: BTreeMap<&str, Value> =
+        METADATA.iter().filter_map(|field| Some((*field, object["metadata"].get(*field)?.clone()))).collect();
     if kept.contains_key("deletionTimestamp") {
         kept.insert("deletionTimestamp", "set".into());
     }
@@ -124,7 +122,9 @@ fn secret_data(world: &World, secret: &Value) -> Value {
         let value = String::from_utf8_lossy(&value).into_owned();
         let value = match Credential::parse(&value) {
             Ok(credential) => {
-                let known = world.aws.inventory().contains(&credential.sha256());
+                // Where the gateway is gone there is nobody to accept it.
+                let known =
+                    world.kube.objects("aigateways").is_empty() || world.aws.inventory().contains(&credential.sha256());
                 format!("credential {} of {}, known to AWS: {known}", credential.key(), credential.tenant())
             }
             Err(_) => value,
@@ -137,6 +137,10 @@ fn secret_data(world: &World, secret: &Value) -> Value {
 fn strip(value: &mut Value) {
     match value {
         Value::Object(fields) => {
+            if fields.get("type").is_some_and(|kind| kind == "CapacityOK") {
+                // How many usage plans there were at the last look.
+                fields.remove("message");
+            }
             fields.retain(|name, _| !GENERATED.contains(&name.as_str()));
             fields.values_mut().for_each(strip);
         }

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aigw_fakes::aws::Role;
+use aigw_fakes::aws::{InventoryOptions, Role};
 use aigw_tests::cluster::{gateway, secret, tenant};
-use aigw_tests::simulation::World;
 use aigw_tests::simulation::scenario::{End, Scenario, Start, from_nothing, objects};
-use aigw_tests::{Outcome, manifests};
+use aigw_tests::simulation::state::difference;
+use aigw_tests::simulation::{World, simulate};
+use aigw_tests::{Outcome, ensure, ensure_eq, manifests};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -28,9 +29,73 @@ pub fn all() -> Vec<Scenario> {
     [own.concat(), drift.concat()].concat()
 }
 
+/// Scenarios after which nothing is left in AWS.
+const LEAVE_NOTHING: [&str; 3] = ["everything_deleted", "gateway_waits_for_its_tenants", "deleted_while_being_created"];
+/// Scenarios in which a credential has to be replaced: its Secret, its policy or its Tenant went.
+const REPLACE_CREDENTIALS: [&str; 6] = [
+    "api_keys_off_and_on",
+    "drift_policy_items_deleted",
+    "namespace_of_a_team_deleted",
+    "secret_lost",
+    "tenant_deleted_and_applied_again",
+    "deleted_with_retain_and_applied_again",
+];
+
 /// What must be true of the end of an undisturbed run, beside what must be true of every world.
-pub fn check(_scenario: &Scenario, _end: &End) -> Outcome {
+pub fn check(scenario: &Scenario, end: &End) -> Outcome {
+    let left = end.world.aws.inventory();
+    if LEAVE_NOTHING.contains(&scenario.name) {
+        ensure!(left.is_empty(), "left in AWS:\n{left}");
+        return Ok(());
+    }
+    if !REPLACE_CREDENTIALS.contains(&scenario.name) {
+        ensure!(!end.state.contains("credential k2"), "a credential was replaced needlessly:\n{}", end.state);
+    }
+    match scenario.name {
+        "table_retained" => {
+            let account = end.world.aws.state();
+            let region = &account.regions["eu-central-1"];
+            ensure_eq!(region.tables.len(), 1, "tables");
+            let rest = region.rest_apis.len() + region.usage_plans.len() + region.api_keys.len();
+            ensure_eq!(rest + region.functions.len() + region.log_groups.len() + account.roles.len(), 0, "all else");
+        }
+        // The credential issued before retires, and its id is never issued again: the policy outlived the Tenant.
+        "tenant_deleted_and_applied_again" | "secret_lost" => {
+            ensure!(end.state.contains("credential k2"), "no new credential:\n{}", end.state);
+        }
+        "namespace_of_a_team_deleted" => {
+            ensure!(!end.state.contains("team-search/search"), "still there:\n{}", end.state);
+        }
+        name if name.starts_with("drift_") => as_before(end)?,
+        _ => {}
+    }
     Ok(())
+}
+
+/// After a repair everything is as it was, but for generated hashes and spare versions and deployments.
+fn as_before(end: &End) -> Outcome {
+    let options = InventoryOptions {
+        spare_deployments: false,
+        spare_versions: false,
+        hidden_fields: ["heartbeat", "usageKeySince", "notAfter", "sha256", "restApiId"].map(str::to_owned).into(),
+        ..InventoryOptions::default()
+    };
+    let moment = Start::Converged.moment()?.ok_or("no moment")?;
+    let shown = options.clone();
+    let before = simulate(Some(&moment), |world| async move { Ok(without_hashes(&world.aws.inventory_with(&shown))) })?;
+    let after = without_hashes(&end.world.aws.inventory_with(&options));
+    ensure!(before == after, "not as it was:\n{}", difference(&before, &after));
+    Ok(())
+}
+
+/// Hashes of documents contain the REST API's id, and policies that were written again a new counter.
+fn without_hashes(inventory: &str) -> String {
+    let line = |line: &str| match line.split_once("<deployment ") {
+        Some((before, rest)) => format!("{before}<deployment {}", rest.split_once(' ').map_or(rest, |(_, rest)| rest)),
+        None => line.to_owned(),
+    };
+    // A document that was deployed again is the second deployment of its hash.
+    inventory.lines().map(line).collect::<Vec<_>>().join("\n").replace(" #2", "")
 }
 
 fn prod() -> aigw_tests::cluster::Object {
@@ -49,7 +114,7 @@ fn nightly() -> aigw_tests::cluster::Object {
 fn given_role(name: &str) -> Role {
     Role {
         arn: format!("arn:aws:iam::111122223333:role/{name}"),
-        trust: json!({}),
+        trust: aigw_plan::gateway::roles::trust(),
         boundary: None,
         policies: BTreeMap::new(),
         tags: BTreeMap::new(),
@@ -179,21 +244,21 @@ fn gateway_changes() -> Vec<Scenario> {
         converged!("tags_change", |world| { change(world, json!({"tags": {"cost-center": "ai"}})).await }),
         converged!("api_keys_off_and_on", |world| {
             change(world, json!({"auth": {"apiKeys": {"enabled": false}}})).await?;
-            world.condition(&search(), "CredentialsReady", "False", Some("ApiKeysDisabled")).await?;
+            world.condition(&search(), "CredentialsReady", "False", Some("APIKeysDisabled")).await?;
             change(world, json!({"auth": {"apiKeys": {"enabled": true}}})).await?;
             world.condition(&search(), "CredentialsReady", "True", None).await
         }),
         converged!("spec_refused_and_mended", |world| {
-            let rules = |tier: &str| {
+            let rules = |tiers: Value| {
                 json!({"tenants": {"rules": [{
                     "name": "teams",
                     "match": {"namespaces": {"selector": {"matchLabels": {"ai-gateway": "enabled"}}}},
-                    "allow": {"tiers": ["trial", "silver", tier]},
+                    "allow": {"tiers": tiers},
                 }]}})
             };
-            world.patch(&prod(), &json!({"spec": rules("golden")})).await?;
+            world.patch(&prod(), &json!({"spec": rules(json!(["trial", "silver", "golden"]))})).await?;
             world.condition(&prod(), "Accepted", "False", Some("Invalid")).await?;
-            change(world, rules("silver")).await
+            change(world, rules(json!(["trial", "silver"]))).await
         }),
         converged!("several_changes_at_once", |world| {
             let spec = json!({
@@ -245,8 +310,8 @@ fn tenant_changes() -> Vec<Scenario> {
             sleep(Duration::from_mins(15)).await;
             world.ready(&search()).await
         }),
-        converged!("secret_renamed_and_regrouped", |world| {
-            let spec = json!({"spec": {"apiKey": {"secretName": "bedrock", "env": ["aws", "region", "openai"]}}});
+        converged!("secret_regrouped", |world| {
+            let spec = json!({"spec": {"apiKey": {"env": ["aws", "region", "openai"]}}});
             world.patch(&search(), &spec).await?;
             world.ready(&search()).await
         }),
@@ -273,7 +338,8 @@ fn admission() -> Vec<Scenario> {
             world.condition(&tenant("team-outside", "rogue"), "Accepted", "False", Some("NotAllowed")).await
         }),
         converged!("namespace_loses_its_label_and_gets_it_back", |world| {
-            let team = aigw_tests::cluster::Object { kind: "Namespace", namespace: String::new(), name: "team-search".into() };
+            let team =
+                aigw_tests::cluster::Object { kind: "Namespace", namespace: String::new(), name: "team-search".into() };
             world.patch(&team, &json!({"metadata": {"labels": {"ai-gateway": null}}})).await?;
             world.condition(&search(), "Accepted", "False", Some("NotAllowed")).await?;
             world.patch(&team, &json!({"metadata": {"labels": {"ai-gateway": "enabled"}}})).await?;
@@ -352,7 +418,9 @@ fn removal() -> Vec<Scenario> {
             world.ready(&nightly()).await
         }),
         converged!("deleted_with_retain_and_applied_again", |world| {
-            world.patch(&prod(), &json!({"spec": {"deletionPolicy": "Retain", "dataDeletionPolicy": "Retain"}})).await?;
+            world
+                .patch(&prod(), &json!({"spec": {"deletionPolicy": "Retain", "dataDeletionPolicy": "Retain"}}))
+                .await?;
             world.ready(&prod()).await?;
             world.annotate(&prod(), "aigateway.dev/confirm-delete", "prod").await?;
             world.delete(&prod()).await?;
@@ -369,13 +437,15 @@ fn removal() -> Vec<Scenario> {
             world.gone(&prod()).await
         }),
         converged!("namespace_of_a_team_deleted", |world| {
-            let team = aigw_tests::cluster::Object { kind: "Namespace", namespace: String::new(), name: "team-search".into() };
+            let team =
+                aigw_tests::cluster::Object { kind: "Namespace", namespace: String::new(), name: "team-search".into() };
             world.delete(&team).await?;
             world.gone(&search()).await?;
             world.gone(&team).await
         }),
         converged!("spec_made_invalid_then_deleted", |world| {
-            let rules = json!([{"name": "all", "match": {"namespaces": {"from": "All"}}, "allow": {"tiers": ["none"]}}]);
+            let rules =
+                json!([{"name": "all", "match": {"namespaces": {"from": "All"}}, "allow": {"tiers": ["none"]}}]);
             world.patch(&prod(), &json!({"spec": {"tenants": {"rules": rules}}})).await?;
             world.condition(&prod(), "Accepted", "False", Some("Invalid")).await?;
             world.annotate(&prod(), "aigateway.dev/confirm-delete", "prod").await?;

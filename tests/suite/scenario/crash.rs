@@ -14,7 +14,15 @@ const MORE: usize = 40;
 
 pub fn tests() -> Vec<Trial> {
     let scenarios = cases::all().into_iter();
-    scenarios.map(|scenario| test(module_path!(), scenario.name, move || at_every_write(&scenario))).collect()
+    let run = |scenario: Scenario| {
+        test(module_path!(), scenario.name, move || {
+            at_every_write(&scenario).inspect_err(|failed| {
+                // At once, and not minutes later with all others.
+                println!("{}", aigw_tests::harness::text(failed));
+            })
+        })
+    };
+    scenarios.map(run).collect()
 }
 
 fn at_every_write(scenario: &Scenario) -> Outcome {
