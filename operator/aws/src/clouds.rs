@@ -13,6 +13,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::account::StsAccount;
 use crate::api_keys::GatewayApiKeys;
+use crate::estate::AwsEstate;
 use crate::functions::LambdaFunctions;
 use crate::limiter::Limiter;
 use crate::log_groups::CloudWatchLogGroups;
@@ -109,6 +110,13 @@ impl AwsClouds {
         let iam = aws_sdk_iam::config::Builder::from(&self.config).region(place.clone()).build();
         let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config).region(place).build();
 
+        let estate = AwsEstate {
+            gateway: Arc::clone(&api_gateway),
+            lambda: Service::new(aws_sdk_lambda::Client::from_conf(lambda.clone()), None, observer()),
+            iam: Service::new(aws_sdk_iam::Client::from_conf(iam.clone()), None, observer()),
+            logs: Service::new(aws_sdk_cloudwatchlogs::Client::from_conf(logs.clone()), None, observer()),
+            dynamodb: Service::new(aws_sdk_dynamodb::Client::from_conf(dynamodb.clone()), None, observer()),
+        };
         Cloud {
             account: Arc::new(StsAccount::new(Service::new(aws_sdk_sts::Client::from_conf(sts), None, observer()))),
             tables: Arc::new(DynamoTables::new(Service::new(
@@ -130,6 +138,7 @@ impl AwsClouds {
             rest_apis: Arc::new(GatewayRestApis::new(Arc::clone(&api_gateway), region)),
             usage_plans: Arc::new(GatewayUsagePlans::new(Arc::clone(&api_gateway), region)),
             api_keys: Arc::new(GatewayApiKeys::new(api_gateway)),
+            estate: Arc::new(estate),
         }
     }
 }

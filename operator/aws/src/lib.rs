@@ -8,6 +8,7 @@ mod account;
 mod api_keys;
 mod classify;
 mod clouds;
+mod estate;
 mod functions;
 mod imported;
 mod items;

@@ -6,11 +6,13 @@
 
 mod code;
 mod error;
+mod estate;
 mod keys;
 mod ports;
 
 pub use code::{CodeError, FunctionCode, FunctionCodes};
 pub use error::CloudError;
+pub use estate::Estate;
 pub use keys::{ApiKeys, UsagePlanList, UsagePlans};
 pub use ports::{Account, Functions, LogGroups, RestApis, Roles, Tables, TenantItems};
 
@@ -37,6 +39,8 @@ pub struct Cloud {
     pub usage_plans: Arc<dyn UsagePlans>,
     /// API Gateway: API keys.
     pub api_keys: Arc<dyn ApiKeys>,
+    /// Everything of an installation.
+    pub estate: Arc<dyn Estate>,
 }
 
 /// Gives the ports for a Region. Clients and limiters are made once per Region and shared.

@@ -10,6 +10,7 @@ pub mod conditions;
 pub mod gateway;
 pub mod identity;
 pub mod plan;
+pub mod sweep;
 pub mod tenant;
 pub mod violation;
 
