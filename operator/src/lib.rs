@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod operate;
 mod report;
 pub mod run;
+mod sweep;
 pub mod telemetry;
 pub mod tenant;
 

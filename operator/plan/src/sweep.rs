@@ -110,6 +110,18 @@ pub enum Owner {
 }
 
 impl Owner {
+    /// What tables in several Regions say together: whatever keeps most.
+    pub fn together(owners: impl IntoIterator<Item = Self>) -> Self {
+        let kept = |owner: &Self| match owner {
+            Self::NoTable => 0,
+            Self::Here { .. } => 1,
+            Self::Released => 2,
+            Self::Elsewhere { alive: false } => 3,
+            Self::Elsewhere { alive: true } => 4,
+        };
+        owners.into_iter().max_by_key(kept).unwrap_or(Self::NoTable)
+    }
+
     /// What `record` of a table that exists says to the cluster `cluster_uid` at `now`, in seconds since the Unix epoch.
     /// An owner silent for `silence` is gone.
     pub fn of(record: Option<&OwnerRecord>, cluster_uid: &str, now: i64, silence: Duration) -> Self {
@@ -148,19 +160,18 @@ pub struct Orphans {
     pub objects: Vec<Found>,
 }
 
-/// Gateways whose ownership record decides: those that are absent, and those with keys of absent tenants. By id, with
-/// the Region their objects are in; `None` where only roles were found, which have none.
+/// Gateways whose ownership record decides: those that are absent, and those with keys of absent tenants. With the
+/// Regions to look for their table in: where their objects are. None where only roles were found, which are in no Region.
 pub fn in_question(
     installation: &str,
     found: &[Found],
     view: &View,
     floor: Duration,
-) -> BTreeMap<GatewayIdentity, Option<String>> {
-    let mut gateways: BTreeMap<GatewayIdentity, Option<String>> = BTreeMap::new();
+) -> BTreeMap<GatewayIdentity, BTreeSet<String>> {
+    let mut gateways: BTreeMap<GatewayIdentity, BTreeSet<String>> = BTreeMap::new();
     for (gateway, each) in unclaimed(installation, found, view, floor) {
         let region = (each.object.kind != Kind::Role).then(|| each.region.clone());
-        let known = gateways.entry(gateway).or_default();
-        *known = known.take().or(region);
+        gateways.entry(gateway).or_default().extend(region);
     }
     gateways
 }
@@ -190,20 +201,17 @@ pub fn orphans(
 
 /// `None` where they are no orphans.
 fn standing(owner: &Owner, gateway_uid: Option<&str>, objects: &[Found]) -> Option<Standing> {
+    let only_roles = || objects.iter().all(|each| each.object.kind == Kind::Role);
     match (owner, gateway_uid) {
-        (Owner::Elsewhere { alive: true }, _) => None,
         // Keys of absent tenants, of a gateway that is ours beyond doubt.
         (Owner::Here { object_uid }, Some(uid)) if object_uid == uid => Some(Standing::Abandoned),
-        // The gateway is being taken over, or deleted: its own passes come to them.
-        (_, Some(_)) => None,
-        (Owner::Here { .. }, None) => Some(Standing::Abandoned),
+        // Kept by another cluster; or being taken over or deleted here, and the gateway's own passes come to them.
+        (Owner::Elsewhere { alive: true }, _) | (_, Some(_)) => None,
         (Owner::Released, None) => Some(Standing::Retained),
         (Owner::Elsewhere { alive: false }, None) => Some(Standing::Uncertain),
         // Roles alone do not tell in which Region the rest, and with it the table, may be.
-        (Owner::NoTable, None) if objects.iter().all(|each| each.object.kind == Kind::Role) => {
-            Some(Standing::Uncertain)
-        }
-        (Owner::NoTable, None) => Some(Standing::Abandoned),
+        (Owner::NoTable, None) if only_roles() => Some(Standing::Uncertain),
+        (Owner::Here { .. } | Owner::NoTable, None) => Some(Standing::Abandoned),
     }
 }
 

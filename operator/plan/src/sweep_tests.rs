@@ -43,7 +43,7 @@ fn here(uid: &str) -> Owner {
     Owner::Here { object_uid: uid.into() }
 }
 
-fn standings(found: &[Found], view: &View, owner: Owner) -> Vec<(String, Standing, usize)> {
+fn standings(found: &[Found], view: &View, owner: &Owner) -> Vec<(String, Standing, usize)> {
     let asked = in_question(INSTALLATION, found, view, FLOOR);
     let owners = asked.into_keys().map(|gateway| (gateway, owner.clone())).collect();
     let groups = orphans(INSTALLATION, found, view, &owners, FLOOR);
@@ -62,7 +62,7 @@ fn what_a_missing_gateway_left_depends_on_its_table() {
         (Owner::Elsewhere { alive: true }, None),
     ] {
         let expected: Vec<_> = expected.map(|standing| ("gone".to_owned(), standing, 2)).into_iter().collect();
-        assert_eq!(standings(&whole, &view(), owner.clone()), expected, "{owner:?}");
+        assert_eq!(standings(&whole, &view(), &owner), expected, "{owner:?}");
     }
 }
 
@@ -70,11 +70,13 @@ fn what_a_missing_gateway_left_depends_on_its_table() {
 fn roles_alone_do_not_tell_whose_they_are() {
     let gone = gateway("ai", "gone");
     let roles = [found(Kind::Role, "r1", &gone)];
-    assert_eq!(standings(&roles, &view(), Owner::NoTable), [("gone".to_owned(), Standing::Uncertain, 1)]);
+    assert_eq!(standings(&roles, &view(), &Owner::NoTable), [("gone".to_owned(), Standing::Uncertain, 1)]);
     let asked = in_question(INSTALLATION, &roles, &view(), FLOOR);
-    assert_eq!(asked[&gone], None, "no Region to look for the table in");
-    let with_function = [found(Kind::Role, "r1", &gone), found(Kind::Function, "f1", &gone)];
-    assert_eq!(in_question(INSTALLATION, &with_function, &view(), FLOOR)[&gone].as_deref(), Some("eu-central-1"));
+    assert!(asked[&gone].is_empty(), "no Region to look for the table in");
+    let elsewhere = Found { region: "us-east-1".into(), ..found(Kind::Function, "f2", &gone) };
+    let with_functions = [roles[0].clone(), found(Kind::Function, "f1", &gone), elsewhere];
+    let asked = in_question(INSTALLATION, &with_functions, &view(), FLOOR);
+    assert_eq!(asked[&gone].iter().map(String::as_str).collect::<Vec<_>>(), ["eu-central-1", "us-east-1"]);
 }
 
 #[test]
@@ -105,7 +107,7 @@ fn doubt_keeps_an_object() {
         ("in a namespace that was listed", orphan, listed.clone(), 1),
         ("a key whose tenant may be in another namespace", key("k1", &live, "gone"), listed, 0),
     ] {
-        assert_eq!(standings(&[found], &view, here("u1")).len(), orphans, "{name}");
+        assert_eq!(standings(&[found], &view, &here("u1")).len(), orphans, "{name}");
     }
 }
 
@@ -127,7 +129,7 @@ fn keys_of_a_missing_tenant_are_orphans_only_of_a_gateway_that_is_ours() {
         (Owner::Released, 0),
         (Owner::NoTable, 0),
     ] {
-        let groups = standings(&keys, &view(), owner.clone());
+        let groups = standings(&keys, &view(), &owner);
         assert_eq!(groups.iter().map(|(_, _, objects)| objects).sum::<usize>(), expected, "{owner:?}");
     }
 }
@@ -150,6 +152,20 @@ fn the_record_tells_whose_a_gateway_is() {
         (Some(record("c2", 20_000)), Owner::Elsewhere { alive: true }),
     ] {
         assert_eq!(Owner::of(record.as_ref(), "c1", 10_000, silence), expected, "{record:?}");
+    }
+}
+
+#[test]
+fn of_several_tables_the_one_that_keeps_most_decides() {
+    let (alive, dead) = (Owner::Elsewhere { alive: true }, Owner::Elsewhere { alive: false });
+    for (owners, expected) in [
+        (vec![], Owner::NoTable),
+        (vec![Owner::NoTable, here("o")], here("o")),
+        (vec![Owner::Released, here("o")], Owner::Released),
+        (vec![dead.clone(), Owner::Released], dead.clone()),
+        (vec![alive.clone(), dead, Owner::NoTable], alive),
+    ] {
+        assert_eq!(Owner::together(owners.clone()), expected, "{owners:?}");
     }
 }
 

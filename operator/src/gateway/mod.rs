@@ -29,8 +29,9 @@ use kube::ResourceExt;
 use crate::context::Context;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
+pub(crate) use execute::execute;
 pub(crate) use gather::{RestApiIds, parse};
-pub(crate) use guard::{Refusal, account};
+pub(crate) use guard::{HEARTBEAT, Refusal, account, cluster_uid};
 
 /// Most rounds of observe → plan → execute in one pass. From nothing to serving takes about six.
 const MAX_ROUNDS: usize = 15;
@@ -143,7 +144,7 @@ impl GatewayReconciler {
         tracing::debug!(plan = %plan, "planned");
         if plan.in_sync() {
             // Also a long drift interval must not let the heartbeat lapse.
-            let requeue = self.context.settings.drift_interval.min(2 * guard::HEARTBEAT);
+            let requeue = self.context.settings.drift_interval.min(2 * HEARTBEAT);
             let next = Outcome::Done { requeue };
             return Ok(Round::End(GatewayOutcome::InSync, next));
         }

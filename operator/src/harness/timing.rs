@@ -49,3 +49,14 @@ pub const HTTP_HEADER_READ: Duration = Duration::from_secs(10);
 
 /// Pause after a connection to the health and metrics server could not be accepted.
 pub const HTTP_ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+
+/// From taking the lease to the first sweep, and from a sweep that failed to the next. Whatever a restart or a restore
+/// leaves half made has found its owner by then.
+pub const SWEEP_FIRST: Duration = Duration::from_mins(10);
+
+/// The sweeper judges nothing younger: what was just made may not be in the cluster's list yet, and a deletion may be
+/// under way.
+pub const SWEEP_FLOOR: Duration = Duration::from_mins(10);
+
+/// Between looks for Regions to sweep: a gateway that comes and goes within this time in a Region of its own is missed.
+pub const SWEEP_REGIONS: Duration = Duration::from_mins(1);
