@@ -18,6 +18,7 @@ pub mod repository;
 pub mod secrets;
 pub mod shared;
 pub mod wait;
+pub mod weather;
 pub mod world;
 
 use libtest_mimic::Failed;
