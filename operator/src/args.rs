@@ -90,6 +90,12 @@ pub struct RunArgs {
     /// emulator. Default: 0.8.
     #[arg(long, env = "AIGW_CONTROL_PLANE_SHARE", global = true)]
     pub control_plane_share: Option<String>,
+    /// What to do about AWS objects of this installation that no object of the cluster owns.
+    #[arg(long, env = "AIGW_SWEEP", value_enum, default_value_t = SweepMode::Report, global = true)]
+    pub sweep: SweepMode,
+    /// Time between looks for such objects.
+    #[arg(long, env = "AIGW_SWEEP_INTERVAL", default_value = "1h", global = true)]
+    pub sweep_interval: String,
     /// Gateways worked on at a time.
     #[arg(long, env = "AIGW_MAX_CONCURRENT_GATEWAYS", default_value_t = 2, global = true)]
     pub max_concurrent_gateways: u16,
@@ -105,6 +111,17 @@ pub enum LogFormat {
     Json,
     /// For people.
     Text,
+}
+
+/// What to do about AWS objects that nobody owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SweepMode {
+    /// Do not look for them.
+    Off,
+    /// Metric, Event and log line.
+    Report,
+    /// The same, and delete what is nobody's beyond doubt. Tables stay.
+    Delete,
 }
 
 /// What the process works with: every value checked.
@@ -132,6 +149,10 @@ pub struct Settings {
     pub permissions_boundary_arn: Option<String>,
     /// Part of the account's API Gateway control-plane rates to use, where not the default.
     pub control_plane_share: Option<f64>,
+    /// What to do about AWS objects that nobody owns.
+    pub sweep: SweepMode,
+    /// Time between looks for them.
+    pub sweep_interval: Duration,
     /// Gateways worked on at a time.
     pub max_concurrent_gateways: u16,
     /// Tenants worked on at a time.
@@ -181,6 +202,8 @@ impl Settings {
             endpoint_url_template,
             permissions_boundary_arn,
             control_plane_share,
+            sweep,
+            sweep_interval,
             max_concurrent_gateways,
             max_concurrent_tenants,
         } = args;
@@ -200,6 +223,8 @@ impl Settings {
             endpoint_url_template: parse::endpoint_url_template(endpoint_url_template)?,
             permissions_boundary_arn: parse::permissions_boundary(permissions_boundary_arn)?,
             control_plane_share: parse::control_plane_share(control_plane_share)?,
+            sweep,
+            sweep_interval: parse::sweep_interval(&sweep_interval)?,
             max_concurrent_gateways: parse::concurrency(
                 "--max-concurrent-gateways (AIGW_MAX_CONCURRENT_GATEWAYS)",
                 max_concurrent_gateways,

@@ -17,6 +17,7 @@ pub mod pace;
 pub mod plan_command;
 mod report;
 pub mod run;
+mod sweep;
 pub mod telemetry;
 pub mod tenant;
 

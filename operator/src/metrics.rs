@@ -83,6 +83,7 @@ pub struct Metrics {
     invalid: Family<Kind, Gauge>,
     failing: Family<Controller, Gauge>,
     consecutive: Family<Controller, Gauge>,
+    orphans: Family<Kind, Gauge>,
     backoff: Arc<Backoff>,
 }
 
@@ -101,6 +102,7 @@ impl Default for Metrics {
             invalid: Family::default(),
             failing: Family::default(),
             consecutive: Family::default(),
+            orphans: Family::default(),
             backoff: Arc::default(),
         };
         let Self {
@@ -115,6 +117,7 @@ impl Default for Metrics {
             invalid,
             failing,
             consecutive,
+            orphans,
             backoff: _,
         } = &mut metrics;
         registry.register("reconciliations", "Passes by how they ended", passes.clone());
@@ -139,6 +142,11 @@ impl Default for Metrics {
         registry.register("watch_invalid_objects", "Objects left out because they cannot be read", invalid.clone());
         registry.register("failing_objects", "Objects whose last pass failed", failing.clone());
         registry.register("consecutive_errors", "Longest series of failed passes of one object", consecutive.clone());
+        registry.register(
+            "orphans",
+            "AWS objects of this installation that no object of the cluster owns, as of the last sweep",
+            orphans.clone(),
+        );
         metrics
     }
 }
@@ -161,6 +169,11 @@ impl Metrics {
     /// Whether this process holds the lease.
     pub fn set_leader(&self, leader: bool) {
         self.leader.set(i64::from(leader));
+    }
+
+    /// A sweep found `count` objects of that kind without an owner.
+    pub fn set_orphans(&self, kind: &'static str, count: usize) {
+        self.orphans.get_or_create(&Kind { kind }).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// The failures this reports on.
@@ -196,12 +209,14 @@ mod tests {
         metrics.reconciled("gateway", Phase::Apply, "done", Duration::from_millis(20));
         metrics.cloud_call("iam:GetRole", "OK", Duration::from_millis(5), Duration::ZERO);
         metrics.set_leader(true);
+        metrics.set_orphans("retained_table", 2);
         metrics.backoff().failure("tenant", "u");
         let text = metrics.encode(&[]).unwrap();
         for line in [
             "aigw_reconciliations_total{controller=\"gateway\",phase=\"apply\",outcome=\"done\"} 1",
             "aigw_cloud_requests_total{operation=\"iam:GetRole\",code=\"OK\"} 1",
             "aigw_leader 1",
+            "aigw_orphans{kind=\"retained_table\"} 2",
             "aigw_failing_objects{controller=\"tenant\"} 1",
             "aigw_consecutive_errors{controller=\"gateway\"} 0",
             "aigw_reconcile_duration_seconds_count{controller=\"gateway\"} 1",

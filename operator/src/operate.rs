@@ -19,6 +19,7 @@ use crate::harness::{Lease, Shutdown, error, timing};
 use crate::http::Health;
 use crate::metrics::Metrics;
 use crate::run::{RunError, Watches, controllers};
+use crate::sweep;
 
 /// What one operator is made of. Nothing in it is shared between processes.
 #[derive(Clone)]
@@ -82,7 +83,7 @@ async fn campaign(parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     }
 }
 
-/// Watches and controllers.
+/// Watches, controllers, and the sweeper beside them.
 async fn lead(parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     let (health, metrics) = (parts.health.clone(), parts.metrics.clone());
     let watches = Watches::new(&parts.client, &parts.settings.watch_namespaces);
@@ -95,7 +96,11 @@ async fn lead(parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
             health.set_ready(true);
         }
     };
-    let (result, ()) = join(controllers(context, watches, shutdown.clone()), ready).await;
+    let sweeping = sweep::run(context.clone(), shutdown.clone());
+    let (result, ()) = tokio::select! {
+        ended = join(controllers(context, watches, shutdown.clone()), ready) => ended,
+        never = sweeping => match never {},
+    };
     metrics.set_leader(false);
     if result.is_err() {
         health.controllers_ended();

@@ -71,13 +71,17 @@ pub fn figure(calls: &[Call]) -> String {
 /// Arms a fault for the `nth` call of an operation.
 pub fn fault(proxy: &Proxy, operation: &str, nth: u64, fault: Fault) {
     let matcher = Match { operation: Some(operation.to_owned()), ..Match::default() };
-    proxy.faults().add(Rule { matcher, nth, times: 1, fault });
+    proxy.faults().add(Rule::new(matcher, nth, 1, fault));
 }
 
-/// Faults that were armed and never met, by operation; forgets all.
+/// Faults that were armed and never met, by operation; forgets all but those by chance, which are the weather.
 pub fn unmet_faults(proxy: &Proxy) -> Vec<String> {
-    let armed = proxy.faults().list();
+    let (weather, armed): (Vec<_>, Vec<_>) =
+        proxy.faults().list().into_iter().partition(|each| each.rule.percent.is_some());
     proxy.faults().clear();
+    for each in weather {
+        proxy.faults().add(each.rule);
+    }
     let unmet = armed.into_iter().filter(|each| each.applied == 0);
     unmet.map(|each| each.rule.matcher.operation.unwrap_or_default()).collect()
 }

@@ -149,7 +149,7 @@ impl Cluster {
     /// `kubectl wait --for=condition=…`; the failure shows the conditions.
     pub fn wait_condition(&self, object: &Object, condition: &str, status: &str) -> Outcome {
         let wanted = format!("--for=condition={condition}={status}");
-        let limit = format!("--timeout={}s", wait::PATIENCE.as_secs());
+        let limit = format!("--timeout={}s", wait::patience().as_secs());
         self.on(object, "wait", &[&wanted, &limit]).map(drop).map_err(|error| {
             let found = self.find(object).ok().flatten().unwrap_or_default();
             format!("{}; conditions: {}", harness::text(&error), conditions(&found)).into()
@@ -221,7 +221,7 @@ impl Cluster {
 
     /// Waits for the operator's pod to be Ready.
     pub fn wait_operator(&self) -> Outcome {
-        self.block(self.kubelet.wait_ready(wait::PATIENCE))?;
+        self.block(self.kubelet.wait_ready(wait::patience()))?;
         Ok(())
     }
 }

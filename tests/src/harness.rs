@@ -24,23 +24,34 @@ pub struct Suite {
     pub prepare: fn() -> Result<(), String>,
     /// Whether it needs the local environment. Its tests then run one after another.
     pub environment: bool,
+    /// Tests that mean nothing as things are, by name, with the reason. Not run, and never counted as passed.
+    pub left_out: Vec<(String, &'static str)>,
 }
 
 impl Suite {
     /// A suite that needs nothing.
     pub fn new(name: &'static str, tests: Vec<Trial>) -> Self {
-        Self { name, tests, prepare: || Ok(()), environment: false }
+        Self { name, tests, prepare: || Ok(()), environment: false, left_out: Vec::new() }
     }
 
     /// A suite of the local environment.
     pub fn in_environment(name: &'static str, tests: Vec<Trial>) -> Self {
-        Self { name, tests, prepare: world::prepare, environment: true }
+        Self { name, tests, prepare: world::prepare, environment: true, left_out: Vec::new() }
     }
 
     /// With something that has to work before the first test.
     #[must_use]
     pub fn needs(self, prepare: fn() -> Result<(), String>) -> Self {
         Self { prepare, ..self }
+    }
+
+    /// Without the tests that `reason` gives a reason for leaving out, by name.
+    #[must_use]
+    pub fn without(mut self, reason: impl Fn(&str) -> Option<&'static str>) -> Self {
+        let named: Vec<_> = self.tests.iter().map(|test| test.name().to_owned()).collect();
+        self.left_out = named.into_iter().filter_map(|name| Some((name.clone(), reason(&name)?))).collect();
+        self.tests.retain(|test| reason(test.name()).is_none());
+        self
     }
 
     fn selected(&self, arguments: &Arguments) -> bool {
@@ -77,17 +88,20 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// How a suite ended.
 enum Row {
-    Ran { passed: u64, failed: u64, ignored: u64, took: Duration },
+    Ran { passed: u64, failed: u64, ignored: u64, left_out: usize, took: Duration },
     NotRun { reason: String, wanted: bool },
 }
 
 impl Display for Row {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Ran { passed, failed, ignored, took } => {
+            Self::Ran { passed, failed, ignored, left_out, took } => {
                 write!(formatter, "{:>4} ran, {passed} passed, {failed} failed", passed + failed)?;
                 if *ignored > 0 {
                     write!(formatter, ", {ignored} ignored")?;
+                }
+                if *left_out > 0 {
+                    write!(formatter, ", {left_out} NOT RUN")?;
                 }
                 write!(formatter, " ({:.1} s)", took.as_secs_f64())
             }
@@ -131,12 +145,16 @@ fn run_one(arguments: &Arguments, suite: Suite) -> Row {
         test_threads: if suite.environment { Some(1) } else { arguments.test_threads },
         ..arguments.clone()
     };
+    for (name, reason) in &suite.left_out {
+        println!("NOT RUN: {name}: {reason}");
+    }
     let started = Instant::now();
     let conclusion = libtest_mimic::run(&arguments, suite.tests);
     Row::Ran {
         passed: conclusion.num_passed,
         failed: conclusion.num_failed,
         ignored: conclusion.num_ignored,
+        left_out: suite.left_out.len(),
         took: started.elapsed(),
     }
 }

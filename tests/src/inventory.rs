@@ -107,6 +107,31 @@ impl Inventory {
         Ok(())
     }
 
+    /// Without what differs between two gateways that are alike: ids that AWS gave, and the UID of the owner. What refers
+    /// to another object by id still does, by kind and place.
+    pub fn anonymous(&self) -> Value {
+        let mut text = serde_json::to_string(&self.0).unwrap_or_default();
+        let mut objects = Value::Null;
+        for (kind, found) in &self.0 {
+            let mut found = found.clone();
+            // Ids and lists of ids are in no order, names are.
+            found.sort_by_key(|each| each["name"].as_str().unwrap_or_default().to_owned());
+            let named = found.iter().flat_map(|each| {
+                let inner = each["deployments"].as_array().cloned().unwrap_or_default();
+                inner.into_iter().chain([each.clone()]).collect::<Vec<_>>()
+            });
+            for (place, id) in named.filter_map(|each| each["id"].as_str().map(str::to_owned)).enumerate() {
+                text = text.replace(&id, &format!("{kind} {place}"));
+            }
+        }
+        if let Ok(read) = serde_json::from_str(&text) {
+            objects = read;
+        }
+        strip(&mut objects, "aigateway.dev/owner-uid");
+        sort(&mut objects);
+        objects
+    }
+
     /// The only object of a kind.
     pub fn one(&self, kind: &str) -> Outcome<&Value> {
         let found = self.0.get(kind).map_or(&[][..], Vec::as_slice);
@@ -119,5 +144,55 @@ impl Inventory {
         let all = self.0.get(kind).map_or(&[][..], Vec::as_slice);
         let mut found = all.iter().filter(|each| each["name"].as_str().unwrap_or_default().contains(part));
         Ok(found.next().ok_or_else(|| format!("no {kind} named {part}"))?)
+    }
+}
+
+/// Takes a field away wherever it is.
+fn strip(value: &mut Value, field: &str) {
+    match value {
+        Value::Object(fields) => {
+            fields.remove(field);
+            fields.values_mut().for_each(|each| strip(each, field));
+        }
+        Value::Array(values) => values.iter_mut().for_each(|each| strip(each, field)),
+        _ => {}
+    }
+}
+
+/// Orders every list by what it holds.
+fn sort(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(sort),
+        Value::Array(values) => {
+            values.iter_mut().for_each(sort);
+            values.sort_by_cached_key(Value::to_string);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn inventory(api: &str, plan: &str, rate: u32) -> Inventory {
+        let kinds = [
+            ("restApis", json!({"id": api, "name": "aigw-x", "tags": {"aigateway.dev/owner-uid": plan}})),
+            ("usagePlans", json!({"id": plan, "name": "silver", "rate": rate, "stages": [format!("{api}:v1")]})),
+        ];
+        Inventory(kinds.into_iter().map(|(kind, object)| (kind.to_owned(), vec![object])).collect())
+    }
+
+    #[test]
+    fn only_ids_and_owners_are_forgotten() {
+        let one = inventory("a1b2", "p1p2", 50);
+        assert_eq!(one.anonymous(), inventory("c3d4", "q3q4", 50).anonymous());
+        assert_ne!(one.anonymous(), inventory("c3d4", "q3q4", 60).anonymous());
+        assert_eq!(one.anonymous()["usagePlans"][0]["stages"][0], "restApis 0:v1");
+        let mut elsewhere = inventory("c3d4", "q3q4", 50);
+        elsewhere.0.get_mut("usagePlans").unwrap()[0]["stages"] = json!(["other:v1"]);
+        assert_ne!(one.anonymous(), elsewhere.anonymous(), "references count");
     }
 }

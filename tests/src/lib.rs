@@ -20,6 +20,7 @@ pub mod secrets;
 pub mod shared;
 pub mod simulation;
 pub mod wait;
+pub mod weather;
 pub mod world;
 
 use libtest_mimic::Failed;

@@ -11,7 +11,7 @@ use crate::cluster::{Object, gateway, tenant};
 use crate::installation::{self, Aws};
 use crate::inventory::INSTALLATION;
 use crate::world::{World, world};
-use crate::{Outcome, figures, manifests, repository};
+use crate::{Outcome, figures, manifests, repository, weather};
 
 /// What was installed.
 #[derive(Clone)]
@@ -31,6 +31,9 @@ pub fn operator() -> Outcome<Shared> {
     let mut port = PORT.lock().unwrap_or_else(PoisonError::into_inner);
     if port.is_none() {
         let aws = Aws { endpoint: world.cluster.instance().aws_endpoint()?, front: &world.cluster };
+        if weather::always() {
+            weather::arm(world.proxy()?, 1);
+        }
         *port = Some(installation::operator(&world.cluster, &aws, INSTALLATION)?);
     }
     Ok(Shared { port: port.unwrap_or_default(), world })

@@ -125,6 +125,7 @@ fn wrong_value() -> Outcome {
         ("installation=Prod_EU", "installation"),
         ("replicas=3", "replicas"),
         ("driftInterval=5", "driftInterval"),
+        ("sweep.mode=yes", "sweep"),
         ("httpPort=99999", "httpPort"),
     ] {
         let message = refusal(&["--set", "installation=prod-eu", "--set", set])?;

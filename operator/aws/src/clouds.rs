@@ -16,6 +16,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::account::StsAccount;
 use crate::api_keys::GatewayApiKeys;
+use crate::estate::AwsEstate;
 use crate::functions::LambdaFunctions;
 use crate::log_groups::CloudWatchLogGroups;
 use crate::rest_apis::GatewayRestApis;
@@ -110,6 +111,13 @@ impl AwsClouds {
         let iam = aws_sdk_iam::config::Builder::from(&self.config).region(place.clone()).build();
         let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config).region(place).build();
 
+        let estate = AwsEstate {
+            gateway: Arc::clone(&api_gateway),
+            lambda: Service::new(aws_sdk_lambda::Client::from_conf(lambda.clone()), unlimited()),
+            iam: Service::new(aws_sdk_iam::Client::from_conf(iam.clone()), unlimited()),
+            logs: Service::new(aws_sdk_cloudwatchlogs::Client::from_conf(logs.clone()), unlimited()),
+            dynamodb: Service::new(aws_sdk_dynamodb::Client::from_conf(dynamodb.clone()), unlimited()),
+        };
         Cloud {
             account: Arc::new(StsAccount::new(Service::new(aws_sdk_sts::Client::from_conf(sts), unlimited()))),
             tables: Arc::new(DynamoTables::new(Service::new(
@@ -128,6 +136,7 @@ impl AwsClouds {
             rest_apis: Arc::new(GatewayRestApis::new(Arc::clone(&api_gateway), region)),
             usage_plans: Arc::new(GatewayUsagePlans::new(Arc::clone(&api_gateway), region)),
             api_keys: Arc::new(GatewayApiKeys::new(api_gateway)),
+            estate: Arc::new(estate),
         }
     }
 }

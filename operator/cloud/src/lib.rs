@@ -10,6 +10,7 @@
 pub mod classify;
 mod code;
 mod error;
+mod estate;
 mod gate;
 mod keys;
 mod limiter;
@@ -19,6 +20,7 @@ mod stable_text;
 
 pub use code::{CodeError, FunctionCode, FunctionCodes};
 pub use error::CloudError;
+pub use estate::Estate;
 pub use gate::{Call, Gate, NoObserver, Observer};
 pub use keys::{ApiKeys, UsagePlanList, UsagePlans};
 pub use limiter::{HELD_BACK, Limiter};
@@ -48,6 +50,8 @@ pub struct Cloud {
     pub usage_plans: Arc<dyn UsagePlans>,
     /// API Gateway: API keys.
     pub api_keys: Arc<dyn ApiKeys>,
+    /// Everything of an installation.
+    pub estate: Arc<dyn Estate>,
 }
 
 /// Gives the ports for a Region. Clients and limiters are made once per Region and shared.

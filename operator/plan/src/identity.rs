@@ -52,6 +52,19 @@ impl GatewayIdentity {
         format!("{installation}/AIGateway/{namespace}/{begin}={hash}")
     }
 
+    /// The identity whose [`Self::id`] this is, if it is one.
+    pub fn from_id(id: &str) -> Option<Self> {
+        let parts: Vec<&str> = id.split('/').collect();
+        match parts[..] {
+            [installation, "AIGateway", namespace, name]
+                if [installation, namespace, name].iter().all(|part| !part.is_empty()) =>
+            {
+                Some(Self { installation: installation.into(), namespace: namespace.into(), name: name.into() })
+            }
+            _ => None,
+        }
+    }
+
     /// Name shared by the gateway's AWS objects, `aigw-` and ten characters: table, and prefix of all else.
     pub fn physical_name(&self) -> String {
         format!("aigw-{}", short_hash(&self.id(), 10))
@@ -124,6 +137,17 @@ mod tests {
         assert_eq!(identity.physical_name(), identity.clone().physical_name());
         assert!(identity.function_name(Function::Authorizer).len() <= 64);
         assert!(identity.tenant_id("team", "search").len() <= 32);
+    }
+
+    #[test]
+    fn an_id_names_one_gateway_and_other_texts_none() {
+        let identity = gateway("ai-platform", "prod");
+        assert_eq!(GatewayIdentity::from_id(&identity.id()), Some(identity));
+        for text in
+            ["", "prod-eu", "prod-eu/Tenant/a/b", "prod-eu/AIGateway/a", "prod-eu/AIGateway//b", "a/AIGateway/b/c/d"]
+        {
+            assert_eq!(GatewayIdentity::from_id(text), None, "{text}");
+        }
     }
 
     #[test]

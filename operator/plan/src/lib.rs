@@ -14,6 +14,7 @@ pub mod identity;
 pub mod plan;
 #[cfg(test)]
 mod strategies;
+pub mod sweep;
 pub mod tenant;
 pub mod violation;
 

@@ -10,6 +10,11 @@ const SHORTEST_DRIFT_INTERVAL: Duration = Duration::from_secs(10);
 /// And at least this often, or it would not be found at all.
 const LONGEST_DRIFT_INTERVAL: Duration = Duration::from_hours(24);
 
+/// A sweep lists everything of the account; more often than this would cost the gateways their calls.
+const SHORTEST_SWEEP_INTERVAL: Duration = Duration::from_mins(1);
+/// Orphans cost money each day.
+const LONGEST_SWEEP_INTERVAL: Duration = Duration::from_hours(24);
+
 fn error(flag: &'static str, problem: impl Into<String>, fix: &'static str) -> ArgsError {
     ArgsError { flag, problem: problem.into(), fix }
 }
@@ -53,6 +58,16 @@ pub(super) fn drift_interval(value: &str) -> Result<Duration, ArgsError> {
     const FIX: &str = "use a duration from 10s to 24h, such as 10m or 1h30m";
     match duration(value) {
         Some(interval) if (SHORTEST_DRIFT_INTERVAL..=LONGEST_DRIFT_INTERVAL).contains(&interval) => Ok(interval),
+        Some(_) => Err(error(FLAG, format!("'{value}' is out of range"), FIX)),
+        None => Err(error(FLAG, format!("'{value}' is not a duration"), FIX)),
+    }
+}
+
+pub(super) fn sweep_interval(value: &str) -> Result<Duration, ArgsError> {
+    const FLAG: &str = "--sweep-interval (AIGW_SWEEP_INTERVAL)";
+    const FIX: &str = "use a duration from 1m to 24h, such as 1h";
+    match duration(value) {
+        Some(interval) if (SHORTEST_SWEEP_INTERVAL..=LONGEST_SWEEP_INTERVAL).contains(&interval) => Ok(interval),
         Some(_) => Err(error(FLAG, format!("'{value}' is out of range"), FIX)),
         None => Err(error(FLAG, format!("'{value}' is not a duration"), FIX)),
     }

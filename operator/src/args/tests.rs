@@ -16,6 +16,7 @@ fn defaults() {
     assert_eq!(settings.drift_interval, Duration::from_mins(10));
     assert_eq!(settings.http_address.to_string(), "0.0.0.0:8080");
     assert_eq!(settings.lease, Some(LeaseSettings { name: "aigw-operator".into(), holder: "aigw-0".into() }));
+    assert_eq!((settings.sweep, settings.sweep_interval), (SweepMode::Report, Duration::from_hours(1)));
     assert_eq!((settings.max_concurrent_gateways, settings.max_concurrent_tenants), (2, 4));
     assert!(settings.watch_namespaces.is_empty() && settings.endpoint_url_template.is_none());
     assert_eq!(Settings::for_installation("x").lease, None);
@@ -38,6 +39,9 @@ fn every_bad_value_names_its_flag_and_a_fix() {
         ("--permissions-boundary-arn", "boundary", "arn:aws:iam::"),
         ("--control-plane-share", "0", "such as 0.5"),
         ("--control-plane-share", "half", "such as 0.5"),
+        ("--sweep-interval", "soon", "such as 1h"),
+        ("--sweep-interval", "1s", "1m to 24h"),
+        ("--sweep-interval", "25h", "1m to 24h"),
         ("--max-concurrent-gateways", "0", "1 to 64"),
         ("--max-concurrent-tenants", "65", "1 to 64"),
     ] {
@@ -82,6 +86,15 @@ fn the_lease_can_be_switched_off_in_every_spelling() {
         assert_eq!(settings(spelling).unwrap().lease, None);
     }
     assert!(settings(&["--leader-elect"]).unwrap().lease.is_some());
+}
+
+#[test]
+fn sweeping_is_one_of_three_words() {
+    for (word, mode) in [("off", SweepMode::Off), ("report", SweepMode::Report), ("delete", SweepMode::Delete)] {
+        assert_eq!(settings(&["--sweep", word]).unwrap().sweep, mode);
+    }
+    let refused = settings(&["--sweep", "yes"]).unwrap_err();
+    assert!(refused.contains("off, report, delete"), "{refused}");
 }
 
 #[test]

@@ -41,7 +41,11 @@ pub(super) async fn steps(
 }
 
 /// One step; gives the id AWS gave to a REST API or usage plan it made.
-async fn execute(context: &Context, cloud: &Cloud, step: &GatewayStep) -> Result<Option<String>, CloudError> {
+pub(crate) async fn execute(
+    context: &Context,
+    cloud: &Cloud,
+    step: &GatewayStep,
+) -> Result<Option<String>, CloudError> {
     use GatewayStep as S;
     match step {
         S::CreateTable { name, tags } => cloud.tables.create(name, tags).await?,

@@ -131,7 +131,7 @@ pub(super) fn claim(context: &Context, gateway: &AIGateway, observed: &ObservedG
 }
 
 /// What tells this cluster from another: the UID of the namespace every cluster has and nobody re-creates.
-fn cluster_uid(context: &Context) -> String {
+pub(crate) fn cluster_uid(context: &Context) -> String {
     let namespace = context.stores.namespaces.get(&ObjectRef::new("kube-system"));
     namespace.and_then(|namespace| namespace.uid()).unwrap_or_default()
 }

@@ -31,8 +31,9 @@ use crate::context::Context;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
 pub(crate) use creations::{Creations, LAG};
+pub(crate) use execute::execute;
 pub(crate) use gather::{observe, parse};
-pub(crate) use guard::{HEARTBEAT, Refusal, account};
+pub(crate) use guard::{HEARTBEAT, Refusal, account, cluster_uid};
 
 /// Most rounds of observe → plan → execute in one pass. From nothing to serving takes about six.
 const MAX_ROUNDS: usize = 15;

@@ -55,6 +55,11 @@ impl EventRecorder {
         self.publish(event(warning, reason, note), &reference).await;
     }
 
+    /// Publishes one Event about an object that is at hand by reference only.
+    pub async fn about(&self, reference: &ObjectReference, warning: bool, reason: &'static str, note: String) {
+        self.publish(event(warning, reason, note), reference).await;
+    }
+
     async fn publish(&self, event: Event, reference: &ObjectReference) {
         match tokio::time::timeout(timing::EVENT_PUBLISH, self.0.publish(&event, reference)).await {
             Ok(Ok(())) => {}

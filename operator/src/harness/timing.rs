@@ -53,3 +53,14 @@ pub const HTTP_ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 /// Shortest time between looks at a gateway because of its tenants. A look costs some reads of the account's scarce rate,
 /// and a thousand tenants applied at once should not mean a thousand looks.
 pub const TENANT_NEWS: Duration = Duration::from_secs(15);
+
+/// From taking the lease to the first sweep, and from a sweep that failed to the next. Whatever a restart or a restore
+/// leaves half made has found its owner by then.
+pub const SWEEP_FIRST: Duration = Duration::from_mins(10);
+
+/// The sweeper judges nothing younger: what was just made may not be in the cluster's list yet, and a deletion may be
+/// under way.
+pub const SWEEP_FLOOR: Duration = Duration::from_mins(10);
+
+/// Between looks for Regions to sweep: a gateway that comes and goes within this time in a Region of its own is missed.
+pub const SWEEP_REGIONS: Duration = Duration::from_mins(1);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use aigw_cloud::{
-    Account, ApiKeys, Cloud, CloudError, Clouds, FunctionCode, Functions, LogGroups, RestApis, Roles, Tables,
+    Account, ApiKeys, Cloud, CloudError, Clouds, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles, Tables,
     TenantItems, UsagePlanList, UsagePlans,
 };
 use aigw_contract::table::{CONFIG_SK, MeterHead};
@@ -14,6 +14,7 @@ use aigw_plan::gateway::observed::{
 };
 use aigw_plan::gateway::step::{FunctionSpec, StageThrottle, UsagePlanSpec};
 use aigw_plan::identity::{Function, TAG_ID};
+use aigw_plan::sweep::OwnedObject;
 use aigw_plan::tenant::step::{ObservedApiKey, ObservedTenant};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -53,6 +54,7 @@ pub(super) fn cloud(fake: &Arc<Fake>) -> Cloud {
         rest_apis: fake.clone(),
         usage_plans: fake.clone(),
         api_keys: fake.clone(),
+        estate: fake.clone(),
     }
 }
 
@@ -63,6 +65,13 @@ pub(super) struct Everywhere(pub(super) Arc<Fake>);
 impl Clouds for Everywhere {
     async fn region(&self, _: &str) -> Cloud {
         cloud(&self.0)
+    }
+}
+
+#[async_trait]
+impl Estate for Fake {
+    async fn owned(&self, _: &str) -> Result<Vec<OwnedObject>, CloudError> {
+        self.read(Vec::new())
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aigw_cloud::{
-    Account, ApiKeys, Cloud, CloudError, Clouds, FunctionCode, Functions, LogGroups, RestApis, Roles, Tables,
+    Account, ApiKeys, Cloud, CloudError, Clouds, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles, Tables,
     TenantItems, UsagePlanList, UsagePlans,
 };
 use aigw_contract::table::MeterHead;
@@ -17,6 +17,7 @@ use aigw_plan::gateway::observed::{
     ObservedStage, ObservedTable, Tags,
 };
 use aigw_plan::gateway::step::{FunctionSpec, StageThrottle, UsagePlanSpec};
+use aigw_plan::sweep::OwnedObject;
 use aigw_plan::tenant::step::ObservedApiKey;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -35,7 +36,7 @@ pub(super) struct ReadOnlyClouds(pub(super) Arc<dyn Clouds>);
 impl Clouds for ReadOnlyClouds {
     async fn region(&self, region: &str) -> Cloud {
         // Without `..`: a port that is not wrapped should not compile.
-        let Cloud { account, tables, roles, log_groups, functions, rest_apis, usage_plans, api_keys } =
+        let Cloud { account, tables, roles, log_groups, functions, rest_apis, usage_plans, api_keys, estate } =
             self.0.region(region).await;
         Cloud {
             account: Arc::new(ReadOnly(account)),
@@ -46,12 +47,20 @@ impl Clouds for ReadOnlyClouds {
             rest_apis: Arc::new(ReadOnly(rest_apis)),
             usage_plans: Arc::new(ReadOnly(usage_plans)),
             api_keys: Arc::new(ReadOnly(api_keys)),
+            estate: Arc::new(ReadOnly(estate)),
         }
     }
 }
 
 /// A port that only looks.
 pub(super) struct ReadOnly<P: ?Sized>(pub(super) Arc<P>);
+
+#[async_trait]
+impl Estate for ReadOnly<dyn Estate> {
+    async fn owned(&self, installation: &str) -> Result<Vec<OwnedObject>, CloudError> {
+        self.0.owned(installation).await
+    }
+}
 
 #[async_trait]
 impl Account for ReadOnly<dyn Account> {

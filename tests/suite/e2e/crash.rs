@@ -47,7 +47,7 @@ fn killed() -> Outcome {
 fn wait_for_writes(calls: &aigw_tests::calls::Calls, count: usize) -> Outcome {
     let started = Instant::now();
     while calls.writes().len() < count {
-        ensure!(started.elapsed() < wait::PATIENCE, "only {} writes, waiting for {count}", calls.writes().len());
+        ensure!(started.elapsed() < wait::patience(), "only {} writes, waiting for {count}", calls.writes().len());
         std::thread::sleep(Duration::from_millis(2));
     }
     Ok(())
@@ -58,6 +58,6 @@ fn kill(shared: &Shared) -> Outcome<u32> {
     let kubelet = shared.world.cluster.kubelet();
     let before = kubelet.restarts();
     ensure!(kubelet.kill(Signal::Kill), "no operator runs");
-    let pod = shared.world.block(kubelet.wait_restarts(before + 1, wait::PATIENCE))?;
+    let pod = shared.world.block(kubelet.wait_restarts(before + 1, wait::patience()))?;
     Ok(pod.restarts)
 }

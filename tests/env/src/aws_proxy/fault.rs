@@ -8,7 +8,8 @@ use super::identify::{Identity, Protocol};
 use crate::net::rules;
 use crate::net::wire::{self, Body};
 
-/// A rule of the control endpoint: `{"match": {…}, "nth": 1, "times": 1, "fault": {…}}`.
+/// A rule of the control endpoint: `{"match": {…}, "nth": 1, "times": 1, "fault": {…}}`, or by chance
+/// `{"match": {…}, "times": 0, "percent": 10, "seed": 1, "fault": {…}}`.
 pub type Rule = rules::Rule<Match, Fault>;
 
 /// Which calls a rule is for; what is left out matches everything.
@@ -21,6 +22,8 @@ pub struct Match {
     pub operation: Option<String>,
     /// Access key of the caller.
     pub caller: Option<String>,
+    /// Part of the caller's user agent, as the log of calls has it.
+    pub agent_contains: Option<String>,
     /// Part of the raw path.
     pub resource_contains: Option<String>,
     /// Only calls that change something (`true`) or only others (`false`).
@@ -29,11 +32,12 @@ pub struct Match {
 
 impl Match {
     /// Whether the rule is for a call.
-    pub fn matches(&self, call: &Identity, resource: &str) -> bool {
+    pub fn matches(&self, call: &Identity, agent: &str, resource: &str) -> bool {
         let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
         is(&self.service, &call.service)
             && is(&self.operation, &call.operation)
             && is(&self.caller, &call.caller)
+            && self.agent_contains.as_deref().is_none_or(|part| agent.contains(part))
             && self.resource_contains.as_deref().is_none_or(|part| resource.contains(part))
             && self.is_write.is_none_or(|wanted| wanted == call.is_write)
     }
@@ -65,7 +69,25 @@ pub struct Fault {
     pub after_effect: bool,
 }
 
+impl rules::Compose for Fault {
+    fn add(&mut self, other: &Self) -> bool {
+        let slows = self.latency_ms.is_none() && other.latency_ms.is_some();
+        let latency_ms = self.latency_ms.or(other.latency_ms);
+        let fails = !self.fails() && other.fails();
+        if fails {
+            *self = other.clone();
+        }
+        self.latency_ms = latency_ms;
+        slows || fails
+    }
+}
+
 impl Fault {
+    /// Whether it is more than a delay.
+    fn fails(&self) -> bool {
+        self.drop || self.status.is_some()
+    }
+
     /// Whether the call reaches the service.
     pub fn forwards(&self) -> bool {
         self.after_effect || (!self.drop && self.status.is_none())

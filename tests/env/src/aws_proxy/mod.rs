@@ -186,7 +186,7 @@ impl Proxy {
         let query = parts.uri.query().unwrap_or_default();
         let call = identify::identify(parts.method.as_str(), &resource, query, &parts.headers, &form);
         let agent = identify::short_agent(&parts.headers);
-        let fault = self.faults.take(|matcher| matcher.matches(&call, &resource));
+        let fault = self.faults.take(|matcher| matcher.matches(&call, &agent, &resource));
         let injected = fault.is_some();
         let fault = fault.unwrap_or_default();
         let outcome = self.outcome(Request::from_parts(parts, body), &call, &fault).await;

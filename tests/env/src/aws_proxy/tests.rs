@@ -99,8 +99,10 @@ impl Scene {
             .method(method)
             .uri(format!("{}{target}", self.proxy.url()))
             .header("host", "signed.example:1")
-            .header("authorization", authorization)
-            .header("user-agent", "aws-sdk-rust/1.0 os/linux app/test");
+            .header("authorization", authorization);
+        if headers.iter().all(|(name, _)| *name != "user-agent") {
+            request = request.header("user-agent", "aws-sdk-rust/1.0 os/linux app/test");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -80,6 +80,13 @@ pub struct Fault {
     pub inside_frame: bool,
 }
 
+impl rules::Compose for Fault {
+    /// A fault of the stub says everything about its call.
+    fn add(&mut self, _: &Self) -> bool {
+        false
+    }
+}
+
 impl Fault {
     /// Reads the value of [`FAULT_HEADER`].
     pub fn from_header(value: &str) -> Result<Self, AwsError> {

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use super::api_gateway::{ApiKeysPort, RestApisPort, UsagePlansPort};
 use super::dynamodb::TablesPort;
+use super::estate::EstatePort;
 use super::iam::RolesPort;
 use super::lambda::FunctionsPort;
 use super::logs::LogGroupsPort;
@@ -70,6 +71,7 @@ impl FakeClouds {
             tables: Arc::new(TablesPort(unlimited.clone())),
             roles: Arc::new(RolesPort(unlimited.clone())),
             log_groups: Arc::new(LogGroupsPort(unlimited.clone())),
+            estate: Arc::new(EstatePort { api_gateway: api_gateway.clone(), others: unlimited.clone() }),
             functions: Arc::new(FunctionsPort(unlimited)),
             rest_apis: Arc::new(RestApisPort(api_gateway.clone())),
             usage_plans: Arc::new(UsagePlansPort(api_gateway.clone())),

@@ -13,6 +13,7 @@ mod client;
 mod clock;
 mod cpu;
 mod dynamodb;
+mod estate;
 mod failure;
 mod fake;
 mod iam;

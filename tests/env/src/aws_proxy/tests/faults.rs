@@ -84,6 +84,24 @@ async fn connections_drop_before_or_after_the_effect() {
 }
 
 #[tokio::test]
+async fn chance_hits_one_callers_calls_only_and_composes_with_a_delay() {
+    let scene = scene().await;
+    let operator = json!({ "agent_contains": "app/aigw-operator" });
+    scene.rule(json!({ "match": operator, "times": 0, "percent": 100, "fault": { "latency_ms": 60 } })).await;
+    scene.rule(json!({ "match": operator, "times": 0, "percent": 50, "seed": 3, "fault": { "status": 429 } })).await;
+    let agent = [("user-agent", "aws-sdk-rust/1.3 os/linux app/aigw-operator")];
+    let mut refused = 0;
+    for _ in 0..20 {
+        let got = scene.call("apigateway", "GET", "/restapis", &agent, "").await.unwrap();
+        refused += usize::from(got.status == 429);
+        assert!(scene.last().duration_ms >= 60);
+        assert_eq!(scene.rest("GET", "/restapis").await.unwrap().status, 200);
+        assert!(!scene.last().injected);
+    }
+    assert!((5..=15).contains(&refused), "{refused} of 20");
+}
+
+#[tokio::test]
 async fn latency_is_injected_and_measured() {
     let scene = scene().await;
     scene.rule(json!({ "fault": { "latency_ms": 60 } })).await;

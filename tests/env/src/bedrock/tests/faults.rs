@@ -27,7 +27,7 @@ async fn status_faults_by_header_and_by_rule() {
     control(&stub, "DELETE", "/_stub/faults", json!(null)).await;
 
     let fault = Fault { body: Some(r#"{"any":1}"#.into()), ..Fault::default() };
-    stub.stub().faults().add(Rule { matcher: Match::default(), nth: 1, times: 1, fault });
+    stub.stub().faults().add(Rule::new(Match::default(), 1, 1, fault));
     let (parts, body) = call(&stub, "/anything/at/all", &json!({}), &[]).await;
     assert_eq!((parts.status, value(&body)), (StatusCode::OK, json!({ "any": 1 })));
 }
