@@ -9,9 +9,11 @@ pub mod act;
 pub mod crash;
 pub mod invariants;
 pub mod log;
+pub mod observe;
 pub mod process;
 pub mod scenario;
 pub mod state;
+pub mod witness;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -26,8 +28,8 @@ use tokio::runtime::Builder;
 
 use crate::Outcome;
 use log::Captured;
-use tracing::level_filters::LevelFilter;
 pub use process::{Options, Process};
+use tracing::level_filters::LevelFilter;
 
 /// Account of every simulated AWS, as in the examples.
 pub const ACCOUNT: &str = "111122223333";

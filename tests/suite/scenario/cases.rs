@@ -49,7 +49,7 @@ fn nightly() -> aigw_tests::cluster::Object {
 fn given_role(name: &str) -> Role {
     Role {
         arn: format!("arn:aws:iam::111122223333:role/{name}"),
-        trust: json!({}),
+        trust: json!({"Statement": [{"Principal": {"Service": "lambda.amazonaws.com"}}]}),
         boundary: None,
         policies: BTreeMap::new(),
         tags: BTreeMap::new(),
