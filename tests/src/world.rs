@@ -4,10 +4,10 @@
 //! here die with this process.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use aigw_env::{Options, aws_proxy, bedrock};
+use aigw_env::{Instance, Options, aws_proxy, bedrock};
 use tokio::runtime::Runtime;
 
 use crate::cluster::Cluster;
@@ -25,6 +25,7 @@ pub struct World {
     /// The cluster, with the AWS side.
     pub cluster: Cluster,
     clients: OnceLock<PathBuf>,
+    spare: Mutex<Option<Instance>>,
     // Last: the servers are its tasks.
     runtime: Runtime,
 }
@@ -49,7 +50,7 @@ pub fn prepare() -> Result<(), String> {
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
     let options = Options { chunk_interval: Some(CHUNK_INTERVAL), ..Options::default() };
     let cluster = runtime.block_on(Cluster::up(options))?;
-    *world = Some(Arc::new(World { cluster, clients: OnceLock::new(), runtime }));
+    *world = Some(Arc::new(World { cluster, clients: OnceLock::new(), spare: Mutex::default(), runtime }));
     Ok(())
 }
 
@@ -57,6 +58,9 @@ pub fn prepare() -> Result<(), String> {
 pub fn down() -> Result<(), String> {
     let Some(world) = WORLD.write().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
     let world = Arc::into_inner(world).ok_or("a test still uses the environment")?;
+    if let Some(spare) = world.spare.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        world.runtime.block_on(spare.down()).map_err(|error| error.to_string())?;
+    }
     world.runtime.block_on(world.cluster.down())
 }
 
@@ -99,6 +103,21 @@ impl World {
     /// The Bedrock stub.
     pub fn bedrock(&self) -> Outcome<&Arc<bedrock::Stub>> {
         Ok(self.cluster.instance().aws()?.bedrock().stub())
+    }
+
+    /// A control plane apart, with nothing in it that runs pods: for tests with an operator of their own, or that stop its
+    /// API server. Brought up when first taken; give it back with [`World::give_back`].
+    pub fn take_spare(&self) -> Outcome<Instance> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match spare {
+            Some(instance) => Ok(instance),
+            None => Ok(self.runtime.block_on(Instance::up(Options { aws: false, ..Options::default() }))?),
+        }
+    }
+
+    /// Takes back what [`World::take_spare`] gave, for the next test. One that is not given back ends at once.
+    pub fn give_back(&self, instance: Instance) {
+        *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(instance);
     }
 
     /// The folder with the SDKs of the client programs, installed at first use.

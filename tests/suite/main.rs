@@ -13,7 +13,8 @@ mod scenario;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut suites = vec![architecture::suite(), generated::suite(), functions::suite(), scenario::suite()];
+    let mut suites = vec![architecture::suite(), generated::suite(), functions::suite()];
+    suites.extend(scenario::suites());
     suites.extend([conformance::fake(), conformance::apiserver()]);
     suites.extend(ports::suites());
     suites.extend([crd::suite(), e2e::suite()]);

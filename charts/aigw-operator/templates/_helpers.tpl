@@ -54,14 +54,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "aigw-operator.watchedRules" -}}
 - apiGroups: [aigateway.dev]
   resources: [aigateways, tenants]
-  # patch: finalizers. The spec is never written.
-  verbs: [get, list, watch, patch]
+  # patch: finalizers. The spec is never written, and objects are known from the watches.
+  verbs: [list, watch, patch]
 - apiGroups: [aigateway.dev]
   resources: [aigateways/status, tenants/status]
-  verbs: [get, patch]
+  verbs: [patch]
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, create, patch, delete]
+  # They go with their Tenant, which owns them.
+  verbs: [get, create, patch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

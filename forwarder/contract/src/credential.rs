@@ -9,7 +9,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-const PREFIX: &str = "aigw_";
+pub(crate) const PREFIX: &str = "aigw_";
 /// Characters of the secret part: 43 base-62 digits hold 256 bits.
 const SECRET_LENGTH: usize = 43;
 /// Characters of the checksum: six base-62 digits hold 32 bits and more.

@@ -11,8 +11,10 @@ pub mod environment;
 pub mod family;
 pub mod partition;
 pub mod policy;
+mod redact;
 pub mod table;
 
 pub use credential::Credential;
 pub use family::Family;
 pub use partition::Partition;
+pub use redact::redacted;

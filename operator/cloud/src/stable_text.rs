@@ -1,4 +1,4 @@
-//! Makes AWS's messages stable: equal causes give equal text.
+//! Makes AWS's messages stable: equal causes give equal text. Credentials of ours that a message repeats are taken out.
 //!
 //! Messages end in status conditions. A request id, a time or a session name in them would change the object at every
 //! failure, and a controller that watches the object would wake itself.
@@ -11,6 +11,7 @@ const LONGEST: usize = 1000;
 
 /// `message` without request ids, times and session names, white space collapsed.
 pub fn stable(message: &str) -> String {
+    let message = aigw_contract::redacted(message);
     let text = message.split_whitespace().map(stable_word).collect::<Vec<_>>().join(" ");
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}{GAP}", &text[..end]),
@@ -100,6 +101,7 @@ mod tests {
                 "Signature expired: … is now earlier than … (… - 5 min.)",
             ),
             ("The security token expired at 2026-11-22T10:00:00.123Z", "The security token expired at …"),
+            ("the value aigw_t1_k1_Abc123 is taken", "the value aigw_t1_k1_*** is taken"),
             ("Root=1-5759e988-bd862e3fe1be46a994272793", "Root=…"),
             ("policy of version 2012-10-17\n  is\tmalformed", "policy of version 2012-10-17 is malformed"),
             (

@@ -67,7 +67,7 @@ impl Error {
     }
 }
 
-/// `error` and its sources on one line, leaving out what a parent already says.
+/// `error` and its sources on one line, leaving out what a parent already says, and credentials that a server repeated.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = text_of(error);
     let mut source = if refusal(error).is_some() { None } else { error.source() };
@@ -79,7 +79,7 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         source = if refusal(cause).is_some() { None } else { cause.source() };
     }
-    text
+    aigw_contract::redacted(&text).into_owned()
 }
 
 /// kube prints the whole status object with every refusal; its message and code say all there is.

@@ -37,6 +37,7 @@ pub struct ControlPlane {
     // In the order in which they are to be killed.
     controllers: Process,
     apiserver: Process,
+    apiserver_spec: Spec,
     etcd: Process,
     tools: Tools,
     url: String,
@@ -55,13 +56,24 @@ impl ControlPlane {
         service_account_key(&tools, &dir.join("sa.key"))?;
         let (kubeconfig, user_kubeconfig) = credentials(dir, &url)?;
         let etcd = etcd(&tools, client_port, peer_port, dir, logs).spawn()?;
-        let apiserver = apiserver(&tools, client_port, api_port, dir, logs).spawn()?;
+        let apiserver_spec = apiserver(&tools, client_port, api_port, dir, logs);
+        let apiserver = apiserver_spec.spawn()?;
         let ready = wait::until_ready(&apiserver, APISERVER_LIMIT, || readyz(kubeconfig.clone()));
         let client = ready.await.map_err(|error| etcd.check().err().unwrap_or(error))?;
         let controllers = controllers(&tools, &kubeconfig, dir, logs).spawn()?;
         publish_issuer(client.clone()).await?;
         wait::until_ready(&controllers, CONTROLLERS_LIMIT, || default_account(client.clone())).await?;
-        Ok(Self { controllers, apiserver, etcd, tools, url, kubeconfig, user_kubeconfig, _ports: ports })
+        Ok(Self {
+            controllers,
+            apiserver,
+            apiserver_spec,
+            etcd,
+            tools,
+            url,
+            kubeconfig,
+            user_kubeconfig,
+            _ports: ports,
+        })
     }
 
     /// A cluster admin's kubeconfig.
@@ -87,6 +99,15 @@ impl ControlPlane {
     /// The API server; stopping it with [`Signal::Stop`](crate::process::Signal::Stop) is a clean outage.
     pub fn apiserver(&self) -> &Process {
         &self.apiserver
+    }
+
+    /// Kills the API server, waits for `outage`, and starts it again as it was: port, certificate, users and objects are
+    /// the same. Returns when it is ready.
+    pub async fn restart_apiserver(&mut self, outage: Duration) -> Result<()> {
+        self.apiserver.kill().await;
+        tokio::time::sleep(outage).await;
+        self.apiserver = self.apiserver_spec.clone().append().spawn()?;
+        wait::until_ready(&self.apiserver, APISERVER_LIMIT, || readyz(self.kubeconfig.clone())).await.map(drop)
     }
 
     /// All its processes.

@@ -9,9 +9,11 @@ pub mod act;
 pub mod crash;
 pub mod invariants;
 pub mod log;
+pub mod observe;
 pub mod process;
 pub mod scenario;
 pub mod state;
+pub mod witness;
 
 use std::future::Future;
 use std::sync::Arc;

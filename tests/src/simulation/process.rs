@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use aigw_fakes::aws::ClientOptions;
+use aigw_fakes::aws::{ClientOptions, FakeAws};
 use aigw_fakes::kube::FakeKube;
 use aigw_operator::args::LeaseSettings;
 use aigw_operator::harness::Shutdown;
@@ -64,6 +64,26 @@ impl Options {
         Self { installation: installation.into(), ..self.clone() }
     }
 
+    /// The parts of such an operator: over `client`, which may be of any server, and `aws`.
+    pub fn parts(&self, client: kube::Client, aws: &FakeAws, clock: Arc<dyn Clock>) -> Parts {
+        let calls = ClientOptions {
+            share: self.share,
+            limiter: self.limiter,
+            account: Some(self.account.clone()),
+            ..ClientOptions::default()
+        };
+        Parts {
+            client,
+            clouds: aws.clouds_with(&self.pod, calls),
+            codes: codes(),
+            settings: Arc::new(self.settings()),
+            metrics: Arc::new(Metrics::default()),
+            health: Arc::new(Health::default()),
+            clock,
+            random: Arc::new(SeededRandom::default()),
+        }
+    }
+
     fn settings(&self) -> Settings {
         let mut settings = Settings::for_installation(&self.installation);
         settings.drift_interval = self.drift_interval;
@@ -87,30 +107,18 @@ pub struct Process {
 impl World {
     /// Starts a process.
     pub fn start(&self, options: &Options) -> Process {
-        let (health, metrics, shutdown) =
-            (Arc::new(Health::default()), Arc::new(Metrics::default()), Shutdown::default());
-        let client = ClientOptions {
-            share: options.share,
-            limiter: options.limiter,
-            account: Some(options.account.clone()),
-            ..ClientOptions::default()
-        };
-        let parts = Parts {
-            client: self.kube.client(&options.pod),
-            clouds: self.aws.clouds_with(&options.pod, client),
-            codes: codes(),
-            settings: Arc::new(options.settings()),
-            metrics: metrics.clone(),
-            health: health.clone(),
-            clock: Arc::new(VirtualClock(self.kube.clone())),
-            random: Arc::new(SeededRandom::default()),
-        };
-        let task = tokio::spawn(operate(parts, shutdown.clone()));
-        Process { health, metrics, shutdown, task }
+        Process::start(options.parts(self.kube.client(&options.pod), &self.aws, clock_of(&self.kube)))
     }
 }
 
 impl Process {
+    /// Starts one of these parts, on the runtime of the caller.
+    pub fn start(parts: Parts) -> Self {
+        let (health, metrics, shutdown) = (parts.health.clone(), parts.metrics.clone(), Shutdown::default());
+        let task = tokio::spawn(operate(parts, shutdown.clone()));
+        Self { health, metrics, shutdown, task }
+    }
+
     /// Ends it in the middle of whatever it does, as SIGKILL would.
     pub async fn kill(self) {
         self.task.abort();
@@ -138,7 +146,11 @@ impl Process {
     }
 }
 
-/// The cluster's time.
+/// The time of a cluster that is a fake.
+pub fn clock_of(kube: &FakeKube) -> Arc<dyn Clock> {
+    Arc::new(VirtualClock(kube.clone()))
+}
+
 struct VirtualClock(FakeKube);
 
 impl Clock for VirtualClock {

@@ -1,6 +1,6 @@
 //! Kinds of the server's own: Events, Leases, Secrets.
 
-use aigw_operator::harness::EventRecorder;
+use aigw_operator::harness::{EventRecorder, Lease, timing};
 use aigw_tests::{Outcome, ensure, ensure_eq, harness, manifests};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
@@ -85,6 +85,9 @@ fn lease(holder: &str, version: Option<&String>) -> Value {
 }
 
 pub async fn leases(target: &Target) -> Outcome {
+    let (ours, taken_over) = futures::join!(our_lease(target), our_lease_expires(target));
+    ours?;
+    taken_over?;
     let api = target.api("Lease");
     let create = async |holder: &str| {
         let new = object(lease(holder, None))?;
@@ -125,6 +128,36 @@ pub async fn leases(target: &Target) -> Outcome {
     let refused = refusal(api.create(&PostParams::default(), &object(wrong)?).await, "a time that is none")?;
     ensure_eq!(refused.code, 400, "refusal of a time that is none");
     Ok(())
+}
+
+fn candidate(target: &Target, lease: &str, holder: &str) -> Lease {
+    Lease::new(target.admin.clone(), &target.namespace, lease, holder, target.clock())
+}
+
+/// Of two candidates of our own one wins; the other follows at once where it is released.
+async fn our_lease(target: &Target) -> Outcome {
+    let [one, other] = ["one", "other"].map(|holder| candidate(target, "ours", holder));
+    let mut held = one.acquire().await;
+    let waiting = tokio::time::timeout(timing::LEASE_RETRY * 3, other.acquire());
+    let Ok(both) = held.guard(waiting).await else { return Err("the winner lost its lease".into()) };
+    ensure!(both.is_err(), "two candidates hold one lease");
+    held.release().await?;
+    let released = tokio::time::Instant::now();
+    let next = tokio::time::timeout(timing::LEASE_DURATION, other.acquire()).await;
+    let next = next.map_err(|_| "a released lease is not taken")?;
+    ensure!(released.elapsed() < timing::LEASE_RETRY * 2, "taken {:?} after its release", released.elapsed());
+    Ok(next.release().await?)
+}
+
+/// A holder that fell silent is followed once its lease has expired, and not before.
+async fn our_lease_expires(target: &Target) -> Outcome {
+    let [one, other] = ["one", "other"].map(|holder| candidate(target, "silent", holder));
+    drop(one.acquire().await);
+    let silent = tokio::time::Instant::now();
+    let next = tokio::time::timeout(timing::LEASE_DURATION * 2, other.acquire()).await;
+    let next = next.map_err(|_| "an expired lease is not taken")?;
+    ensure!(silent.elapsed() >= timing::LEASE_DURATION, "taken after {:?} of silence", silent.elapsed());
+    Ok(next.release().await?)
 }
 
 pub async fn secrets(target: &Target) -> Outcome {

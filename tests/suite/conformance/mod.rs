@@ -4,6 +4,7 @@
 mod applying;
 mod definitions;
 mod kinds;
+mod operating;
 mod probe;
 mod rights;
 mod target;
@@ -56,16 +57,24 @@ const CASES: [Case; 22] = cases! {
     "22_a_secret_is_created_once" => kinds::secrets,
 };
 
+/// With an operator at work, on the chart's rights and with AWS as a fake. The real server is one apart, so that no other
+/// operator acts on these objects.
+const OPERATED: [Case; 3] = cases! {
+    "23_conditions_become_true_in_their_order_and_can_be_waited_for" => operating::end_to_end,
+    "24_an_operator_at_rest_keeps_still" => operating::at_rest,
+    "25_the_apiserver_restarts_and_the_operator_recovers" => operating::restart,
+};
+
 /// On the fake. Needs nothing.
 pub fn fake() -> Suite {
     let place = concat!(module_path!(), "::fake");
-    let tests = CASES.map(|Case { name, run }| {
+    let tests = CASES.into_iter().chain(OPERATED).map(|Case { name, run }| {
         test(place, name, move || {
             let target = Target::fake(&name[..2])?;
             target.block(run(&target))
         })
     });
-    Suite::new("conformance: FakeKube", tests.into())
+    Suite::new("conformance: FakeKube", tests.collect())
 }
 
 /// On the kube-apiserver of the local environment.
@@ -79,5 +88,14 @@ pub fn apiserver() -> Suite {
             outcome
         })
     });
-    Suite::in_environment("conformance: kube-apiserver", tests.into())
+    let operated = OPERATED.map(|Case { name, run }| {
+        environment_test(place, name, move || {
+            let target = Target::apart(&name[..2])?;
+            let outcome = target.block(run(&target));
+            target.clean_up()?;
+            target.give_back();
+            outcome
+        })
+    });
+    Suite::in_environment("conformance: kube-apiserver", tests.into_iter().chain(operated).collect())
 }

@@ -8,12 +8,12 @@ use super::probe::{any, object, refusal};
 use super::target::Target;
 
 /// Where the chart is installed.
-const SYSTEM: &str = "conformance-system";
+pub(super) const SYSTEM: &str = "conformance-system";
 /// A namespace the operator does not watch.
 const ELSEWHERE: &str = "conformance-elsewhere";
 
 /// Installs the chart's rules for an operator that watches the test's namespace; gives the user's name.
-async fn bind(target: &Target) -> Outcome<String> {
+pub(super) async fn bind(target: &Target) -> Outcome<String> {
     let watched = format!("watch.namespaces={{{}}}", target.namespace);
     // Rendering has a runtime of its own.
     let rendered =
@@ -39,7 +39,16 @@ async fn bind(target: &Target) -> Outcome<String> {
             user = Some(format!("system:serviceaccount:{}:{}", text("namespace"), text("name")));
         }
     }
-    Ok(user.ok_or("the chart binds nobody")?)
+    let user = user.ok_or("the chart binds nobody")?;
+    let client = target.user(&user).await?;
+    let tenants = any(client, "Tenant", &target.namespace)?;
+    // The real server reads new rules a moment after they are written.
+    target
+        .eventually("the rules are in force", async || {
+            tenants.list(&ListParams::default()).await.map(drop).map_err(|error| error.to_string())
+        })
+        .await?;
+    Ok(user)
 }
 
 pub async fn operator(target: &Target) -> Outcome {
@@ -47,13 +56,6 @@ pub async fn operator(target: &Target) -> Outcome {
     let client = target.user(&user).await?;
     let here = |kind: &str| any(client.clone(), kind, &target.namespace);
     let elsewhere = |kind: &str| any(client.clone(), kind, ELSEWHERE);
-    // The real server reads new rules a moment after they are written.
-    target
-        .eventually("the rules are in force", async || {
-            let tenants = here("Tenant").map_err(|_| "no such kind".to_owned())?;
-            tenants.list(&ListParams::default()).await.map(drop).map_err(|error| error.to_string())
-        })
-        .await?;
     may(target, &here("Tenant")?, &here("Secret")?, &here("Event")?).await?;
     any(client.clone(), "Namespace", "")?.list(&ListParams::default()).await?;
     leases(&any(client.clone(), "Lease", SYSTEM)?).await?;
@@ -61,6 +63,7 @@ pub async fn operator(target: &Target) -> Outcome {
     forbidden("listing Secrets", here("Secret")?.list(&ListParams::default()).await)?;
     forbidden("creating a Tenant", here("Tenant")?.create(&PostParams::default(), &object(tenant)?).await)?;
     forbidden("deleting a Tenant", here("Tenant")?.delete("one", &DeleteParams::default()).await)?;
+    forbidden("deleting a Secret", here("Secret")?.delete("one", &DeleteParams::default()).await)?;
     forbidden("reading a Secret elsewhere", elsewhere("Secret")?.get("any").await)?;
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "one"}});
     forbidden(
@@ -108,7 +111,6 @@ async fn may(
     secrets.create(&PostParams::default(), &object(secret)?).await?;
     secrets.get("one").await?;
     secrets.patch("one", &params, &Patch::Merge(json!({"metadata": {"labels": {"a": "b"}}}))).await?;
-    secrets.delete("one", &DeleteParams::default()).await?;
     let event = json!({
         "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "one.1"},
         "eventTime": "2026-01-01T00:00:00.000000Z", "type": "Normal", "reason": "Ready", "action": "Reconcile",
@@ -129,7 +131,7 @@ async fn leases(api: &Api<DynamicObject>) -> Outcome {
     let created = api.create(&PostParams::default(), &object(lease)?).await?;
     api.get(name).await?;
     api.replace(name, &PostParams::default(), &created).await?;
-    api.delete(name, &DeleteParams::default()).await?;
+    forbidden("deleting the lease", api.delete(name, &DeleteParams::default()).await)?;
     Ok(())
 }
 

@@ -1,14 +1,19 @@
 //! The server under test, and what a test needs of either.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use aigw_env::Instance;
 use aigw_fakes::kube::FakeKube;
+use aigw_operator::{Clock, SystemClock};
+use aigw_tests::simulation::process::clock_of;
 use aigw_tests::world::{World, world};
 use aigw_tests::{Outcome, installation};
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::{Client, CustomResourceExt as _};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
 
 use super::probe;
 
@@ -28,6 +33,11 @@ enum Server {
         runtime: Runtime,
     },
     Real(Arc<World>),
+    /// A control plane apart, with no other operator.
+    Apart {
+        world: Arc<World>,
+        instance: Mutex<Instance>,
+    },
 }
 
 /// Field manager of what the tests set up.
@@ -58,9 +68,25 @@ impl Target {
         Ok(target)
     }
 
+    /// A kube-apiserver apart.
+    pub fn apart(number: &str) -> Outcome<Self> {
+        let world = world()?;
+        let instance = world.take_spare()?;
+        let admin = world.block(instance.client())?;
+        let server = Server::Apart { world, instance: Mutex::new(instance) };
+        let target = Self { admin, namespace: format!("conformance-{number}"), server };
+        target.block(async {
+            for definition in aigw_operator::crdgen::definitions() {
+                target.put(&serde_json::to_value(definition)?).await?;
+            }
+            target.set_up().await
+        })?;
+        Ok(target)
+    }
+
     async fn set_up(&self) -> Outcome {
         self.put(&json!({
-            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace, "labels": {"conformance": "true"}},
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace, "labels": {"conformance": "true", "ai-gateway": "enabled"}},
         }))
         .await?;
         self.put(&probe::definition()).await?;
@@ -78,18 +104,25 @@ impl Target {
         Ok(())
     }
 
+    /// What is left of the server for the next test: nothing of a fake.
+    pub fn give_back(self) {
+        if let Server::Apart { world, instance } = self.server {
+            world.give_back(instance.into_inner());
+        }
+    }
+
     /// Waits for a future in the server's time.
     pub fn block<T>(&self, future: impl Future<Output = T>) -> T {
         match &self.server {
             Server::Fake { runtime, .. } => runtime.block_on(future),
-            Server::Real(world) => world.block(future),
+            Server::Real(world) | Server::Apart { world, .. } => world.block(future),
         }
     }
 
     /// Probes until the probe succeeds, for ten seconds.
     pub async fn eventually(&self, what: &str, probe: impl AsyncFn() -> Result<(), String>) -> Outcome {
         const PROBES: u32 = 100;
-        const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+        const PAUSE: Duration = Duration::from_millis(100);
         let mut last = String::new();
         for _ in 0..PROBES {
             match probe().await {
@@ -120,7 +153,44 @@ impl Target {
         match &self.server {
             Server::Fake { fake, .. } => Ok(fake.client(user)),
             Server::Real(world) => Ok(world.cluster.instance().impersonate(user).await?),
+            Server::Apart { instance, .. } => Ok(instance.lock().await.impersonate(user).await?),
         }
+    }
+
+    /// The server's time.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        match &self.server {
+            Server::Fake { fake, .. } => clock_of(fake),
+            Server::Real(_) | Server::Apart { .. } => Arc::new(SystemClock),
+        }
+    }
+
+    /// Whether waiting costs nothing.
+    pub fn is_fake(&self) -> bool {
+        matches!(self.server, Server::Fake { .. })
+    }
+
+    /// Takes the server away for `time`; a real one is killed and started again, which takes longer.
+    pub async fn outage(&self, time: Duration) -> Outcome {
+        match &self.server {
+            Server::Fake { fake, .. } => {
+                fake.outage(true);
+                tokio::time::sleep(time).await;
+                fake.outage(false);
+                Ok(())
+            }
+            Server::Real(_) => Err("others use this server".into()),
+            Server::Apart { instance, .. } => Ok(instance.lock().await.restart_apiserver(time).await?),
+        }
+    }
+
+    /// `kubectl wait` for a condition of an object of the test's namespace, where there is a server kubectl can reach.
+    pub async fn kubectl_wait(&self, kind: &str, name: &str, condition: &str) -> Outcome {
+        let Server::Apart { instance, .. } = &self.server else { return Ok(()) };
+        let wanted = format!("--for=condition={condition}");
+        let arguments = ["wait", &wanted, "--timeout=60s", "-n", &self.namespace, &format!("{kind}/{name}")];
+        instance.lock().await.kubectl(&arguments).await?;
+        Ok(())
     }
 
     /// Makes the server forget the past, where it can be told to. The real one forgets what was before its caches began.

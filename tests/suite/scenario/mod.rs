@@ -7,11 +7,19 @@ mod clusters;
 mod crash;
 mod drift;
 mod leadership;
+mod leaks;
+mod rbac;
 mod refused;
 
 use aigw_tests::harness::Suite;
 
-pub fn suite() -> Suite {
-    let groups = [crash::tests(), refused::tests(), budgets::tests(), clusters::tests(), leadership::tests()];
+/// Everything that needs nothing, and what needs helm.
+pub fn suites() -> [Suite; 2] {
+    [suite(), rbac::suite()]
+}
+
+fn suite() -> Suite {
+    let groups =
+        [crash::tests(), refused::tests(), budgets::tests(), clusters::tests(), leadership::tests(), leaks::tests()];
     Suite::new("scenario", groups.into_iter().flatten().collect())
 }

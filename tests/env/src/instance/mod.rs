@@ -156,6 +156,12 @@ impl Instance {
         self.kube.as_ref().ok_or(Error::NotThere("kube"))
     }
 
+    /// [`ControlPlane::restart_apiserver`] of the Kubernetes side.
+    pub async fn restart_apiserver(&mut self, outage: Duration) -> Result<()> {
+        self.kube.as_mut().ok_or(Error::NotThere("kube"))?.restart_apiserver(outage).await?;
+        self.folder.record(&self.processes())
+    }
+
     /// The AWS side: emulator, proxy, Bedrock stub, front and their state.
     pub fn aws(&self) -> Result<&AwsSide> {
         self.aws.as_ref().ok_or(Error::NotThere("aws"))
