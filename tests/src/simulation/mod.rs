@@ -10,6 +10,7 @@ pub mod crash;
 pub mod invariants;
 pub mod log;
 pub mod process;
+pub mod scale;
 pub mod scenario;
 pub mod state;
 

@@ -18,7 +18,8 @@ use super::log::{CallRecord, Log, NO_ANSWER};
 use super::quotas::Quotas;
 use super::refusal::Answer;
 use super::state::AccountState;
-use super::{cpu, failure};
+use super::failure;
+use crate::cpu;
 use crate::intercept::{Call, Failure, SharedIntercept, Side, Verdict};
 
 /// One account.
