@@ -8,10 +8,12 @@ mod crash;
 mod drift;
 mod leadership;
 mod refused;
+mod scale;
+mod throttle;
 
 use aigw_tests::harness::Suite;
 
 pub fn suite() -> Suite {
-    let groups = [crash::tests(), refused::tests(), budgets::tests(), clusters::tests(), leadership::tests()];
+    let groups = [crash::tests(), refused::tests(), budgets::tests(), clusters::tests(), leadership::tests(), scale::tests(), throttle::tests()];
     Suite::new("scenario", groups.into_iter().flatten().collect())
 }
