@@ -28,6 +28,8 @@ const TIMES_BOUND: f64 = 2.5;
 const BESIDES: Duration = Duration::from_mins(2);
 /// How much later the second of two installations may be ready.
 const UNFAIR: u32 = 3;
+/// Longest virtual time for anything here.
+const PATIENCE: Duration = Duration::from_mins(30);
 /// Nobody gets less of a rate than this part, as in the fake.
 const LEFT_OVER: f64 = 0.05;
 
@@ -204,10 +206,9 @@ fn ready(world: &World, object: &Object) -> bool {
 async fn converge(what: &'static str, world: &World, objects: Vec<Object>) -> Outcome<Phase> {
     world.aws.forget_calls();
     let began = Instant::now();
-    let patience = Duration::from_hours(3);
     let (mut waiting, mut last) = (objects, String::new());
     while !waiting.is_empty() {
-        ensure!(began.elapsed() < patience, "{what}: {waiting:?} starve\n{}", world.log.tail(10));
+        ensure!(began.elapsed() < PATIENCE, "{what}: {waiting:?} starve\n{}", world.log.tail(10));
         sleep(Duration::from_secs(1)).await;
         waiting.retain(|object| {
             let ready = ready(world, object);
@@ -306,13 +307,14 @@ fn two_installations() -> Outcome {
     })
 }
 
-/// An operator that calls as fast as it can does converge, but the account's other users pay for it: the same assertions
-/// see that.
+/// An operator that calls as fast as it can is refused half of its calls, or its gateways never get through a look: the
+/// same assertions see that.
 fn without_limiter() -> Outcome {
-    let run = run(HALF, &Options { limiter: false, ..alone() })?;
-    let Err(failed) = run.check() else {
+    let failed = run(HALF, &Options { limiter: false, ..alone() }).and_then(|run| run.check());
+    let Err(failed) = failed else {
         return Err("all assertions hold without a limiter, so they do not see it".into());
     };
-    ensure!(text(&failed).contains("calls refused"), "failed for another reason: {}", text(&failed));
+    let seen = ["calls refused", "starve"].iter().any(|reason| text(&failed).contains(reason));
+    ensure!(seen, "failed for another reason: {}", text(&failed));
     Ok(())
 }
