@@ -2,7 +2,7 @@
 //!
 //! Brings up a local environment, applies tenants (an argument says how many), waits until all are Ready, then goes
 //! through rounds of churn, and prints what the kernel says of the operator's process after each: resident now, and the
-//! peak. Both count the pages of the binary itself that were touched.
+//! peak, both of which count the pages of the binary that were touched, and resident without those.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -32,7 +32,11 @@ fn main() -> ExitCode {
     match (outcome, down) {
         (Ok(()), Ok(())) => ExitCode::SUCCESS,
         (outcome, down) => {
-            eprintln!("{} {}", outcome.err().map(|failed| text(&failed).to_owned()).unwrap_or_default(), down.err().unwrap_or_default());
+            eprintln!(
+                "{} {}",
+                outcome.err().map(|failed| text(&failed).to_owned()).unwrap_or_default(),
+                down.err().unwrap_or_default()
+            );
             ExitCode::FAILURE
         }
     }
@@ -45,7 +49,7 @@ fn measure() -> Outcome {
     prepare(cluster)?;
     let operator = Operator::start(&world)?;
     wait::pause(Duration::from_secs(3));
-    println!("{:<24} {:>8} {:>12} {:>12}", "after", "time", "resident", "peak");
+    println!("{:<24} {:>8} {:>12} {:>12} {:>12}", "after", "time", "resident", "without file", "peak");
     let began = Instant::now();
     operator.row("start", began);
     let all = Tenants { api: api(cluster), all: tenants };
@@ -108,7 +112,7 @@ impl Operator {
             format!("{:.1} MiB", number.unwrap_or_default() / 1024.0)
         };
         let time = format!("{:.0} s", began.elapsed().as_secs_f64());
-        println!("{what:<24} {time:>8} {:>12} {:>12}", field("VmRSS:"), field("VmHWM:"));
+        println!("{what:<24} {time:>8} {:>12} {:>12} {:>12}", field("VmRSS:"), field("RssAnon:"), field("VmHWM:"));
     }
 }
 

@@ -33,7 +33,9 @@ fn main() -> ExitCode {
 fn all() -> Outcome {
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     println!("Build profile {profile}. Time is virtual and AWS's quotas are enforced; every AWS call takes 60 ms.");
-    println!("bound: what the quotas imply for the calls needed, at all of the account's rates / at the operator's share.");
+    println!(
+        "bound: what the quotas imply for the calls needed, at all of the account's rates / at the operator's share."
+    );
     println!("API Gateway and other AWS: calls as reads + writes. status: writes of tenants' + of the gateway's.");
     println!("CPU: this process without both fakes and without looking for the end.");
     println!(
@@ -73,7 +75,10 @@ fn one(tenants: usize) -> Outcome {
         if !rounds.is_empty() {
             row(tenants, &together(&rounds));
         }
-        println!("{tenants:>7} peak memory of this process, both fakes in it: {peak} MiB created, {} MiB at the end", peak_memory());
+        println!(
+            "{tenants:>7} peak memory of this process, both fakes in it: {peak} MiB created, {} MiB at the end",
+            peak_memory()
+        );
         Ok(())
     })
 }
@@ -96,9 +101,7 @@ fn together(rounds: &[Measured]) -> Measured {
 
 fn row(tenants: usize, measured: &Measured) {
     let seconds = |time: std::time::Duration| format!("{:.1} s", time.as_secs_f64());
-    let bound = measured.bound.map_or(String::new(), |(full, share)| {
-        format!("{} / {}", seconds(full), seconds(share))
-    });
+    let bound = measured.bound.map_or(String::new(), |(full, share)| format!("{} / {}", seconds(full), seconds(share)));
     let ratio = measured.ratios().map_or(String::new(), |(full, share)| format!("{full:.2} / {share:.2}"));
     let calls = |gateway| format!("{} + {}", measured.sum(gateway, false), measured.sum(gateway, true));
     println!(

@@ -27,7 +27,8 @@ impl Captured {
 
     /// Captures what is logged on this thread for as long as the guard lives.
     pub fn subscribe(&self) -> DefaultGuard {
-        let lines = tracing_subscriber::fmt::layer().compact().with_ansi(false).without_time().with_writer(Sink(self.clone()));
+        let lines =
+            tracing_subscriber::fmt::layer().compact().with_ansi(false).without_time().with_writer(Sink(self.clone()));
         let ours = tracing_subscriber::filter::Targets::new()
             .with_default(LevelFilter::WARN)
             .with_target("aigw_operator", self.level)

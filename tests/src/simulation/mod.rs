@@ -27,8 +27,8 @@ use tokio::runtime::Builder;
 
 use crate::Outcome;
 use log::Captured;
-use tracing::level_filters::LevelFilter;
 pub use process::{Options, Process};
+use tracing::level_filters::LevelFilter;
 
 /// Account of every simulated AWS, as in the examples.
 pub const ACCOUNT: &str = "111122223333";

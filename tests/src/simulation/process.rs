@@ -88,7 +88,8 @@ pub struct Process {
 impl World {
     /// Starts a process.
     pub fn start(&self, options: &Options) -> Process {
-        let (health, metrics, shutdown) = (Arc::new(Health::default()), Arc::new(Metrics::default()), Shutdown::default());
+        let (health, metrics, shutdown) =
+            (Arc::new(Health::default()), Arc::new(Metrics::default()), Shutdown::default());
         let client = ClientOptions {
             share: options.share,
             limiter: options.limiter,

@@ -333,6 +333,7 @@ impl Crowd {
 /// Passes of one controller, from the metrics.
 fn passes(metrics: &str, controller: &str) -> usize {
     let label = format!("controller=\"{controller}\"");
-    let counts = metrics.lines().filter(|line| line.starts_with("aigw_reconciliations_total{") && line.contains(&label));
+    let counts =
+        metrics.lines().filter(|line| line.starts_with("aigw_reconciliations_total{") && line.contains(&label));
     counts.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum()
 }

@@ -150,9 +150,9 @@ impl Scenario {
             sleep(Duration::from_secs(30)).await;
             crasher.arm();
             let began = Instant::now();
-            (self.acts)(&world).await.map_err(|failed| {
-                format!("{}\n{}", failed.message().unwrap_or("no reason"), world.log.tail(12))
-            })?;
+            (self.acts)(&world)
+                .await
+                .map_err(|failed| format!("{}\n{}", failed.message().unwrap_or("no reason"), world.log.tail(12)))?;
             rest(&world).await?;
             let took = began.elapsed().saturating_sub(REST);
             drop(supervisor);

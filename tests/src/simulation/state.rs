@@ -89,10 +89,8 @@ fn key_of(item: &Value) -> Option<&str> {
 }
 
 fn describe(world: &World, plural: &str, object: &Value) -> Value {
-    let mut kept: BTreeMap<&str, Value> = METADATA
-        .iter()
-        .filter_map(|field| Some((*field, object["metadata"].get(*field)?.clone())))
-        .collect();
+    let mut kept: BTreeMap<&str, Value> =
+        METADATA.iter().filter_map(|field| Some((*field, object["metadata"].get(*field)?.clone()))).collect();
     if kept.contains_key("deletionTimestamp") {
         kept.insert("deletionTimestamp", "set".into());
     }

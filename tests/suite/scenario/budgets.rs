@@ -54,8 +54,7 @@ async fn day(world: &World) -> Outcome<Day> {
     let calls = world.aws.calls();
     let writes = calls.iter().filter(|call| call.write).count();
     let statuses = world.kube.writes().iter().filter(|write| write.resource.ends_with("/status")).count();
-    let day =
-        Day { passes: passes(&operator.metrics) - before, reads: calls.len() - writes, writes, statuses };
+    let day = Day { passes: passes(&operator.metrics) - before, reads: calls.len() - writes, writes, statuses };
     ensure!(operator.running(), "the operator ended");
     operator.kill().await;
     Ok(day)

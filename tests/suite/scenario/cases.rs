@@ -273,7 +273,8 @@ fn admission() -> Vec<Scenario> {
             world.condition(&tenant("team-outside", "rogue"), "Accepted", "False", Some("NotAllowed")).await
         }),
         converged!("namespace_loses_its_label_and_gets_it_back", |world| {
-            let team = aigw_tests::cluster::Object { kind: "Namespace", namespace: String::new(), name: "team-search".into() };
+            let team =
+                aigw_tests::cluster::Object { kind: "Namespace", namespace: String::new(), name: "team-search".into() };
             world.patch(&team, &json!({"metadata": {"labels": {"ai-gateway": null}}})).await?;
             world.condition(&search(), "Accepted", "False", Some("NotAllowed")).await?;
             world.patch(&team, &json!({"metadata": {"labels": {"ai-gateway": "enabled"}}})).await?;
@@ -352,7 +353,9 @@ fn removal() -> Vec<Scenario> {
             world.ready(&nightly()).await
         }),
         converged!("deleted_with_retain_and_applied_again", |world| {
-            world.patch(&prod(), &json!({"spec": {"deletionPolicy": "Retain", "dataDeletionPolicy": "Retain"}})).await?;
+            world
+                .patch(&prod(), &json!({"spec": {"deletionPolicy": "Retain", "dataDeletionPolicy": "Retain"}}))
+                .await?;
             world.ready(&prod()).await?;
             world.annotate(&prod(), "aigateway.dev/confirm-delete", "prod").await?;
             world.delete(&prod()).await?;
@@ -369,13 +372,15 @@ fn removal() -> Vec<Scenario> {
             world.gone(&prod()).await
         }),
         converged!("namespace_of_a_team_deleted", |world| {
-            let team = aigw_tests::cluster::Object { kind: "Namespace", namespace: String::new(), name: "team-search".into() };
+            let team =
+                aigw_tests::cluster::Object { kind: "Namespace", namespace: String::new(), name: "team-search".into() };
             world.delete(&team).await?;
             world.gone(&search()).await?;
             world.gone(&team).await
         }),
         converged!("spec_made_invalid_then_deleted", |world| {
-            let rules = json!([{"name": "all", "match": {"namespaces": {"from": "All"}}, "allow": {"tiers": ["none"]}}]);
+            let rules =
+                json!([{"name": "all", "match": {"namespaces": {"from": "All"}}, "allow": {"tiers": ["none"]}}]);
             world.patch(&prod(), &json!({"spec": {"tenants": {"rules": rules}}})).await?;
             world.condition(&prod(), "Accepted", "False", Some("Invalid")).await?;
             world.annotate(&prod(), "aigateway.dev/confirm-delete", "prod").await?;

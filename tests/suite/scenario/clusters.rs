@@ -132,10 +132,8 @@ fn two_installations() -> Outcome {
         rest(&first).await?;
         ensure_eq!(first.aws.state().regions["eu-central-1"].rest_apis.len(), 1, "REST APIs");
         let after = state(&first);
-        let lost: Vec<_> = before
-            .lines()
-            .filter(|line| line.contains("first/AIGateway") && !after.contains(*line))
-            .collect();
+        let lost: Vec<_> =
+            before.lines().filter(|line| line.contains("first/AIGateway") && !after.contains(*line)).collect();
         ensure!(lost.is_empty(), "the first installation lost {lost:?}\n{}", difference(&before, &after));
         first.ready(&prod()).await?;
         first.ready(&search()).await?;

@@ -99,10 +99,11 @@ pub fn api_gateway() -> Vec<Scenario> {
             let id = region.usage_plans.iter().find(|(_, plan)| plan.name.ends_with("silver")).unwrap().0.clone();
             region.usage_plans.remove(&id);
         }),
-        by_hand!("usage_plan_limits_raised", |region| region
-            .usage_plans
-            .values_mut()
-            .for_each(|plan| (plan.rate_limit, plan.burst_limit) = (Some(9999.0), Some(9999)))),
+        by_hand!("usage_plan_limits_raised", |region| region.usage_plans.values_mut().for_each(|plan| (
+            plan.rate_limit,
+            plan.burst_limit
+        ) =
+            (Some(9999.0), Some(9999)))),
         by_hand!("usage_plan_detached", |region| region
             .usage_plans
             .values_mut()
@@ -158,11 +159,13 @@ pub fn compute() -> Vec<Scenario> {
             .values_mut()
             .for_each(|group| group.retention_days = None)),
         by_hand_in_the_account!("roles_deleted", |account| account.roles.clear()),
-        by_hand_in_the_account!("roles_widened", |account| account.roles.values_mut().for_each(|role| {
+        by_hand_in_the_account!("roles_widened", |account| {
+            account.roles.values_mut().for_each(|role| {
             role.policies.values_mut().for_each(|policy| {
                 *policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
             });
-        })),
+        })
+        }),
         by_hand_in_the_account!("roles_trust_changed", |account| account.roles.values_mut().for_each(|role| {
             role.trust = json!({"Version": "2012-10-17", "Statement": []});
         })),
@@ -209,7 +212,8 @@ pub fn cluster() -> Vec<Scenario> {
             start: Start::Converged,
             acts: |world: &World| {
                 Box::pin(async move {
-                    let data = json!({"data": {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "aHR0cDovL2V2aWw=", "EXTRA": "eA=="}});
+                    let data =
+                        json!({"data": {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "aHR0cDovL2V2aWw=", "EXTRA": "eA=="}});
                     world.patch(&secret("team-search", "ai-gateway-search"), &data).await?;
                     repaired(world).await?;
                     let mended = world.get(&secret("team-search", "ai-gateway-search")).ok_or("no Secret")?;

@@ -14,6 +14,14 @@ mod throttle;
 use aigw_tests::harness::Suite;
 
 pub fn suite() -> Suite {
-    let groups = [crash::tests(), refused::tests(), budgets::tests(), clusters::tests(), leadership::tests(), scale::tests(), throttle::tests()];
+    let groups = [
+        crash::tests(),
+        refused::tests(),
+        budgets::tests(),
+        clusters::tests(),
+        leadership::tests(),
+        scale::tests(),
+        throttle::tests(),
+    ];
     Suite::new("scenario", groups.into_iter().flatten().collect())
 }

@@ -294,7 +294,12 @@ fn two_installations() -> Outcome {
         let share = alone().share;
         later.check(&NOBODY, share, BESIDES)?;
         // What was learned of the other by a 429 is not shared: equal parts are not to be had, but neither is nothing.
-        ensure!(later.took < sooner.took * UNFAIR, "one was ready after {:?}, the other after {:?}", sooner.took, later.took);
+        ensure!(
+            later.took < sooner.took * UNFAIR,
+            "one was ready after {:?}, the other after {:?}",
+            sooner.took,
+            later.took
+        );
         let changed = tokio::join!(tier_changes(&first), tier_changes(&second));
         for phase in [changed.0?, changed.1?] {
             phase.check(&NOBODY, share, BESIDES)?;
