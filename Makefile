@@ -8,7 +8,7 @@ ENV := $(TARGET)/debug/aigw-env
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Run everything once: environment, charts, gateway, tenants, SDK clients (no AWS account needed)
@@ -17,6 +17,13 @@ demo: ## Run everything once: environment, charts, gateway, tenants, SDK clients
 .PHONY: test
 test: ## Run every test suite, and say how many tests each ran
 	@tests/run.sh
+
+.PHONY: bench-scale
+bench-scale: ## Measure 1 to 5,000 tenants: time against AWS's quotas, calls, CPU; and the memory of the real operator
+	cargo build --release -p aigw-tests --no-default-features --bin scale
+	$(TARGET)/release/scale
+	cargo build --workspace --bins
+	$(TARGET)/debug/memory 5000
 
 .PHONY: lint
 lint: ## Check formatting and lints

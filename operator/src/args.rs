@@ -87,7 +87,7 @@ pub struct RunArgs {
     #[arg(long, env = "AIGW_PERMISSIONS_BOUNDARY_ARN", global = true)]
     pub permissions_boundary_arn: Option<String>,
     /// Part of the account's API Gateway control-plane rates to use, for example 0.8. More than 1 only against an
-    /// emulator. Default: 0.8.
+    /// emulator. Default: 0.9.
     #[arg(long, env = "AIGW_CONTROL_PLANE_SHARE", global = true)]
     pub control_plane_share: Option<String>,
     /// What to do about AWS objects of this installation that no object of the cluster owns.

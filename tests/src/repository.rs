@@ -18,16 +18,23 @@ pub fn path(relative: &str) -> PathBuf {
     root().join(relative)
 }
 
-/// Cargo's target folder, from where this program runs: `target/debug/deps/suite-…`.
+/// Cargo's target folder.
 pub fn target() -> PathBuf {
+    built().parent().map_or_else(|| path("target"), Path::to_owned)
+}
+
+/// The folder of what cargo built with this program, from where it runs: `target/debug/deps/suite-…` or
+/// `target/debug/scale`.
+fn built() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
-    program.ancestors().nth(3).map_or_else(|| path("target"), Path::to_owned)
+    let folder = program.parent().unwrap_or(Path::new("."));
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    folder.to_owned()
 }
 
 /// A program of the workspace, as cargo built it beside this one.
 pub fn program(name: &str) -> PathBuf {
-    let program = std::env::current_exe().unwrap_or_default();
-    program.ancestors().nth(2).unwrap_or(Path::new(".")).join(name)
+    built().join(name)
 }
 
 /// Where the functions' zips are.

@@ -6,5 +6,6 @@
 //! kill the operator at a chosen write.
 
 pub mod aws;
+pub mod cpu;
 pub mod intercept;
 pub mod kube;

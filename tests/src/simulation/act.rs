@@ -53,6 +53,13 @@ impl World {
         Ok(())
     }
 
+    /// Applies a JSON patch to an object.
+    pub async fn patch_json(&self, object: &Object, patch: &Value) -> Outcome {
+        let patch = Patch::<()>::Json(serde_json::from_value(patch.clone())?);
+        self.api(object).patch(&object.name, &PatchParams::default(), &patch).await?;
+        Ok(())
+    }
+
     /// Annotates an object.
     pub async fn annotate(&self, object: &Object, key: &str, value: &str) -> Outcome {
         self.patch(object, &json!({"metadata": {"annotations": {key: value}}})).await

@@ -11,6 +11,7 @@ pub mod invariants;
 pub mod log;
 pub mod observe;
 pub mod process;
+pub mod scale;
 pub mod scenario;
 pub mod state;
 pub mod witness;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use aigw_cloud::quotas::DEFAULT_SHARE;
 use aigw_fakes::aws::{ClientOptions, FakeAws};
 use aigw_fakes::kube::FakeKube;
 use aigw_operator::args::LeaseSettings;
@@ -42,7 +43,7 @@ impl Default for Options {
         Self {
             installation: "test".into(),
             pod: "operator-0".into(),
-            share: 0.8,
+            share: DEFAULT_SHARE,
             limiter: true,
             account: super::ACCOUNT.into(),
             drift_interval: Duration::from_mins(10),

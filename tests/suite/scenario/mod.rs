@@ -10,6 +10,8 @@ mod leadership;
 mod leaks;
 mod rbac;
 mod refused;
+mod scale;
+mod throttle;
 
 use aigw_tests::harness::Suite;
 
@@ -19,7 +21,15 @@ pub fn suites() -> [Suite; 2] {
 }
 
 fn suite() -> Suite {
-    let groups =
-        [crash::tests(), refused::tests(), budgets::tests(), clusters::tests(), leadership::tests(), leaks::tests()];
+    let groups = [
+        crash::tests(),
+        refused::tests(),
+        budgets::tests(),
+        clusters::tests(),
+        leadership::tests(),
+        leaks::tests(),
+        scale::tests(),
+        throttle::tests(),
+    ];
     Suite::new("scenario", groups.into_iter().flatten().collect())
 }

@@ -11,7 +11,6 @@ mod api_gateway;
 mod behaviour;
 mod client;
 mod clock;
-mod cpu;
 mod dynamodb;
 mod estate;
 mod failure;

@@ -14,11 +14,12 @@ use tokio::time::sleep;
 use super::behaviour::Behaviour;
 use super::client::Caller;
 use super::clock::Clock;
+use super::failure;
 use super::log::{CallRecord, Log, NO_ANSWER};
 use super::quotas::Quotas;
 use super::refusal::Answer;
 use super::state::AccountState;
-use super::{cpu, failure};
+use crate::cpu;
 use crate::intercept::{Call, Failure, SharedIntercept, Side, Verdict};
 
 /// One account.

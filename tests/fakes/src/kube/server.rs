@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -40,6 +41,8 @@ pub(super) struct Server {
     pub log: Log,
     pub clock: Clock,
     pub switches: Switches,
+    /// CPU time spent on users' requests and on the tests' own.
+    pub cpu: Duration,
     /// Lists that are being read in pages, by revision.
     pub pages: BTreeMap<u64, Arc<Objects>>,
 }

@@ -16,6 +16,7 @@ use super::log::{Access, Write, access};
 use super::refusal::Refusal;
 use super::request::Head;
 use super::server::{Answer, Server};
+use crate::cpu;
 use crate::intercept::{Call, Failure, SharedIntercept, Side, Verdict};
 
 type Outcome = Result<Response<Body>, io::Error>;
@@ -96,6 +97,7 @@ impl Service {
     }
 
     fn execute(&self, head: &Head, wanted: Option<&Access>, body: &[u8]) -> Outcome {
+        let started = cpu::thread_time();
         let mut server = lock(&self.server);
         if server.switches.outage && self.user.is_some() {
             return Err(io::ErrorKind::ConnectionRefused.into());
@@ -109,6 +111,7 @@ impl Service {
             };
             record(&mut server, wanted, head, code);
         }
+        server.cpu += cpu::thread_time().saturating_sub(started);
         drop(server);
         match result {
             Ok(Answer::Json { code, body }) => response(code, None, Body::full(body)),
