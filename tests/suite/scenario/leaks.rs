@@ -46,6 +46,7 @@ fn every_scenario() -> Outcome {
         (secrets, places) = (secrets + found.len(), places + looked.len());
         bytes += looked.values().map(String::len).sum::<usize>();
     }
+    ensure!(secrets > scenarios.len(), "only {secrets} texts were looked for");
     let megabytes = bytes / 1_000_000;
     figures::note(
         "search for credentials",
@@ -59,7 +60,8 @@ fn clean(scenario: &Scenario, secrets: &BTreeSet<String>, places: &BTreeMap<Stri
     let name = scenario.name;
     let leaks = leaks(secrets, places);
     ensure!(leaks.is_empty(), "{name}: {}", leaks.join("\n"));
-    ensure!(!secrets.is_empty() || name.contains("private"), "{name}: nothing secret was made");
+    // What begins with nothing may end before there is a credential.
+    ensure!(!secrets.is_empty() || scenario.start == Start::Empty, "{name}: nothing secret was there");
     for wanted in ["log", "metrics", "calls", "answers of AWS", "aigateways", "events"] {
         let looked = places.iter().any(|(place, text)| place.starts_with(wanted) && !text.is_empty());
         ensure!(looked, "{name}: nothing called {wanted} was looked at");
