@@ -114,6 +114,8 @@ async fn remove(
             return Ok(plan.wait.map(|wait| (wait.message, wait.after)));
         }
         execute::steps(context, cloud, gateway, &plan.steps).await?;
+        // As in an apply: what fails after a plan that went through is another matter than what failed before.
+        context.backoff.reset(GatewayReconciler::NAME, &gateway.uid().unwrap_or_default());
     }
     Ok(Some(("AWS is still deleting".into(), POLL)))
 }
