@@ -1,6 +1,9 @@
 //! Kubernetes Events: one per transition of a condition, never holding up or failing a reconcile.
 //!
-//! One recorder for the whole process: it folds repeats of an Event into a series, and that memory is its own.
+//! One recorder for the whole process: it folds repeats of an Event into a series. It remembers every Event of the last
+//! minutes for that, thousands when thousands of tenants are applied at once, so it is replaced now and then.
+
+use std::sync::{Mutex, PoisonError};
 
 use aigw_api::conditions::{kind, reason};
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -17,14 +20,32 @@ const NOTE_LIMIT: usize = 1024;
 /// Every Event needs an action; ours all come from one.
 const ACTION: &str = "Reconcile";
 
+/// Events one recorder publishes: what it remembers stays below a megabyte.
+const EVENTS_A_RECORDER: u32 = 256;
+
 /// Publishes Events.
-#[derive(Clone)]
-pub struct EventRecorder(Recorder);
+pub struct EventRecorder {
+    client: Client,
+    reporter: Reporter,
+    current: Mutex<(Recorder, u32)>,
+}
 
 impl EventRecorder {
     /// A recorder that reports as `instance`, the pod's name.
     pub fn new(client: Client, instance: Option<String>) -> Self {
-        Self(Recorder::new(client, Reporter { controller: CONTROLLER.to_owned(), instance }))
+        let reporter = Reporter { controller: CONTROLLER.to_owned(), instance };
+        let first = Recorder::new(client.clone(), reporter.clone());
+        Self { client, reporter, current: Mutex::new((first, 0)) }
+    }
+
+    /// The recorder to publish the next Event with.
+    fn recorder(&self) -> Recorder {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.1 >= EVENTS_A_RECORDER {
+            *current = (Recorder::new(self.client.clone(), self.reporter.clone()), 0);
+        }
+        current.1 += 1;
+        current.0.clone()
     }
 
     /// Publishes what changed from `previous` to `next`. Failures are logged and forgotten.
@@ -61,7 +82,7 @@ impl EventRecorder {
     }
 
     async fn publish(&self, event: Event, reference: &ObjectReference) {
-        match tokio::time::timeout(timing::EVENT_PUBLISH, self.0.publish(&event, reference)).await {
+        match tokio::time::timeout(timing::EVENT_PUBLISH, self.recorder().publish(&event, reference)).await {
             Ok(Ok(())) => {}
             Ok(Err(failure)) => {
                 tracing::warn!(reason = event.reason, error = error::chain(&failure), "cannot publish an event");

@@ -5,6 +5,8 @@
 //! be copied at any moment, and ask an [`intercept::Intercept`] before every call, which is how tests inject errors and
 //! kill the operator at a chosen write.
 
+#![allow(clippy::result_large_err, reason = "a refusal carries a whole Status; it is rare, and never on a hot path")]
+
 pub mod aws;
 pub mod cpu;
 pub mod intercept;

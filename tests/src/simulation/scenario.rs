@@ -61,19 +61,19 @@ impl Start {
         static CONVERGED: OnceLock<Moment> = OnceLock::new();
         match self {
             Self::Empty => Ok(None),
-            Self::Converged => match CONVERGED.get() {
-                Some(moment) => Ok(Some(moment.clone())),
-                None => {
-                    let made = simulate(None, |world| async move {
-                        let operator = world.start(&Options::default());
-                        from_nothing(&world).await?;
-                        rest(&world).await?;
-                        operator.kill().await;
-                        Ok(world.moment())
-                    })?;
-                    Ok(Some(CONVERGED.get_or_init(|| made).clone()))
+            Self::Converged => {
+                if let Some(moment) = CONVERGED.get() {
+                    return Ok(Some(moment.clone()));
                 }
-            },
+                let made = simulate(None, |world| async move {
+                    let operator = world.start(&Options::default());
+                    from_nothing(&world).await?;
+                    rest(&world).await?;
+                    operator.kill().await;
+                    Ok(world.moment())
+                })?;
+                Ok(Some(CONVERGED.get_or_init(|| made).clone()))
+            }
         }
     }
 }
