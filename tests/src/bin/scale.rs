@@ -63,7 +63,7 @@ fn one(tenants: usize) -> Outcome {
         row(tenants, &crowd.document_changes().await?);
         let (restarted, operator) = crowd.restart(operator).await?;
         row(tenants, &restarted);
-        for (operation, count) in restarted.calls.iter() {
+        for (operation, count) in &restarted.calls {
             println!("{:>7}   restart: {count} {operation}", "");
         }
         let mut rounds = Vec::new();

@@ -237,7 +237,10 @@ fn run(others: Others, options: &Options) -> Outcome<Run> {
         others.apply(&world.aws, true);
         let aws = world.aws.clone();
         let bursts = tokio::spawn(async move {
-            while !others.always {
+            if others.always {
+                return;
+            }
+            loop {
                 sleep(Duration::from_secs(5)).await;
                 others.apply(&aws, false);
                 sleep(Duration::from_secs(10)).await;
