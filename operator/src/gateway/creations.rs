@@ -17,7 +17,7 @@ use aigw_plan::gateway::step::{GatewayStep, UsagePlanSpec};
 use tokio::time::Instant;
 
 /// How long a create may stay out of API Gateway's lists. AWS names no bound; what is seen is below two seconds.
-pub(crate) const LAG: Duration = Duration::from_secs(10);
+pub(crate) const LAG: Duration = Duration::from_secs(5);
 /// How long a usage plan we made is believed in although the list lacks it.
 const BELIEVED: Duration = Duration::from_mins(1);
 

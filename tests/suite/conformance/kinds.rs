@@ -139,7 +139,7 @@ async fn our_lease(target: &Target) -> Outcome {
     let [one, other] = ["one", "other"].map(|holder| candidate(target, "ours", holder));
     let mut held = one.acquire().await;
     let waiting = tokio::time::timeout(timing::LEASE_RETRY * 3, other.acquire());
-    let Ok(both) = held.guard(waiting).await else { return Err("the winner lost its lease".into()) };
+    let Ok(both) = held.guard(Box::pin(waiting)).await else { return Err("the winner lost its lease".into()) };
     ensure!(both.is_err(), "two candidates hold one lease");
     held.release().await?;
     let released = tokio::time::Instant::now();

@@ -26,6 +26,7 @@ pub struct Target {
     server: Server,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one per test")]
 enum Server {
     /// Virtual time: what takes a minute takes none.
     Fake {

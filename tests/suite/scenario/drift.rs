@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use aigw_fakes::aws::{AccountState, Attribute, RegionState};
+use aigw_fakes::aws::{AccountState, Attribute, Deployment, RegionState};
 use aigw_tests::cluster::{gateway, secret, tenant};
 use aigw_tests::simulation::World;
 use aigw_tests::simulation::scenario::{Scenario, Start};
@@ -64,8 +64,7 @@ async fn repaired(world: &World) -> Outcome {
 pub fn api_gateway() -> Vec<Scenario> {
     vec![
         by_hand!("rest_api_deleted", |region| {
-            let id = region.rest_apis.keys().next().cloned().unwrap();
-            region.rest_apis.remove(&id);
+            region.rest_apis.clear();
             region.usage_plans.values_mut().for_each(|plan| plan.api_stages.clear());
         }),
         by_hand!("rest_api_retagged", |region| region
@@ -83,10 +82,11 @@ pub fn api_gateway() -> Vec<Scenario> {
             .for_each(|stage| (stage.rate_limit, stage.burst_limit) = (Some(1.0), Some(1)))),
         by_hand!("stage_points_at_somebody_elses_deployment", |region| {
             for api in region.rest_apis.values_mut() {
-                let mut own = api.deployments.values().next().cloned().unwrap();
-                own.description = "by hand".into();
-                own.created_unix += 60;
-                api.deployments.insert("byhand0001".into(), own);
+                let own = api.deployments.values().next().cloned();
+                api.deployments.extend(own.map(|own| {
+                    let created_unix = own.created_unix + 60;
+                    ("byhand0001".into(), Deployment { description: "by hand".into(), created_unix, ..own })
+                }));
                 api.stages.values_mut().for_each(|stage| stage.deployment_id = "byhand0001".into());
             }
         }),
@@ -96,8 +96,7 @@ pub fn api_gateway() -> Vec<Scenario> {
             .flat_map(|api| api.stages.values_mut())
             .for_each(|stage| stage.tags.clear())),
         by_hand!("usage_plan_deleted", |region| {
-            let id = region.usage_plans.iter().find(|(_, plan)| plan.name.ends_with("silver")).unwrap().0.clone();
-            region.usage_plans.remove(&id);
+            region.usage_plans.retain(|_, plan| !plan.name.ends_with("silver"));
         }),
         by_hand!("usage_plan_limits_raised", |region| region.usage_plans.values_mut().for_each(|plan| (
             plan.rate_limit,
@@ -109,9 +108,8 @@ pub fn api_gateway() -> Vec<Scenario> {
             .values_mut()
             .for_each(|plan| plan.api_stages.clear())),
         by_hand!("api_key_deleted", |region| {
-            let id = region.api_keys.keys().next().cloned().unwrap();
-            region.api_keys.remove(&id);
-            region.usage_plans.values_mut().for_each(|plan| plan.keys.retain(|key| *key != id));
+            let first = region.api_keys.pop_first().map(|(id, _)| id);
+            region.usage_plans.values_mut().for_each(|plan| plan.keys.retain(|key| Some(key) != first.as_ref()));
         }),
         by_hand!("api_keys_disabled", |region| region.api_keys.values_mut().for_each(|key| key.enabled = false)),
         by_hand!("api_keys_detached", |region| region.usage_plans.values_mut().for_each(|plan| plan.keys.clear())),
@@ -143,12 +141,12 @@ pub fn compute() -> Vec<Scenario> {
         by_hand!("permissions_gone", |region| region
             .functions
             .values_mut()
-            .flat_map(|function| function.live.as_mut())
+            .filter_map(|function| function.live.as_mut())
             .for_each(|alias| alias.permissions.clear())),
         by_hand!("permissions_opened", |region| region
             .functions
             .values_mut()
-            .flat_map(|function| function.live.as_mut())
+            .filter_map(|function| function.live.as_mut())
             .for_each(|alias| alias
                 .permissions
                 .values_mut()
@@ -159,12 +157,9 @@ pub fn compute() -> Vec<Scenario> {
             .values_mut()
             .for_each(|group| group.retention_days = None)),
         by_hand_in_the_account!("roles_deleted", |account| account.roles.clear()),
-        by_hand_in_the_account!("roles_widened", |account| {
-            account.roles.values_mut().for_each(|role| {
-            role.policies.values_mut().for_each(|policy| {
-                *policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
-            });
-        })
+        by_hand_in_the_account!("roles_widened", |account| for role in account.roles.values_mut() {
+            let all = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+            role.policies.values_mut().for_each(|policy| policy["Statement"] = json!([all]));
         }),
         by_hand_in_the_account!("roles_trust_changed", |account| account.roles.values_mut().for_each(|role| {
             role.trust = json!({"Version": "2012-10-17", "Statement": []});

@@ -72,8 +72,9 @@ fn clean(scenario: &Scenario, secrets: &BTreeSet<String>, places: &BTreeMap<Stri
 /// What `aigw-operator plan` tells about everything in the cluster.
 fn plan_of(world: &World) -> Outcome<String> {
     let kinds = ["namespaces", "aigateways", "tenants"];
-    let manifests: String =
-        kinds.iter().flat_map(|plural| world.kube.objects(plural)).map(|object| format!("---\n{object}\n")).collect();
+    let objects: Vec<String> =
+        kinds.iter().flat_map(|plural| world.kube.objects(plural)).map(|object| object.to_string()).collect();
+    let manifests = objects.join("\n---\n");
     let settings = PlanSettings {
         installation: "test".into(),
         files: vec!["-".into()],
