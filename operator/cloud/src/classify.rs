@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aigw_plan::Class;
 
+use crate::stable_text::without_numbers;
 use crate::{CloudError, stable};
 
 /// How far a call came.
@@ -43,6 +44,8 @@ impl Failure<'_> {
     pub fn into_error(self) -> CloudError {
         let message = stable(self.message);
         let class = classify(&Failure { message: &message, ..self });
+        // What a server error counts or times differs from answer to answer, and tells nobody what to do.
+        let message = if class == Class::Transient { without_numbers(&message) } else { message };
         let error = CloudError::new(self.operation, class, self.code, message);
         CloudError { retry_after: self.retry_after, ..error }
     }

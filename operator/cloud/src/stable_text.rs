@@ -19,6 +19,15 @@ pub fn stable(message: &str) -> String {
     }
 }
 
+/// `message` without words that are numbers.
+pub(crate) fn without_numbers(message: &str) -> String {
+    let number = |word: &str| {
+        let bare = word.trim_matches(|character: char| character.is_ascii_punctuation());
+        !bare.is_empty() && bare.chars().all(|character| character.is_ascii_digit() || character == '.')
+    };
+    message.split(' ').map(|word| if number(word) { GAP } else { word }).collect::<Vec<_>>().join(" ")
+}
+
 /// A word is tokens between other characters: `(Request`, `ID:`, `5c1f…)`.
 fn stable_word(word: &str) -> String {
     let mut stable = String::with_capacity(word.len());

@@ -18,8 +18,9 @@ use tokio::time::sleep;
 
 /// How long AWS says no.
 const REFUSED_FOR: Duration = Duration::from_mins(40);
-/// Most calls of AWS in that time: a first attempt, then passes at growing distances of up to five minutes.
-const CALLS_WHILE_REFUSED: usize = 900;
+/// Most calls of AWS in that time: a first attempt, then passes at growing distances of up to five minutes, and a look each
+/// half minute of two tenants that wait for their gateway's usage plan.
+const CALLS_WHILE_REFUSED: usize = 1200;
 
 pub fn tests() -> Vec<Trial> {
     vec![
