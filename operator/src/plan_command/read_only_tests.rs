@@ -167,5 +167,6 @@ async fn every_look_is_passed_on() {
     cloud.usage_plans.list("").await.unwrap();
     cloud.usage_plans.key_ids("").await.unwrap();
     cloud.api_keys.list("").await.unwrap();
+    cloud.estate.owned("").await.unwrap();
     assert_eq!(*fake.reads.lock().unwrap(), READS.len());
 }
