@@ -115,9 +115,6 @@ impl Intercept for Crasher {
             return Verdict::Serve;
         }
         state.hit = Some(call.to_string());
-        if std::env::var_os("AIGW_TRACE").is_some() {
-            eprintln!("striking {death:?} at {index}: {call}");
-        }
         match death {
             Death::Before => self.die(&mut state, false),
             Death::AnswerLost => self.die(&mut state, true),
