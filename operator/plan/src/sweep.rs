@@ -274,18 +274,20 @@ impl Orphans {
     pub fn sentence(&self) -> String {
         let GatewayIdentity { namespace, name, .. } = &self.gateway;
         let counts = self.counts();
+        let one = self.objects.len() == 1;
+        let (carry, were, stay) = if one { ("carries", "was", "stays") } else { ("carry", "were", "stay") };
         if self.gateway_exists {
-            return format!("{counts} of AIGateway {namespace}/{name} belong to tenants that do not exist");
+            return format!("AIGateway {namespace}/{name} has {counts} of tenants that do not exist");
         }
         match self.standing {
             Standing::Abandoned => {
-                format!("{counts} carry the tags of AIGateway {namespace}/{name}, which does not exist")
+                format!("{counts} {carry} the tags of AIGateway {namespace}/{name}, which does not exist")
             }
             Standing::Retained => {
-                format!("{counts} were kept when AIGateway {namespace}/{name} was deleted; they are never swept away")
+                format!("{counts} {were} kept when AIGateway {namespace}/{name} was deleted, and {stay}")
             }
             Standing::Uncertain => format!(
-                "{counts} carry the tags of AIGateway {namespace}/{name}, which does not exist here and may belong to another cluster; to remove them, apply that AIGateway and delete it"
+                "{counts} {carry} the tags of AIGateway {namespace}/{name}, which does not exist here and may belong to another cluster; to remove what is left, apply that AIGateway and delete it"
             ),
         }
     }

@@ -242,12 +242,15 @@ fn a_sentence_says_what_and_why() {
         group(Standing::Abandoned).sentence(),
         "1 rest api, 1 usage plan, 1 api key, 1 function, 1 role, 1 log group, 1 table carry the tags of AIGateway ai/gone, which does not exist"
     );
-    assert!(group(Standing::Retained).sentence().ends_with("never swept away"));
+    assert!(group(Standing::Retained).sentence().ends_with("was deleted, and stay"));
     assert!(group(Standing::Uncertain).sentence().contains("may belong to another cluster"));
+    let table =
+        Orphans { objects: vec![found(Kind::Table, "t1", &gateway("ai", "gone"))], ..group(Standing::Retained) };
+    assert_eq!(table.sentence(), "1 table was kept when AIGateway ai/gone was deleted, and stays");
     let keys = Orphans {
         gateway_exists: true,
         objects: vec![key("k1", &gateway("ai", "live"), "gone")],
         ..group(Standing::Abandoned)
     };
-    assert_eq!(keys.sentence(), "1 api key of AIGateway ai/gone belong to tenants that do not exist");
+    assert_eq!(keys.sentence(), "AIGateway ai/gone has 1 api key of tenants that do not exist");
 }

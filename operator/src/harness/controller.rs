@@ -143,7 +143,11 @@ fn next(controller: &'static str, context: &Context, uid: &str, result: Result<O
             };
         }
     };
-    let failures = context.backoff.failure(controller, uid);
+    let failures = match (class, retry_after) {
+        // AWS said when to come back. Counted as a failure it would stretch the pause after the next real one.
+        (Class::Throttled, Some(_)) => context.backoff.failures(controller, uid),
+        _ => context.backoff.failure(controller, uid),
+    };
     match class {
         Class::Waiting | Class::Eventual | Class::Throttled | Class::Conflict => {
             tracing::info!(controller, ?class, failures, reason = text, "not yet; trying again");
