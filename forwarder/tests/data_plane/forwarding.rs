@@ -59,7 +59,6 @@ async fn paths_arrive_and_are_signed_byte_for_byte() {
 #[tokio::test]
 async fn families_are_signed_for_their_own_service_and_host() {
     let world = World::new().await;
-    world.bedrock.expect_service("bedrock-agentcore");
     world
         .forwarder(async {
             let mut event = event("POST", "/runtimes/r/invocations");

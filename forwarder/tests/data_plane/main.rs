@@ -6,6 +6,7 @@ mod authorizing;
 mod connections;
 mod forwarding;
 mod measure;
+mod operations;
 mod refusing;
 mod starting;
 mod streaming;

@@ -1,20 +1,25 @@
 //! A fake Bedrock: records and verifies what arrives, answers as told.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
-use super::http::{Body, full, spawn_behind};
+use super::http::{Body, full, json as respond, spawn_behind};
 use super::sigv4;
+
+/// Where client programs look up what arrived, and make the fake forget it.
+const REQUESTS: &str = "/_stub/requests";
 
 /// A request as it arrived.
 pub struct Arrived {
@@ -27,7 +32,6 @@ type Answer = Box<dyn FnOnce() -> Response<Body> + Send>;
 
 #[derive(Clone)]
 pub struct FakeBedrock {
-    service: Arc<Mutex<&'static str>>,
     arrived: Arc<Mutex<Vec<Arrived>>>,
     answers: Arc<Mutex<Vec<Answer>>>,
 }
@@ -37,17 +41,12 @@ pub type Feed = mpsc::UnboundedSender<Result<Bytes, io::Error>>;
 
 impl FakeBedrock {
     pub fn new() -> Self {
-        Self { service: Arc::new(Mutex::new("bedrock")), arrived: Arc::default(), answers: Arc::default() }
+        Self { arrived: Arc::default(), answers: Arc::default() }
     }
 
     pub async fn spawn(&self, tls: Option<TlsAcceptor>) -> SocketAddr {
         let bedrock = self.clone();
         spawn_behind(tls, move |request| bedrock.clone().respond(request)).await
-    }
-
-    /// Service name that requests must be signed for from now on.
-    pub fn expect_service(&self, name: &'static str) {
-        *self.service.lock().unwrap() = name;
     }
 
     /// Answers the next request this way; without any the answer is `{"ok":true}`.
@@ -67,11 +66,21 @@ impl FakeBedrock {
         std::mem::take(&mut self.arrived.lock().unwrap())
     }
 
+    /// What arrived, in the form of the local environment's Bedrock stub.
+    fn show(&self, method: &Method) -> Response<Body> {
+        if method == Method::DELETE {
+            self.take_arrived();
+        }
+        respond(200, &self.arrived.lock().unwrap().iter().map(record).collect())
+    }
+
     async fn respond(self, request: Request<Incoming>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        let service = *self.service.lock().unwrap();
-        let signed_headers = sigv4::verify(&parts, &body, service);
+        if parts.uri.path() == REQUESTS {
+            return self.show(&parts.method);
+        }
+        let signed_headers = sigv4::verify(&parts, &body, service(&parts));
         self.arrived.lock().unwrap().push(Arrived { parts, body, signed_headers });
         let mut answers = self.answers.lock().unwrap();
         if answers.is_empty() {
@@ -80,6 +89,24 @@ impl FakeBedrock {
         }
         answers.remove(0)()
     }
+}
+
+/// Service name a request must be signed for.
+fn service(parts: &Parts) -> &'static str {
+    let agentcore = parts.headers["host"].to_str().unwrap().starts_with("bedrock-agentcore");
+    if agentcore { "bedrock-agentcore" } else { "bedrock" }
+}
+
+fn record(arrived: &Arrived) -> Value {
+    let Arrived { parts, body, signed_headers: _ } = arrived;
+    let mut headers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, value) in &parts.headers {
+        headers.entry(name.as_str()).or_default().push(value.to_str().unwrap());
+    }
+    json!({
+        "method": parts.method.as_str(), "target": parts.uri.path_and_query().unwrap().as_str(),
+        "host": headers["host"][0], "headers": headers, "body": std::str::from_utf8(body).unwrap(), "signature": "ok",
+    })
 }
 
 fn futures_body(mut receiver: mpsc::UnboundedReceiver<Result<Bytes, io::Error>>) -> Body {
