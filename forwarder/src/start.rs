@@ -69,9 +69,14 @@ pub fn authorizer() -> ExitCode {
 pub async fn build_forwarder(settings: &Settings, log: AccessLog) -> Result<Forwarder, StartError> {
     let Base { client, signer, table } = Base::new(settings)?;
     let gateway = Arc::new(Gateway::new(Arc::clone(&table)));
-    let upstream = Upstream::new(client, signer, &settings.region, settings.bedrock_override.clone());
-    // Both are best effort: what fails here fails again, and is then answered, with the first call.
-    let warm = async { tokio::join!(upstream.warm(), gateway.config(|_| true)) };
+    let upstream = Upstream::new(client, signer, &settings.region, &settings.bedrock_overrides);
+    // Best effort: what fails here fails again, and is then answered, with the first call. The configuration comes
+    // first because it says which host is connected to.
+    let warm = async {
+        if let Ok(config) = gateway.config(|_| true).await {
+            let _ = upstream.warm(config.fips).await;
+        }
+    };
     let _ = tokio::time::timeout(WARM_UP, warm).await;
     let proxy = Proxy::new(Arc::clone(&gateway), Admission::new(table), upstream);
     Ok(Forwarder::new(gateway, proxy, log))

@@ -63,6 +63,9 @@ pub struct GatewayConfig {
     pub stages: Vec<String>,
     /// Families a client may reach.
     pub families: Vec<Family>,
+    /// Reach them at their FIPS endpoints, and a family that has none not at all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fips: bool,
 }
 
 /// The part of a meter item that gates every request.

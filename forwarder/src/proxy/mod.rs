@@ -13,6 +13,7 @@ mod upstream;
 use std::sync::Arc;
 
 use aigw_contract::Family;
+use aigw_contract::table::GatewayConfig;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
@@ -102,9 +103,10 @@ impl Proxy {
         path::check_supported(route.path)?;
         let path_and_query = join(route.path, &request.query);
         let headers = headers::to_upstream(request.headers)?;
-        self.check_open(family).await?;
+        let config = self.check_open(family).await?;
+        let endpoint = self.upstream.endpoint(family, config.fips)?;
 
-        let (admitted, connection) = tokio::join!(self.admission.admit(caller), self.upstream.connection(family));
+        let (admitted, connection) = tokio::join!(self.admission.admit(caller), self.upstream.connection(endpoint));
         if let Err(refusal) = admitted {
             if let Ok(connection) = connection {
                 self.upstream.give_back(connection);
@@ -112,14 +114,14 @@ impl Proxy {
             return Err(refusal);
         }
         let prepared = Prepared { family, method: request.method, path_and_query, headers, body: request.body };
-        self.upstream.forward(connection?, prepared, request.deadline).await
+        self.upstream.forward(endpoint, connection?, prepared, request.deadline).await
     }
 
-    async fn check_open(&self, family: Family) -> Result<(), Refusal> {
-        let open = |config: &aigw_contract::table::GatewayConfig| config.families.contains(&family);
+    async fn check_open(&self, family: Family) -> Result<Arc<GatewayConfig>, Refusal> {
+        let open = |config: &GatewayConfig| config.families.contains(&family);
         let config = self.gateway.config(open).await?;
         if open(&config) {
-            return Ok(());
+            return Ok(config);
         }
         Err(Denial::forbidden(format!(
             "{family} is not open on this gateway; the platform team can add it to spec.bedrock.families of the \

@@ -3,8 +3,9 @@
 use http::Response;
 use serde_json::json;
 
+use crate::support::bedrock::FakeBedrock;
 use crate::support::http::full;
-use crate::support::world::{World, converse, event};
+use crate::support::world::{World, converse, error, event};
 
 #[tokio::test]
 async fn a_call_arrives_signed_and_its_answer_goes_back() {
@@ -69,6 +70,44 @@ async fn families_are_signed_for_their_own_service_and_host() {
             assert_eq!(arrived.parts.headers["host"], "bedrock-agentcore.eu-central-1.amazonaws.com");
             assert!(arrived.signed_headers.contains(&"x-amz-target".to_owned()));
             assert!(arrived.parts.headers.get("aws-endpoint-prefix").is_none());
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn with_fips_calls_go_to_fips_endpoints_and_nowhere_else() {
+    let world = World::with(None, &[("AWS_REGION", "us-east-1")]).await;
+    let families = ["bedrock-runtime", "bedrock", "bedrock-agent"];
+    world.set_config(&json!({ "restApiId": "api1", "stages": ["v1"], "families": families, "fips": true }));
+    world
+        .forwarder(async {
+            for family in ["bedrock-runtime", "bedrock"] {
+                assert_eq!(world.call(&event("GET", &format!("/{family}/x"))).await.prelude["statusCode"], 200);
+                let arrived = world.bedrock.take_arrived().pop().unwrap();
+                assert_eq!(arrived.parts.headers["host"], format!("{family}-fips.us-east-1.amazonaws.com"));
+            }
+            let (status, error_type, message) = error(&world.call(&event("GET", "/bedrock-agent/agents/")).await);
+            assert_eq!((status, error_type.as_str()), (403, "AccessDeniedException"));
+            assert!(message.contains("spec.bedrock.fips"), "{message}");
+            assert!(world.bedrock.take_arrived().is_empty());
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_familys_private_endpoint_gets_its_calls_signed_for_the_public_host() {
+    let private = FakeBedrock::new();
+    let address = private.spawn(None).await;
+    let variable = aigw_contract::environment::family_endpoint(aigw_contract::Family::BedrockAgent);
+    let world = World::with(None, &[(&variable, &format!("http://{address}"))]).await;
+    world
+        .forwarder(async {
+            assert_eq!(world.call(&event("GET", "/bedrock-agent/agents/")).await.prelude["statusCode"], 200);
+            assert_eq!(world.call(&converse()).await.prelude["statusCode"], 200);
+            let arrived = private.take_arrived();
+            assert_eq!(arrived.len(), 1);
+            assert_eq!(arrived[0].parts.headers["host"], "bedrock-agent.eu-central-1.amazonaws.com");
+            assert_eq!(world.bedrock.take_arrived().len(), 1);
         })
         .await;
 }

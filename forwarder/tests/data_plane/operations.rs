@@ -45,6 +45,16 @@ async fn every_operation_of_the_service_models_arrives_as_the_sdk_would_have_sen
         .await;
 }
 
+#[test]
+fn the_committed_endpoints_are_those_of_the_sdk() {
+    let mut program = Command::new(sdks().join("venv/bin/python"));
+    program.arg(repository().join("tests/clients/python/endpoints.py")).env("PYTHONDONTWRITEBYTECODE", "1");
+    let output = program.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let committed = std::fs::read_to_string(repository().join("forwarder/contract/endpoints.csv")).unwrap();
+    assert!(output.stdout == committed.as_bytes(), "forwarder/contract/endpoints.csv is not what endpoints.py prints");
+}
+
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }

@@ -217,18 +217,22 @@ class Run:
         self.waiting = {}
 
 
-arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-arguments.add_argument("--gateway", required=True, help="the gateway's URL, without a family")
-arguments.add_argument("--stub", required=True, help="URL of the Bedrock stub's control endpoints")
-arguments.add_argument("--region", required=True)
-arguments.add_argument("--answer", default='{"ok":true}', help="what the stub answers to every operation")
-arguments.add_argument("families", nargs="*", default=FAMILIES)
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--gateway", required=True, help="the gateway's URL, without a family")
+    arguments.add_argument("--stub", required=True, help="URL of the Bedrock stub's control endpoints")
+    arguments.add_argument("--region", required=True)
+    arguments.add_argument("--answer", default='{"ok":true}', help="what the stub answers to every operation")
+    arguments.add_argument("families", nargs="*", default=FAMILIES)
+    run = Run(arguments.parse_args())
+    for family in run.given.families:
+        run.family(family)
+    for line in run.wrong:
+        print(line, file=sys.stderr)
+    summary = {"botocore": botocore.__version__, "operations": run.operations, "exact": run.exact}
+    print(json.dumps({**summary, "wrong": len(run.wrong), "refused": run.refused}))
+    sys.exit(1 if run.wrong else 0)
 
-run = Run(arguments.parse_args())
-for each in run.given.families:
-    run.family(each)
-for line in run.wrong:
-    print(line, file=sys.stderr)
-summary = {"botocore": botocore.__version__, "operations": run.operations, "exact": run.exact}
-print(json.dumps({**summary, "wrong": len(run.wrong), "refused": run.refused}))
-sys.exit(1 if run.wrong else 0)
+
+if __name__ == "__main__":
+    main()

@@ -101,8 +101,11 @@ impl World {
     }
 
     pub fn configure(&self, families: &[&str]) {
-        let config = json!({ "restApiId": "api1", "stages": ["v1"], "families": families });
-        self.table.put_document("gateway", "config", 1, &config);
+        self.set_config(&json!({ "restApiId": "api1", "stages": ["v1"], "families": families }));
+    }
+
+    pub fn set_config(&self, config: &Value) {
+        self.table.put_document("gateway", "config", 1, config);
     }
 
     /// The tenant's policy with some fields replaced.
