@@ -23,6 +23,9 @@ const DEADLINE_RESERVE: Duration = Duration::from_secs(2);
 /// How long a response head waits for the first body bytes, so that both leave in one write.
 const FIRST_BYTES_GRACE: Duration = Duration::from_millis(2);
 
+/// Methods of Bedrock's APIs, and HEAD. Others mean something to HTTP itself: an answer to CONNECT has no end.
+const METHODS: [Method; 6] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD];
+
 /// The function.
 pub struct Forwarder {
     gateway: Arc<Gateway>,
@@ -204,8 +207,8 @@ fn caller(context: &AuthorizerContext<'_>) -> Option<Caller> {
 }
 
 fn request(event: ProxyEvent<'_>, deadline: tokio::time::Instant) -> Result<Request, Denial> {
-    let method = Method::from_bytes(event.http_method.0.as_bytes())
-        .map_err(|_| Denial::invalid("the HTTP method is not one"))?;
+    let method = Method::from_bytes(event.http_method.0.as_bytes()).ok().filter(|method| METHODS.contains(method));
+    let method = method.ok_or_else(|| Denial::invalid("the HTTP method is none that Bedrock's APIs use"))?;
     Ok(Request {
         method,
         path: event.path.0.into_owned(),
@@ -221,7 +224,7 @@ fn headers(pairs: &Multi<'_>) -> Result<HeaderMap, Denial> {
     for (name, value) in pairs.pairs() {
         let parsed = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value.as_bytes()).ok());
         let (name, value) = parsed.ok_or_else(|| Denial::invalid("a request header is not valid"))?;
-        headers.append(name, value);
+        headers.try_append(name, value).map_err(|_| Denial::invalid("the request has too many headers"))?;
     }
     Ok(headers)
 }

@@ -2,6 +2,7 @@
 //! real sockets on the loopback interface. No test measures time.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
+mod attacks;
 mod authorizing;
 mod connections;
 mod forwarding;

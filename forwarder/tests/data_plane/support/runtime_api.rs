@@ -31,8 +31,8 @@ pub enum Seen {
 
 #[derive(Clone)]
 pub struct FakeRuntimeApi {
-    events: mpsc::UnboundedSender<(String, Duration)>,
-    queue: Arc<Mutex<mpsc::UnboundedReceiver<(String, Duration)>>>,
+    events: mpsc::UnboundedSender<(Bytes, Duration)>,
+    queue: Arc<Mutex<mpsc::UnboundedReceiver<(Bytes, Duration)>>>,
     seen: mpsc::UnboundedSender<Seen>,
     pub observed: Arc<Mutex<mpsc::UnboundedReceiver<Seen>>>,
     served: Arc<AtomicUsize>,
@@ -70,7 +70,12 @@ impl FakeRuntimeApi {
     }
 
     pub fn push(&self, event: &Value, lasts: Duration) {
-        self.events.send((event.to_string(), lasts)).unwrap();
+        self.push_bytes(event.to_string(), lasts);
+    }
+
+    /// Pushes what may be no event at all.
+    pub fn push_bytes(&self, event: impl Into<Bytes>, lasts: Duration) {
+        self.events.send((event.into(), lasts)).unwrap();
     }
 
     pub async fn next_seen(&self) -> Seen {

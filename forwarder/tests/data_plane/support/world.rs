@@ -152,6 +152,11 @@ impl World {
         self.api.streamed().await
     }
 
+    /// Starts forwarding what may be no event.
+    pub fn begin_bytes(&self, event: impl Into<bytes::Bytes>) {
+        self.api.push_bytes(event, LASTS);
+    }
+
     /// Starts forwarding an event.
     pub fn begin(&self, event: &Value) {
         self.api.push(event, LASTS);
