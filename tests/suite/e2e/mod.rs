@@ -15,7 +15,9 @@ mod faults;
 mod guard;
 mod leaks;
 mod limits;
+mod matrix;
 mod metrics;
+mod operations;
 mod plan;
 mod ready;
 mod refused;
@@ -44,6 +46,9 @@ const OWN_FAULTS: &str = "brings faults of its own";
 
 /// Why a test is left out, if it is.
 fn left_out(name: &str) -> Option<&'static str> {
+    if let Some(reason) = matrix::left_out(name) {
+        return Some(reason);
+    }
     let exact = EXACT.iter().find(|(test, _)| name.strip_prefix("e2e::") == Some(*test));
     exact.filter(|_| weather::always()).map(|(_, reason)| *reason)
 }
@@ -63,6 +68,8 @@ pub fn suite() -> Suite {
         refused::tests(),
         guard::tests(),
         endpoints::tests(),
+        operations::tests(),
+        matrix::tests(),
         deletion::tests(),
         restore::tests(),
         faults::tests(),
