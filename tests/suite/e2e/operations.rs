@@ -55,7 +55,7 @@ fn check(summary: &Value) -> Outcome {
     ensure_eq!(summary["exact"], (operations - refused) * 2, "requests that arrived as boto3 would have sent them");
     figures::note(
         "requests of every operation of the eight service models that arrived byte for byte",
-        &summary["exact"],
+        summary["exact"].to_string(),
     );
     Ok(())
 }
