@@ -3,6 +3,8 @@ import java.util.List;
 import java.util.concurrent.CompletionException;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.util.VersionInfo;
+import software.amazon.awssdk.http.Protocol;
+import software.amazon.awssdk.http.nio.netty.NettyNioAsyncHttpClient;
 import software.amazon.awssdk.services.bedrockruntime.BedrockRuntimeAsyncClient;
 import software.amazon.awssdk.services.bedrockruntime.BedrockRuntimeClient;
 import software.amazon.awssdk.services.bedrockruntime.model.ContentBlock;
@@ -15,7 +17,8 @@ import software.amazon.awssdk.services.bedrockruntime.model.Message;
 
 /**
  * The AWS SDK for Java: Converse with the blocking client ("sync") and the other one ("whole"), and ConverseStream, which
- * only the other one has. Reports as ../python/answer.py describes.
+ * only the other one has. That one speaks HTTP/2 to this service; with AIGW_HTTP1=1 it is told not to, as an application
+ * has to where the endpoint offers HTTP/1.1 only. Reports as ../python/answer.py describes.
  */
 public final class Ask {
     private static final String MODEL = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0";
@@ -55,6 +58,15 @@ public final class Ask {
         TEXT.append(response.output().message().content().get(0).text());
     }
 
+    private static BedrockRuntimeAsyncClient asynchronous() {
+        if (!"1".equals(System.getenv("AIGW_HTTP1"))) {
+            return BedrockRuntimeAsyncClient.create();
+        }
+        return BedrockRuntimeAsyncClient.builder()
+            .httpClientBuilder(NettyNioAsyncHttpClient.builder().protocol(Protocol.HTTP1_1))
+            .build();
+    }
+
     private static void sync() {
         try (BedrockRuntimeClient client = BedrockRuntimeClient.create()) {
             take(client.converse(request()));
@@ -62,7 +74,7 @@ public final class Ask {
     }
 
     private static void whole() {
-        try (BedrockRuntimeAsyncClient client = BedrockRuntimeAsyncClient.create()) {
+        try (BedrockRuntimeAsyncClient client = asynchronous()) {
             take(client.converse(request()).join());
         }
     }
@@ -78,7 +90,7 @@ public final class Ask {
                 })
                 .build())
             .build();
-        try (BedrockRuntimeAsyncClient client = BedrockRuntimeAsyncClient.create()) {
+        try (BedrockRuntimeAsyncClient client = asynchronous()) {
             client.converseStream(request, handler).join();
         }
     }

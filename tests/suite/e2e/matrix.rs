@@ -75,7 +75,7 @@ const CONTENDERS: [Contender; 9] = [
     Contender {
         name: "java",
         denied: UNAUTHORIZED,
-        http1: None,
+        http1: Some(("AIGW_HTTP1", "1")),
         program: |place| {
             let java = place.matrix.join("java");
             let classes = format!("{}/lib/*:{}/classes", java.display(), java.display());

@@ -44,7 +44,17 @@ fn every_operation() -> Outcome {
 fn send(shared: &Shared, client: &Client) -> Outcome<Value> {
     let gateway = client.endpoint().strip_suffix(FAMILY).ok_or("the endpoint names no family")?;
     let stub = shared.world.cluster.instance().bedrock_url()?;
-    let arguments = ["--gateway", gateway, "--stub", &stub, "--region", "eu-central-1", "--answer", ANSWER];
+    let arguments = [
+        "--through-api-gateway",
+        "--gateway",
+        gateway,
+        "--stub",
+        &stub,
+        "--region",
+        "eu-central-1",
+        "--answer",
+        ANSWER,
+    ];
     client.run("operations.py", &arguments)?.ok()?.summary()
 }
 
