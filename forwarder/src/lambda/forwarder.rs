@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aigw_contract::table::GatewayConfig;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -51,11 +52,12 @@ impl Forwarder {
         let Some(caller) = caller else {
             return Answer::refused(Denial::forbidden("this request did not pass the gateway's authorizer"));
         };
-        if let Err(refusal) = self.check_origin(context).await {
-            return Answer::refused(refusal);
-        }
+        let config = match self.check_origin(context).await {
+            Ok(config) => config,
+            Err(refusal) => return Answer::refused(refusal),
+        };
         let deadline = tokio::time::Instant::now() + remaining.saturating_sub(DEADLINE_RESERVE);
-        match request(event, deadline) {
+        match request(event, &config.base_paths, deadline) {
             Ok(request) => self.proxy.call(request, caller).await,
             Err(denial) => Answer::refused(denial),
         }
@@ -63,14 +65,13 @@ impl Forwarder {
 
     /// Refuses events of any API or stage but the gateway's: another API in the account could be set up to invoke
     /// this function without our authorizer in front.
-    async fn check_origin(&self, context: &RequestContext<'_>) -> Result<(), Refusal> {
+    async fn check_origin(&self, context: &RequestContext<'_>) -> Result<Arc<GatewayConfig>, Refusal> {
         let elsewhere = || Denial::forbidden("this request did not come through the gateway");
         let (Some(api), Some(stage)) = (&context.api_id, &context.stage) else { return Err(elsewhere().into()) };
-        let serves = |config: &aigw_contract::table::GatewayConfig| {
-            config.rest_api_id == api.0 && config.stages.iter().any(|known| *known == stage.0)
-        };
+        let serves =
+            |config: &GatewayConfig| config.rest_api_id == api.0 && config.stages.iter().any(|known| *known == stage.0);
         let config = self.gateway.config(serves).await?;
-        if serves(&config) { Ok(()) } else { Err(elsewhere().into()) }
+        if serves(&config) { Ok(config) } else { Err(elsewhere().into()) }
     }
 }
 
@@ -206,17 +207,28 @@ fn caller(context: &AuthorizerContext<'_>) -> Option<Caller> {
     })
 }
 
-fn request(event: ProxyEvent<'_>, deadline: tokio::time::Instant) -> Result<Request, Denial> {
+fn request(event: ProxyEvent<'_>, base_paths: &[String], deadline: tokio::time::Instant) -> Result<Request, Denial> {
     let method = Method::from_bytes(event.http_method.0.as_bytes()).ok().filter(|method| METHODS.contains(method));
     let method = method.ok_or_else(|| Denial::invalid("the HTTP method is none that Bedrock's APIs use"))?;
     Ok(Request {
         method,
-        path: event.path.0.into_owned(),
+        path: without_base(&event.path.0, base_paths).to_owned(),
         query: query::encode(event.multi_value_query_string_parameters.pairs()),
         headers: headers(&event.multi_value_headers)?,
         body: body(event.body, event.is_base64_encoded)?,
         deadline,
     })
+}
+
+/// The path without the base path of a custom domain, which API Gateway leaves in it; raw bytes otherwise.
+fn without_base<'a>(path: &'a str, base_paths: &[String]) -> &'a str {
+    let after = |base: &String| path.strip_prefix('/')?.strip_prefix(base.as_str());
+    let mut rests = base_paths.iter().filter_map(after);
+    match rests.find(|rest| rest.is_empty() || rest.starts_with('/')) {
+        Some("") => "/",
+        Some(rest) => rest,
+        None => path,
+    }
 }
 
 fn headers(pairs: &Multi<'_>) -> Result<HeaderMap, Denial> {

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use aigw_contract::Family;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::api_gateway::FakeApiGateway;
-use crate::support::world::World;
+use crate::support::bedrock::Destination;
+use crate::support::world::{World, event};
 
 /// Operations of the eight models in the pinned botocore. A newer one has more: raise it together with the pin.
 const OPERATIONS: u64 = 523;
@@ -41,8 +42,35 @@ async fn every_operation_of_the_service_models_arrives_as_the_sdk_would_have_sen
             assert_eq!(summary["operations"], OPERATIONS, "{summary}");
             assert_eq!(summary["refused"].as_array().unwrap().len() as u64, REFUSED, "{summary}");
             assert_eq!(summary["exact"], (OPERATIONS - REFUSED) * VARIANTS, "{summary}");
+            without_a_mount(&world).await;
         })
         .await;
+}
+
+/// The same paths without a mount: the header of AWS's sample gateway leads to the same family; without it the path leads
+/// there or nowhere, and never to another family.
+async fn without_a_mount(world: &World) {
+    let (mut by_path, targets) = (0, world.bedrock.destinations());
+    assert!(targets.len() > 500, "{}", targets.len());
+    for Destination { method, path, host } in targets {
+        let family = host.split('.').next().unwrap();
+        let mut named = event(&method, &path);
+        named["multiValueHeaders"]["aws-endpoint-prefix"] = json!([family]);
+        assert_eq!(arrived_at(world, &named).await.as_ref(), Some(&host), "{method} {path} with {family}");
+        if let Some(found) = arrived_at(world, &event(&method, &path)).await {
+            assert_eq!(found, host, "{method} {path}");
+            by_path += 1;
+        }
+    }
+    assert!(by_path > 0, "no path leads anywhere");
+}
+
+/// The host an event led to; none where it was refused.
+async fn arrived_at(world: &World, event: &Value) -> Option<String> {
+    let status = world.call(event).await.prelude["statusCode"].clone();
+    let arrived = world.bedrock.take_arrived().pop();
+    assert_eq!(status, if arrived.is_some() { 200 } else { 400 });
+    arrived.map(|request| request.parts.headers["host"].to_str().unwrap().to_owned())
 }
 
 #[test]

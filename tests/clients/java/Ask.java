@@ -4,6 +4,7 @@ import java.util.concurrent.CompletionException;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.util.VersionInfo;
 import software.amazon.awssdk.http.Protocol;
+import software.amazon.awssdk.http.ProtocolNegotiation;
 import software.amazon.awssdk.http.nio.netty.NettyNioAsyncHttpClient;
 import software.amazon.awssdk.services.bedrockruntime.BedrockRuntimeAsyncClient;
 import software.amazon.awssdk.services.bedrockruntime.BedrockRuntimeClient;
@@ -63,7 +64,9 @@ public final class Ask {
             return BedrockRuntimeAsyncClient.create();
         }
         return BedrockRuntimeAsyncClient.builder()
-            .httpClientBuilder(NettyNioAsyncHttpClient.builder().protocol(Protocol.HTTP1_1))
+            .httpClientBuilder(NettyNioAsyncHttpClient.builder()
+                .protocol(Protocol.HTTP1_1)
+                .protocolNegotiation(ProtocolNegotiation.ASSUME_PROTOCOL))
             .build();
     }
 

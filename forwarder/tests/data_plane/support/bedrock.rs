@@ -1,6 +1,6 @@
 //! A fake Bedrock: records and verifies what arrives, answers as told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -28,11 +28,20 @@ pub struct Arrived {
     pub signed_headers: Vec<String>,
 }
 
+/// Where a request led.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Destination {
+    pub method: String,
+    pub path: String,
+    pub host: String,
+}
+
 type Answer = Box<dyn FnOnce() -> Response<Body> + Send>;
 
 #[derive(Clone)]
 pub struct FakeBedrock {
     arrived: Arc<Mutex<Vec<Arrived>>>,
+    destinations: Arc<Mutex<BTreeSet<Destination>>>,
     answers: Arc<Mutex<Vec<Answer>>>,
 }
 
@@ -41,7 +50,7 @@ pub type Feed = mpsc::UnboundedSender<Result<Bytes, io::Error>>;
 
 impl FakeBedrock {
     pub fn new() -> Self {
-        Self { arrived: Arc::default(), answers: Arc::default() }
+        Self { arrived: Arc::default(), destinations: Arc::default(), answers: Arc::default() }
     }
 
     pub async fn spawn(&self, tls: Option<TlsAcceptor>) -> SocketAddr {
@@ -66,6 +75,11 @@ impl FakeBedrock {
         std::mem::take(&mut self.arrived.lock().unwrap())
     }
 
+    /// Every distinct destination since the beginning.
+    pub fn destinations(&self) -> BTreeSet<Destination> {
+        self.destinations.lock().unwrap().clone()
+    }
+
     /// What arrived, in the form of the local environment's Bedrock stub.
     fn show(&self, method: &Method) -> Response<Body> {
         if method == Method::DELETE {
@@ -81,6 +95,11 @@ impl FakeBedrock {
             return self.show(&parts.method);
         }
         let signed_headers = sigv4::verify(&parts, &body, service(&parts));
+        self.destinations.lock().unwrap().insert(Destination {
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            host: parts.headers["host"].to_str().unwrap().to_owned(),
+        });
         self.arrived.lock().unwrap().push(Arrived { parts, body, signed_headers });
         let mut answers = self.answers.lock().unwrap();
         if answers.is_empty() {

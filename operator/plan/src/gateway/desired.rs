@@ -177,6 +177,7 @@ pub fn desire(
             stages: vec![valid.stage.clone()],
             families: valid.families.clone(),
             fips: valid.fips,
+            base_paths: Vec::new(),
         }),
         permission_sources: rest_api_id.map(|id| permission_sources(valid, id)).unwrap_or_default(),
         rest_api: DesiredRestApi {
