@@ -110,6 +110,12 @@ def differences(expected, found, through_api_gateway):
     return [f"{name}: {shown.get(name)!r} became {seen.get(name)!r}" for name in unequal]
 
 
+def is_denial(error):
+    """Whether the gateway itself said no: what Bedrock says has Bedrock's request id."""
+    metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
+    return metadata.get("HTTPStatusCode") in (400, 403) and "x-bedrock-request-id" not in metadata["HTTPHeaders"]
+
+
 def direct_client(family, region):
     client = boto3.client(
         family,
@@ -164,8 +170,9 @@ class Run:
 
     def __init__(self, given):
         self.given = given
-        self.operations, self.exact = 0, 0
+        self.operations, self.exact, self.denied = 0, 0, 0
         self.refused, self.wrong = [], []
+        # By the SDK's id of the request: what it is, and what must have arrived; None where nothing may have.
         self.waiting = {}
 
     def family(self, family):
@@ -194,7 +201,11 @@ class Run:
         try:
             getattr(through.client, method)(**made)
         except Exception as error:  # Whatever it is, it is a difference.
-            self.wrong.append(f"{label}: {type(error).__name__}: {error}")
+            if self.given.rules and is_denial(error):
+                self.denied += 1
+                self.waiting[through.invocation] = (label, None)
+            else:
+                self.wrong.append(f"{label}: {type(error).__name__}: {error}")
             return
         if through.answer != self.given.answer.encode():
             self.wrong.append(f"{label}: the answer became {through.answer!r}")
@@ -211,6 +222,10 @@ class Run:
         arrived = {record["headers"].get(INVOCATION, [None])[0]: record for record in records}
         for invocation, (label, expected) in self.waiting.items():
             record = arrived.get(invocation)
+            if expected is None:
+                if record is not None:
+                    self.wrong.append(f"{label}: it was denied and arrived all the same")
+                continue
             if record is None:
                 self.wrong.append(f"{label}: it did not arrive")
                 continue
@@ -229,13 +244,14 @@ def main():
     arguments.add_argument("--region", required=True)
     arguments.add_argument("--answer", default='{"ok":true}', help="what the stub answers to every operation")
     arguments.add_argument("--through-api-gateway", action="store_true", help="API Gateway is on the way, or an emulator")
+    arguments.add_argument("--rules", action="store_true", help="the tenant's rules may deny an operation")
     arguments.add_argument("families", nargs="*", default=FAMILIES)
     run = Run(arguments.parse_args())
     for family in run.given.families:
         run.family(family)
     for line in run.wrong:
         print(line, file=sys.stderr)
-    summary = {"botocore": botocore.__version__, "operations": run.operations, "exact": run.exact}
+    summary = {"botocore": botocore.__version__, "operations": run.operations, "exact": run.exact, "denied": run.denied}
     print(json.dumps({**summary, "wrong": len(run.wrong), "refused": run.refused}))
     sys.exit(1 if run.wrong else 0)
 
