@@ -14,6 +14,7 @@ pub mod gateway;
 pub mod http_client;
 pub mod lambda;
 pub mod memory;
+pub mod meter;
 pub mod policies;
 pub mod proxy;
 pub mod runtime_api;
