@@ -9,6 +9,7 @@ use aigw_contract::Family;
 use http::Method;
 
 use super::scan::Scanner;
+use crate::query::percent_decoded;
 
 /// An API as far as metering is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,26 +126,6 @@ fn model_in_body(body: &[u8]) -> Option<String> {
         }
     }
     model
-}
-
-/// The text behind percent escapes; what is not UTF-8 then stays as it came.
-fn percent_decoded(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
-        return Cow::Borrowed(text);
-    }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let digit = |at: usize| after.get(at).and_then(|byte| char::from(*byte).to_digit(16));
-        if let (b'%', Some(high), Some(low)) = (byte, digit(0), digit(1)) {
-            decoded.push(u8::try_from(high * 16 + low).unwrap_or(b'%'));
-            rest = &after[2..];
-        } else {
-            decoded.push(byte);
-            rest = after;
-        }
-    }
-    String::from_utf8(decoded).map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
 #[cfg(test)]
