@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -10,7 +11,7 @@ use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, mpsc};
 use tokio_rustls::TlsAcceptor;
 
 use super::http::{Body, full, spawn_behind};
@@ -30,6 +31,8 @@ pub struct FakeBedrock {
     service: Arc<Mutex<&'static str>>,
     arrived: Arc<Mutex<Vec<Arrived>>>,
     answers: Arc<Mutex<Vec<Answer>>>,
+    /// While held, requests are recorded and wait for their answer.
+    pub held: Arc<RwLock<()>>,
 }
 
 /// Feeds a body that is sent while the test goes on. An `Err` breaks the connection.
@@ -37,7 +40,12 @@ pub type Feed = mpsc::UnboundedSender<Result<Bytes, io::Error>>;
 
 impl FakeBedrock {
     pub fn new() -> Self {
-        Self { service: Arc::new(Mutex::new("bedrock")), arrived: Arc::default(), answers: Arc::default() }
+        Self {
+            service: Arc::new(Mutex::new("bedrock")),
+            arrived: Arc::default(),
+            answers: Arc::default(),
+            held: Arc::default(),
+        }
     }
 
     pub async fn spawn(&self, tls: Option<TlsAcceptor>) -> SocketAddr {
@@ -63,6 +71,13 @@ impl FakeBedrock {
         feed
     }
 
+    /// Waits until a request has arrived.
+    pub async fn arrival(&self) {
+        while self.arrived.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     pub fn take_arrived(&self) -> Vec<Arrived> {
         std::mem::take(&mut self.arrived.lock().unwrap())
     }
@@ -73,6 +88,7 @@ impl FakeBedrock {
         let service = *self.service.lock().unwrap();
         let signed_headers = sigv4::verify(&parts, &body, service);
         self.arrived.lock().unwrap().push(Arrived { parts, body, signed_headers });
+        drop(self.held.read().await);
         let mut answers = self.answers.lock().unwrap();
         if answers.is_empty() {
             let response = Response::builder().header("content-type", "application/json");
