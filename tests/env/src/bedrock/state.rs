@@ -19,7 +19,7 @@ use super::reply::Reply;
 use super::route::{Operation, Route};
 use super::sigv4::{Check, Secret};
 use super::text::{Answer, Prompt, Usage};
-use super::{Config, control, converse, invoke, play};
+use super::{Config, agent, control, converse, invoke, messages, openai, play};
 use crate::net::ResetSwitch;
 use crate::net::rules::Rules;
 use crate::net::wire::Body;
@@ -171,8 +171,23 @@ impl Stub {
                     shape.stream(model, &answer)
                 }
             }
+            Operation::ChatCompletions => {
+                let model = body["model"].as_str().unwrap_or_default();
+                openai::chat(&body, model, &self.complete(model, &openai::chat_prompt(&body)?))
+            }
+            Operation::Responses => {
+                let model = body["model"].as_str().unwrap_or_default();
+                openai::responses(&body, model, &self.complete(model, &openai::responses_prompt(&body)?))
+            }
+            Operation::Messages => {
+                let model = body["model"].as_str().unwrap_or_default();
+                messages::reply(&body, model, &self.complete(model, &messages::prompt(&body)?))
+            }
             Operation::CountTokens => converse::count_tokens(model, &body)?,
+            Operation::ApplyGuardrail => agent::apply_guardrail(),
             Operation::Retrieve => converse::retrieve(&body)?,
+            Operation::RetrieveAndGenerate => agent::generate(&self.complete(model, &agent::question(&body)?)),
+            Operation::InvokeAgent => agent::invoke(&body, &self.complete(model, &agent::prompt(&body)?)),
             Operation::ListFoundationModels => converse::list_models(&self.region),
         })
     }
@@ -192,6 +207,7 @@ impl Stub {
             output: words.len() as u64,
             cache_read: if first_time { 0 } else { cached },
             cache_write: if first_time { cached } else { 0 },
+            cache_write_1h: if first_time && prompt.hour { cached } else { 0 },
         };
         Answer { words, cut, usage }
     }

@@ -11,7 +11,7 @@ async fn converse_answers_and_is_recorded() {
     let body = value(&body);
     assert_eq!(body["output"]["message"]["content"][0]["text"], "echo of hello world");
     assert_eq!(body["stopReason"], "end_turn");
-    let usage = json!({ "inputTokens": 2, "outputTokens": 4, "totalTokens": 6, "cacheReadInputTokens": 0, "cacheWriteInputTokens": 0 });
+    let usage = json!({ "inputTokens": 2, "outputTokens": 4, "totalTokens": 6, "cacheReadInputTokens": 0, "cacheWriteInputTokens": 0, "cacheDetails": [] });
     assert_eq!(body["usage"], usage);
 
     let (status, records) = control(&stub, "GET", "/_stub/requests", json!(null)).await;
