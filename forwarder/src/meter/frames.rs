@@ -109,6 +109,8 @@ impl Seen {
         if !self.chunked {
             self.scan(frame.payload);
         } else if self.first_read {
+            // Whatever the first one said, it was not the last word.
+            self.report.closed = false;
             self.latest.clear();
             if frame.payload.len() <= MAX_CHUNK {
                 self.latest.extend_from_slice(frame.payload);

@@ -126,7 +126,7 @@ const INVOKE_CHUNK: Rules = Rules {
     says: &[
         Says::All(Dialect::Metrics),
         Says::SoFar(Dialect::Anthropic),
-        Says::SoFar(Dialect::Any),
+        Says::All(Dialect::Any),
         Says::All(Dialect::Bedrock),
         Says::Input,
         Says::Output,

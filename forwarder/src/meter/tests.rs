@@ -335,6 +335,19 @@ fn an_exception_in_the_stream_is_told() {
     assert_eq!((metered.reading, metered.exception.as_deref()), (Reading::Unknown, Some("throttlingException")));
 }
 
+/// Some imported models stream the way OpenAI does, with counts in every chunk and none of Bedrock's metrics.
+#[test]
+fn without_metrics_the_last_chunks_own_usage_closes_the_call() {
+    let counts = |output: u32| chunk(&json!({ "usage": { "prompt_tokens": 11, "completion_tokens": output } }));
+    let parts = vec![counts(1), counts(4), counts(7)];
+    let sample = sample("imported", Shape::Invoke, FRAMES, parts, uncached(TRUTH));
+    let whole = sample.read(&sample.parts.concat(), &[50], true);
+    assert_eq!((whole.reading, whole.usage), (Reading::Complete, uncached(TRUTH)));
+    let half = [&sample.parts[0][..], &chunk(&json!({ "choices": [] }))].concat();
+    let half = sample.read(&half, &[50], false);
+    assert_eq!((half.reading, half.usage.output), (Reading::Partial, Some(1)));
+}
+
 #[test]
 fn positions_are_those_of_the_form() {
     let position = |name: &str, length: usize| {

@@ -29,7 +29,8 @@ struct Case {
 
 const UNKNOWN: (&str, [u64; 4]) = ("unknown", [0; 4]);
 
-fn frame(event_type: &str, payload: &Value) -> Bytes {
+/// A frame as Bedrock sends it.
+pub fn frame(event_type: &str, payload: &Value) -> Bytes {
     let mut headers = Vec::new();
     for (name, value) in [(":event-type", event_type), (":message-type", "event")] {
         headers.push(u8::try_from(name.len()).unwrap());
