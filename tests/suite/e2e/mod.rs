@@ -15,6 +15,7 @@ mod faults;
 mod guard;
 mod leaks;
 mod limits;
+mod metering;
 mod metrics;
 mod plan;
 mod ready;
@@ -53,6 +54,7 @@ pub fn suite() -> Suite {
         ready::tests(),
         metrics::tests(),
         answers::tests(),
+        metering::tests(),
         credentials::tests(),
         limits::tests(),
         suspension::tests(),

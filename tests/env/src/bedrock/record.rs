@@ -24,6 +24,9 @@ pub const BODY_KEPT: usize = 64 * 1024;
 pub struct Record {
     /// Number of the request, from 1.
     pub seq: u64,
+    /// The id the answer carries, `x-amzn-requestid`.
+    #[serde(default)]
+    pub request_id: String,
     /// When the head of the request had arrived.
     pub received_us: u64,
     /// Method.

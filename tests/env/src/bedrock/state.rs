@@ -83,7 +83,9 @@ impl Stub {
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let route = Route::of(&parts.method, path, host);
         let verdict = self.verify(&parts, &route, &body);
+        let id = request_id();
         let mut entry = record::arrived(&parts, received_us, host, &route, &body);
+        entry.request_id = String::from_utf8_lossy(id.as_bytes()).into_owned();
         record::judge(&mut entry, &verdict);
         let trace = self.records.begin(entry);
         let mut response = match verdict {
@@ -93,7 +95,6 @@ impl Stub {
                 Ok(fault) => self.faulty(&route, &body, &fault, reset, trace).await,
             },
         };
-        let id = request_id();
         response.headers_mut().insert("x-amzn-requestid", id);
         response
     }
