@@ -11,7 +11,7 @@ use crate::denial::Denial;
 use crate::sign::TARGET;
 
 /// Bedrock's request id under a name that API Gateway does not replace with its own.
-const BEDROCK_REQUEST_ID: HeaderName = HeaderName::from_static("x-bedrock-request-id");
+pub const BEDROCK_REQUEST_ID: HeaderName = HeaderName::from_static("x-bedrock-request-id");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// Headers that end with a connection, in requests and responses.

@@ -12,6 +12,7 @@ use super::headers;
 use super::stream::UpstreamStream;
 use crate::denial::{Denial, Refusal};
 use crate::http_client::{Client, ConnectError, Connection, Destination};
+use crate::meter::{Meter, Shape};
 use crate::sign::{Signable, Signer};
 
 /// The way to every family's endpoint.
@@ -39,6 +40,7 @@ pub(super) struct Endpoint {
 /// A request that may go out.
 pub(super) struct Prepared {
     pub family: Family,
+    pub shape: Shape,
     pub method: Method,
     pub path_and_query: String,
     pub headers: HeaderMap,
@@ -120,6 +122,7 @@ impl Upstream {
         prepared: Prepared,
         deadline: Instant,
     ) -> Result<Forwarded, Refusal> {
+        let shape = prepared.shape;
         let request = self.sign(&endpoint.host, prepared)?;
         let response = match tokio::time::timeout_at(deadline, self.client.send(connection, request)).await {
             Ok(Ok(response)) => response,
@@ -130,12 +133,13 @@ impl Upstream {
             }
         };
         let (parts, body) = response.into_parts();
-        let stream = UpstreamStream::new(&parts.headers, body, deadline);
+        let meter = Meter::new(shape, parts.status, &parts.headers);
+        let stream = UpstreamStream::new(meter, body, deadline);
         Ok(Forwarded { status: parts.status, headers: headers::to_client(parts.headers), stream })
     }
 
     fn sign(&self, host: &str, prepared: Prepared) -> Result<http::Request<Bytes>, Refusal> {
-        let Prepared { family, method, path_and_query, mut headers, body } = prepared;
+        let Prepared { family, shape: _, method, path_and_query, mut headers, body } = prepared;
         let invalid = |_| Denial::invalid("the path or query holds characters that HTTP does not allow");
         let uri = Uri::try_from(&path_and_query).map_err(invalid)?;
         let signable = Signable {

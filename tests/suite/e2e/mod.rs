@@ -16,6 +16,7 @@ mod guard;
 mod leaks;
 mod limits;
 mod matrix;
+mod metering;
 mod metrics;
 mod operations;
 mod plan;
@@ -58,6 +59,7 @@ pub fn suite() -> Suite {
         ready::tests(),
         metrics::tests(),
         answers::tests(),
+        metering::tests(),
         credentials::tests(),
         limits::tests(),
         suspension::tests(),

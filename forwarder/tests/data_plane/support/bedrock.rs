@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -12,7 +13,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, mpsc};
 use tokio_rustls::TlsAcceptor;
 
 use super::http::{Body, full, json as respond, spawn_behind};
@@ -43,6 +44,8 @@ pub struct FakeBedrock {
     arrived: Arc<Mutex<Vec<Arrived>>>,
     destinations: Arc<Mutex<BTreeSet<Destination>>>,
     answers: Arc<Mutex<Vec<Answer>>>,
+    /// While held, requests are recorded and wait for their answer.
+    pub held: Arc<RwLock<()>>,
 }
 
 /// Feeds a body that is sent while the test goes on. An `Err` breaks the connection.
@@ -50,7 +53,7 @@ pub type Feed = mpsc::UnboundedSender<Result<Bytes, io::Error>>;
 
 impl FakeBedrock {
     pub fn new() -> Self {
-        Self { arrived: Arc::default(), destinations: Arc::default(), answers: Arc::default() }
+        Self { arrived: Arc::default(), destinations: Arc::default(), answers: Arc::default(), held: Arc::default() }
     }
 
     pub async fn spawn(&self, tls: Option<TlsAcceptor>) -> SocketAddr {
@@ -69,6 +72,13 @@ impl FakeBedrock {
         let stream = futures_body(receiver);
         self.answer(Response::builder().header("content-type", content_type).body(stream).unwrap());
         feed
+    }
+
+    /// Waits until a request has arrived.
+    pub async fn arrival(&self) {
+        while self.arrived.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     pub fn take_arrived(&self) -> Vec<Arrived> {
@@ -101,6 +111,7 @@ impl FakeBedrock {
             host: parts.headers["host"].to_str().unwrap().to_owned(),
         });
         self.arrived.lock().unwrap().push(Arrived { parts, body, signed_headers });
+        drop(self.held.read().await);
         let mut answers = self.answers.lock().unwrap();
         if answers.is_empty() {
             let response = Response::builder().header("content-type", "application/json");

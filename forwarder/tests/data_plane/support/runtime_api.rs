@@ -10,7 +10,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::Value;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, RwLock, mpsc};
 
 use super::http::{Body, full, spawn};
 
@@ -38,6 +38,8 @@ pub struct FakeRuntimeApi {
     served: Arc<AtomicUsize>,
     /// Answers to `/response` at once with this status, without reading the body.
     pub refuse_responses: Arc<std::sync::Mutex<Option<StatusCode>>>,
+    /// While held, bodies are not read.
+    pub held: Arc<RwLock<()>>,
 }
 
 /// A whole streamed response.
@@ -61,6 +63,7 @@ impl FakeRuntimeApi {
             observed: Arc::new(Mutex::new(observed)),
             served: Arc::default(),
             refuse_responses: Arc::default(),
+            held: Arc::default(),
         }
     }
 
@@ -119,6 +122,7 @@ impl FakeRuntimeApi {
         }
         let (parts, mut body) = request.into_parts();
         let _ = self.seen.send(Seen::Post { path, headers: parts.headers });
+        drop(self.held.read().await);
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else {
                 let _ = self.seen.send(Seen::Broken);

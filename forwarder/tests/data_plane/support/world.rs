@@ -30,7 +30,7 @@ pub struct World {
     /// What the functions' processes get to see.
     pub environment: HashMap<String, String>,
     runtime_api: RuntimeApi,
-    settings: Settings,
+    pub settings: Settings,
 }
 
 /// A log that can be read.
