@@ -3,6 +3,7 @@
 //! Ctrl-C and SIGTERM end it too: the supervisor's library kills its processes and removes its folder. Programs started
 //! here die with this process.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -127,9 +128,14 @@ impl World {
         }
         let dir = match std::env::var_os("AIGW_CLIENTS_DIR") {
             Some(dir) => PathBuf::from(dir),
-            None => install_clients()?,
+            None => install_clients(&[])?,
         };
         Ok(self.clients.get_or_init(|| dir))
+    }
+
+    /// The same folder with the further clients of the client matrix in it, installed at first use.
+    pub fn client_matrix(&self) -> Outcome<PathBuf> {
+        Ok(install_clients(&["--matrix".as_ref(), self.clients()?.as_os_str()])?.join("matrix"))
     }
 
     /// Waits for a future on the environment's runtime.
@@ -138,8 +144,9 @@ impl World {
     }
 }
 
-fn install_clients() -> Outcome<PathBuf> {
-    let output = std::process::Command::new("/bin/sh").arg(repository::path("tests/clients/setup.sh")).output()?;
+fn install_clients(arguments: &[&OsStr]) -> Outcome<PathBuf> {
+    let script = repository::path("tests/clients/setup.sh");
+    let output = std::process::Command::new("/bin/sh").arg(script).args(arguments).output()?;
     crate::ensure!(output.status.success(), "the SDKs: {}", String::from_utf8_lossy(&output.stderr));
     Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
 }

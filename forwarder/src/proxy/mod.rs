@@ -4,6 +4,7 @@
 //! to Bedrock is being made ready; nothing is signed for a caller who was not admitted. The host is looked up in a
 //! table and never built from what a client sent.
 
+mod begin;
 mod headers;
 mod path;
 mod route;
@@ -13,6 +14,7 @@ mod upstream;
 use std::sync::Arc;
 
 use aigw_contract::Family;
+use aigw_contract::table::GatewayConfig;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
@@ -20,7 +22,10 @@ use tokio::time::Instant;
 use crate::admission::{Admission, Caller};
 use crate::denial::{Denial, Refusal};
 use crate::gateway::Gateway;
+use crate::meter::{self, Shape};
 
+pub use begin::Begun;
+pub use headers::BEDROCK_REQUEST_ID;
 pub use stream::{Broken, UpstreamStream};
 pub use upstream::Upstream;
 use upstream::{Forwarded, Prepared};
@@ -51,10 +56,21 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Body.
     pub body: AnswerBody,
-    /// Family, once known.
-    pub family: Option<Family>,
+    /// What the request turned out to be.
+    pub target: Target,
     /// Why the gateway answered itself, for the log; never holds content of the call.
     pub cause: Option<String>,
+}
+
+/// What a request is for, as far as it was found out before it was answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// Bedrock family.
+    pub family: Option<Family>,
+    /// API within the family.
+    pub shape: Option<Shape>,
+    /// Model the request names, decoded; as the client chose it.
+    pub model: Option<String>,
 }
 
 /// Where the body comes from.
@@ -81,45 +97,43 @@ impl Proxy {
 
     /// Answers one request.
     pub async fn call(&self, request: Request, caller: &Caller) -> Answer {
-        let mut family = None;
-        match self.forward(request, caller, &mut family).await {
+        let mut target = Target::default();
+        match self.forward(request, caller, &mut target).await {
             Ok(Forwarded { status, headers, stream }) => {
-                Answer { status, headers, body: AnswerBody::Upstream(Box::new(stream)), family, cause: None }
+                Answer { status, headers, body: AnswerBody::Upstream(Box::new(stream)), target, cause: None }
             }
-            Err(refusal) => Answer { family, ..Answer::refused(refusal) },
+            Err(refusal) => Answer { target, ..Answer::refused(refusal) },
         }
     }
 
-    async fn forward(
-        &self,
-        request: Request,
-        caller: &Caller,
-        found: &mut Option<Family>,
-    ) -> Result<Forwarded, Refusal> {
+    async fn forward(&self, request: Request, caller: &Caller, found: &mut Target) -> Result<Forwarded, Refusal> {
         path::check(&request.path)?;
         let route = route::resolve(&request.method, &request.path, &request.headers)?;
-        let family = *found.insert(route.family);
+        let family = *found.family.insert(route.family);
+        let shape = *found.shape.insert(Shape::of(family, &request.method, route.path));
+        found.model = meter::model(shape, route.path, &request.body).map(Into::into);
         path::check_supported(route.path)?;
         let path_and_query = join(route.path, &request.query);
         let headers = headers::to_upstream(request.headers)?;
-        self.check_open(family).await?;
+        let config = self.check_open(family).await?;
+        let endpoint = self.upstream.endpoint(family, config.fips)?;
 
-        let (admitted, connection) = tokio::join!(self.admission.admit(caller), self.upstream.connection(family));
+        let (admitted, connection) = tokio::join!(self.admission.admit(caller), self.upstream.connection(endpoint));
         if let Err(refusal) = admitted {
             if let Ok(connection) = connection {
                 self.upstream.give_back(connection);
             }
             return Err(refusal);
         }
-        let prepared = Prepared { family, method: request.method, path_and_query, headers, body: request.body };
-        self.upstream.forward(connection?, prepared, request.deadline).await
+        let prepared = Prepared { family, shape, method: request.method, path_and_query, headers, body: request.body };
+        self.upstream.forward(endpoint, connection?, prepared, request.deadline).await
     }
 
-    async fn check_open(&self, family: Family) -> Result<(), Refusal> {
-        let open = |config: &aigw_contract::table::GatewayConfig| config.families.contains(&family);
+    async fn check_open(&self, family: Family) -> Result<Arc<GatewayConfig>, Refusal> {
+        let open = |config: &GatewayConfig| config.families.contains(&family);
         let config = self.gateway.config(open).await?;
         if open(&config) {
-            return Ok(());
+            return Ok(config);
         }
         Err(Denial::forbidden(format!(
             "{family} is not open on this gateway; the platform team can add it to spec.bedrock.families of the \
@@ -137,7 +151,7 @@ impl Answer {
             status: denial.status,
             headers: denial.headers(),
             body: AnswerBody::Own(denial.body()),
-            family: None,
+            target: Target::default(),
             cause: Some(cause.unwrap_or_else(|| denial.message.to_string())),
         }
     }

@@ -192,6 +192,11 @@ pub struct Bedrock {
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub families: Vec<Family>,
+    /// Call Bedrock at its FIPS endpoints, whose TLS ends in a FIPS 140 validated module; nothing else is called then.
+    /// They exist for `bedrock-runtime` and `bedrock`, in the US and GovCloud Regions and in ca-central-1. The TLS library
+    /// of the functions themselves is not a validated module. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fips: Option<bool>,
 }
 
 /// One Bedrock endpoint family, named by its endpoint prefix.

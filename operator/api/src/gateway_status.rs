@@ -101,6 +101,9 @@ pub struct EffectiveGateway {
     /// Families clients may call.
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub families: Vec<Family>,
+    /// Whether Bedrock is called at its FIPS endpoints.
+    #[serde(default)]
+    pub fips: bool,
     /// Instruction set of the functions.
     pub architecture: Architecture,
     /// Memory of the forwarder in MiB.

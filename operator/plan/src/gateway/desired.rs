@@ -176,6 +176,8 @@ pub fn desire(
             rest_api_id: id.into(),
             stages: vec![valid.stage.clone()],
             families: valid.families.clone(),
+            fips: valid.fips,
+            base_paths: Vec::new(),
         }),
         permission_sources: rest_api_id.map(|id| permission_sources(valid, id)).unwrap_or_default(),
         rest_api: DesiredRestApi {

@@ -161,6 +161,7 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
         api_keys: valid.api_keys,
         cache_seconds: valid.cache_seconds,
         families: valid.families.iter().map(|family| unwire(*family)).collect(),
+        fips: valid.fips,
         architecture: valid.architecture,
         forwarder_memory_mib: valid.forwarder_memory_mib,
         timeout_seconds: valid.timeout_seconds,

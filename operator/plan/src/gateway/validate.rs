@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use aigw_api::conditions::reason;
-use aigw_api::{AIGatewaySpec, Architecture, DeletionPolicy, EndpointType, Family, NamedObject, TenantRule, Throttle};
-use aigw_contract::{Family as WireFamily, Partition};
+use aigw_api::{
+    AIGatewaySpec, Architecture, Bedrock, DeletionPolicy, EndpointType, Family, NamedObject, TenantRule, Throttle,
+};
+use aigw_contract::{FIPS_REGIONS, Family as WireFamily, Partition};
 
 use super::document::Access;
 use crate::violation::Violation;
@@ -42,6 +44,8 @@ pub struct ValidGateway {
     pub cache_seconds: i32,
     /// Reachable families, sorted.
     pub families: Vec<WireFamily>,
+    /// Whether they are reached at their FIPS endpoints.
+    pub fips: bool,
     /// Instruction set of both functions.
     pub architecture: Architecture,
     /// Forwarder memory in MiB.
@@ -124,6 +128,11 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
             Violation::new(format!("spec.endpoint.sourceCidrs[{index}]"), reason::INVALID, message)
         },
     ));
+    let families = families(bedrock.as_ref());
+    let fips = bedrock.as_ref().and_then(|bedrock| bedrock.fips).unwrap_or(false);
+    if fips {
+        violations.extend(families.iter().filter_map(|family| fips_violation(*family, region)));
+    }
     let names: BTreeSet<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
     for (index, rule) in tenants.rules.iter().enumerate() {
         violations.extend(rule_violations(index, rule, &names));
@@ -145,13 +154,6 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         EndpointType::Regional if ranges.is_empty() => Access::Anyone,
         EndpointType::Regional => Access::SourceCidrs(ranges),
     };
-    let mut families: Vec<WireFamily> =
-        bedrock.iter().flat_map(|bedrock| &bedrock.families).map(|family| wire(*family)).collect();
-    if families.is_empty() {
-        families.push(WireFamily::BedrockRuntime);
-    }
-    families.sort();
-    families.dedup();
     Ok(ValidGateway {
         region: region.clone(),
         account_id: account_id.clone(),
@@ -162,6 +164,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         api_keys: auth.api_keys.is_none_or(|keys| keys.enabled),
         cache_seconds: auth.cache_seconds.unwrap_or(DEFAULT_CACHE_SECONDS),
         families,
+        fips,
         architecture: forwarder.architecture.unwrap_or(Architecture::Arm64),
         forwarder_memory_mib: forwarder.memory_mib.unwrap_or(DEFAULT_FORWARDER_MEMORY),
         timeout_seconds: forwarder.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT_SECONDS),
@@ -183,6 +186,29 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         deletion_policy: deletion_policy.unwrap_or(DeletionPolicy::Delete),
         data_deletion_policy: data_deletion_policy.unwrap_or(DeletionPolicy::Retain),
     })
+}
+
+/// The reachable families, sorted: those named, else model inference.
+fn families(bedrock: Option<&Bedrock>) -> Vec<WireFamily> {
+    let named = bedrock.iter().flat_map(|bedrock| &bedrock.families);
+    let mut families: Vec<WireFamily> = named.map(|family| wire(*family)).collect();
+    if families.is_empty() {
+        families.push(WireFamily::BedrockRuntime);
+    }
+    families.sort();
+    families.dedup();
+    families
+}
+
+fn fips_violation(family: WireFamily, region: &str) -> Option<Violation> {
+    if family.fips_host(region).is_some() {
+        return None;
+    }
+    let message = format!(
+        "{family} has no FIPS endpoint in {region}; AWS has them for bedrock-runtime and bedrock in {}",
+        FIPS_REGIONS.join(", ")
+    );
+    Some(Violation::new("spec.bedrock.fips", reason::INVALID, message))
 }
 
 fn role_violation(function: &str, arn: &str, region: &str, account_id: &str) -> Option<Violation> {
