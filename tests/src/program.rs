@@ -61,7 +61,7 @@ pub fn run_timed(
     let started = Instant::now();
     let mut child = command(program, arguments, env).stdin(Stdio::null()).spawn()?;
     let mut stdout = child.stdout.take().ok_or("no standard output")?;
-    let (mut bytes, mut arrivals, mut piece) = (Vec::new(), Vec::new(), [0; 64 * 1024]);
+    let (mut bytes, mut arrivals, mut piece) = (Vec::new(), Vec::new(), vec![0; 64 * 1024]);
     loop {
         let length = stdout.read(&mut piece)?;
         if length == 0 {
