@@ -51,6 +51,11 @@ impl Denial {
         Self::new(StatusCode::BAD_REQUEST, "ValidationException", message)
     }
 
+    /// The credential is not, or not any more, valid: 401, as API Gateway answers to one the authorizer refuses.
+    pub fn unauthenticated(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "UnrecognizedClientException", message)
+    }
+
     /// The caller may not do this: 403.
     pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "AccessDeniedException", message)

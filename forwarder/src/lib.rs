@@ -1,8 +1,8 @@
 //! The data plane: what runs in Lambda between API Gateway and Bedrock.
 //!
 //! [`proxy`] is the core, `(request, caller) → streamed response`, and knows nothing of Lambda; [`lambda`] turns
-//! API Gateway's events into its terms; [`runtime_api`] is the transport below. [`authorize`] decides who calls,
-//! [`admission`] whether they still may, both from the gateway's [`table`]. There is no AWS SDK in here: start-up
+//! API Gateway's events into its terms; [`runtime_api`] is the transport below. [`authorize`] decides who calls, by
+//! key or by [`jwt`], [`admission`] whether they still may, both from the gateway's [`table`]. There is no AWS SDK in here: start-up
 //! time and memory are what a Lambda function is paid in.
 
 pub mod access_log;
@@ -12,6 +12,7 @@ pub mod denial;
 pub mod event_stream;
 pub mod gateway;
 pub mod http_client;
+pub mod jwt;
 pub mod lambda;
 pub mod memory;
 pub mod policies;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod authorizing;
+mod authorizing_tokens;
 mod connections;
 mod forwarding;
 mod measure;

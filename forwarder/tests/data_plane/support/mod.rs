@@ -2,6 +2,7 @@
 
 pub mod bedrock;
 pub mod http;
+pub mod issuer;
 pub mod process;
 pub mod runtime_api;
 pub mod sigv4;
