@@ -176,6 +176,7 @@ pub fn desire(
             rest_api_id: id.into(),
             stages: vec![valid.stage.clone()],
             families: valid.families.clone(),
+            issuers: valid.issuers.iter().map(|issuer| issuer.contract.clone()).collect(),
         }),
         permission_sources: rest_api_id.map(|id| permission_sources(valid, id)).unwrap_or_default(),
         rest_api: DesiredRestApi {
