@@ -10,6 +10,7 @@ use issuer::{Signer, encode};
 #[path = "../../tests/data_plane/support/issuer.rs"]
 mod issuer;
 
+const ALGORITHMS: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 const NOW: i64 = 1_800_000_000;
 const ISSUER: &str = "https://login.example.com";
 
@@ -48,7 +49,7 @@ fn without(mut value: Value, name: &str) -> Value {
 
 #[test]
 fn a_good_token_of_every_algorithm_is_accepted() {
-    for name in Signer::ALGORITHMS {
+    for name in ALGORITHMS {
         let signer = Signer::new(name, "k1");
         let token = signer.token(&claims());
         let verdict = verdict(&token, &[signer.jwk()], &[algorithm(name)], NOW);
@@ -59,7 +60,7 @@ fn a_good_token_of_every_algorithm_is_accepted() {
 #[test]
 fn no_single_bit_of_a_good_token_can_be_flipped() {
     let mut flips = 0;
-    for name in Signer::ALGORITHMS {
+    for name in ALGORITHMS {
         let signer = Signer::new(name, "k1");
         let token = signer.token(&claims());
         let keys = [signer.jwk()];
@@ -192,7 +193,7 @@ fn headers_that_mean_something_else_are_refused_and_keys_in_headers_are_ignored(
 
 #[test]
 fn an_algorithm_counts_only_with_its_own_key_and_where_the_issuer_lists_it() {
-    let signers: Vec<Signer> = Signer::ALGORITHMS.into_iter().map(|name| Signer::new(name, "k1")).collect();
+    let signers: Vec<Signer> = ALGORITHMS.into_iter().map(|name| Signer::new(name, "k1")).collect();
     let mut refused = 0;
     for signer in &signers {
         let token = signer.token(&claims());
@@ -244,7 +245,7 @@ fn a_mac_made_with_the_public_key_is_refused() {
 #[test]
 fn keys_that_are_not_for_this_are_refused() {
     let mut refused = 0;
-    for name in Signer::ALGORITHMS {
+    for name in ALGORITHMS {
         let signer = Signer::new(name, "k1");
         let token = signer.token(&claims());
         let jwk = signer.jwk();

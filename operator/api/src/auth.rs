@@ -48,12 +48,12 @@ pub struct JwtIssuer {
     /// Exact value of the tokens' claim `iss`: an https URL, with a slash at its end only if the claim has one. Keys
     /// are found through its discovery document, at `/.well-known/openid-configuration` below it.
     #[schemars(length(max = 512))]
-    #[x_kube(validation = Rule::new("isURL(self) && url(self).getScheme() == 'https' && url(self).getHost() != '' && !self.contains('@') && !self.contains('#') && !self.contains('?')").message("issuer must be an https URL without user, query and fragment, exactly as the claim iss has it"))]
+    #[x_kube(validation = Rule::new("self.matches('^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/:%-]*)?$')").message("issuer must be an https URL without user, query and fragment, exactly as the claim iss has it"))]
     pub issuer: String,
     /// URL of the provider's key set (JWKS), for a provider without a discovery document. Default: from discovery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
-    #[x_kube(validation = Rule::new("isURL(self) && url(self).getScheme() == 'https' && url(self).getHost() != '' && !self.contains('@') && !self.contains('#')").message("jwksUri must be an https URL without user and fragment"))]
+    #[x_kube(validation = Rule::new("self.matches('^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/:%-]*)?([?][A-Za-z0-9._~/:%&=+-]*)?$')").message("jwksUri must be an https URL without user and fragment"))]
     pub jwks_uri: Option<String>,
     /// A token must be for one of these: its claim `aud` must name it. Use a name that stands for this gateway alone,
     /// else tokens that were made for another service open it.

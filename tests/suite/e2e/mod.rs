@@ -22,6 +22,7 @@ mod refused;
 mod restore;
 mod steady_state;
 mod suspension;
+mod tokens;
 
 use aigw_tests::harness::Suite;
 use aigw_tests::weather;
@@ -63,6 +64,7 @@ pub fn suite() -> Suite {
         refused::tests(),
         guard::tests(),
         endpoints::tests(),
+        tokens::tests(),
         deletion::tests(),
         restore::tests(),
         faults::tests(),

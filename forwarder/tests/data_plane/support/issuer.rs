@@ -23,9 +23,6 @@ enum Key {
 }
 
 impl Signer {
-    pub const ALGORITHMS: [&'static str; 9] =
-        ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
-
     /// A key for `algorithm`. RSA keys are all the same one.
     pub fn new(algorithm: &'static str, key_id: &str) -> Self {
         let rsa = |encoding| Key::Rsa(RsaKeyPair::from_pkcs8(RSA).unwrap(), encoding);
