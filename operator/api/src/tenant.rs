@@ -173,7 +173,7 @@ pub struct EffectiveTenant {
     pub burst: i32,
     /// Whether calls are refused, by the team or the platform.
     pub suspended: bool,
-    /// How many identities' tokens are accepted.
-    #[serde(default)]
-    pub identities: i32,
+    /// How many identities' tokens are accepted, of a tenant that asks for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identities: Option<i32>,
 }

@@ -62,7 +62,7 @@ pub trait Tables: Send + Sync {
     async fn delete_document(&self, table: &str, key: (&str, &str), expected: i64) -> Result<(), CloudError>;
     /// Policies and meters of many tenants, read consistently, fifty tenants a call; one entry per tenant asked for.
     async fn tenants(&self, table: &str, tenant_ids: &[String]) -> Result<BTreeMap<String, TenantItems>, CloudError>;
-    /// Claims of identities by hash, 100 at most, read consistently; those that exist.
+    /// Claims of identities by hash, read consistently, a hundred a call; those that exist.
     async fn identities(
         &self,
         table: &str,

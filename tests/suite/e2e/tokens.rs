@@ -5,7 +5,7 @@ use aigw_tests::clients::{Client, TOKEN};
 use aigw_tests::cluster::Object;
 use aigw_tests::harness::environment_test as test;
 use aigw_tests::shared::{Own, Shared, operator};
-use aigw_tests::{Outcome, ensure, secrets, wait};
+use aigw_tests::{Outcome, ensure, repository, secrets, wait};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
@@ -78,6 +78,7 @@ fn service_accounts(shared: &Shared, app: &Object) -> Outcome {
     client.until_answered()?;
     let streamed = client.run("converse_stream.py", &[])?;
     ensure!(streamed.success, "a stream with a ServiceAccount's token: {}", streamed.output);
+    providers(shared, &client, &api)?;
     // A new token of the same account, as the kubelet writes one every hour.
     with(shared, app, &token(shared, "api", AUDIENCE)?)?.must_answer()?;
     for (account, audience) in [("stranger", AUDIENCE), ("api", "another"), ("api", PROVIDER_AUDIENCE)] {
@@ -91,6 +92,43 @@ fn service_accounts(shared: &Shared, app: &Object) -> Outcome {
         ensure!(denied.contains("spec.identities"), "the denial does not say why: {denied}");
         Ok(())
     })
+}
+
+/// The snippets that workloads are given, with the token in a file and none in a variable.
+fn providers(shared: &Shared, client: &Client, token: &str) -> Outcome {
+    let folder = shared.world.cluster.instance().dir().join("token");
+    std::fs::create_dir_all(&folder)?;
+    let (file, good) = (folder.join("token"), folder.join("good"));
+    // As the kubelet does, with nothing behind it; as people do, with a line break.
+    std::fs::write(&good, format!("{token}\n"))?;
+    let snippets = repository::path("examples/token-providers");
+    let client = client.clone().without(TOKEN).with("AI_GATEWAY_TOKEN_FILE", &file.display().to_string());
+    // boto3 follows the file: what is in it first is refused, what comes later is accepted by the same client.
+    let code = format!(
+        "import sys\n\
+         sys.path[:0] = [{snippets:?}, 'tests/clients/python']\n\
+         import botocore.exceptions, pathlib, python_boto3, sdk\n\
+         file = pathlib.Path({file:?})\n\
+         file.write_text('not a token')\n\
+         client = python_boto3.gateway_client('bedrock-runtime')\n\
+         call = lambda: client.converse(modelId=sdk.DEFAULT_MODEL, messages=sdk.message('hello'))\n\
+         try:\n    \
+             call()\n    \
+             sys.exit('a file without a token was enough')\n\
+         except botocore.exceptions.ClientError as error:\n    \
+             assert error.response['ResponseMetadata']['HTTPStatusCode'] == 401, error\n\
+         file.write_text(pathlib.Path({good:?}).read_text())\n\
+         print(call()['stopReason'])\n",
+        snippets = snippets.display().to_string(),
+        file = file.display().to_string(),
+        good = good.display().to_string(),
+    );
+    let ended = client.python(&code)?;
+    ensure!(ended.success, "boto3 with a token in a file: {}", ended.output);
+    let ended = client.module(&snippets.join("javascript_v3.mjs"))?;
+    ensure!(ended.success, "the AWS SDK for JavaScript with a token in a file: {}", ended.output);
+    std::fs::remove_dir_all(&folder)?;
+    Ok(())
 }
 
 fn provider(shared: &Shared, app: &Object) -> Outcome {

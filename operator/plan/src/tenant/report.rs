@@ -196,7 +196,9 @@ pub fn status(
             requests_per_second: tenant.tier.requests_per_second,
             burst: tenant.tier.burst,
             suspended: tenant.suspended.is_some(),
-            identities: policy.map_or(0, |policy| i32::try_from(policy.identities.len()).unwrap_or(i32::MAX)),
+            identities: policy
+                .filter(|_| !tenant.identities.is_empty())
+                .map(|policy| i32::try_from(policy.identities.len()).unwrap_or(i32::MAX)),
         }),
     }
 }

@@ -185,13 +185,17 @@ impl Tables for TablesPort {
         table: &str,
         hashes: &[String],
     ) -> Result<BTreeMap<String, Document<String>>, CloudError> {
-        let keys: Vec<Key> = hashes.iter().map(|hash| (identity_pk(hash), IDENTITY_SK.to_owned())).collect();
-        let found =
-            self.0.call(BATCH_GET_ITEM, table, |state, context| items::batch_get(state, context, table, &keys)).await;
         let mut claims = BTreeMap::new();
-        for ((pk, sk), item) in found.absent_as_none()?.unwrap_or_default() {
-            if let Some(hash) = pk.strip_prefix(&identity_pk("")) {
-                claims.insert(hash.to_owned(), document_of(BATCH_GET_ITEM, (&pk, &sk), &item)?);
+        for batch in hashes.chunks(items::MOST_KEYS) {
+            let keys: Vec<Key> = batch.iter().map(|hash| (identity_pk(hash), IDENTITY_SK.to_owned())).collect();
+            let found = self
+                .0
+                .call(BATCH_GET_ITEM, table, |state, context| items::batch_get(state, context, table, &keys))
+                .await;
+            for ((pk, sk), item) in found.absent_as_none()?.unwrap_or_default() {
+                if let Some(hash) = pk.strip_prefix(&identity_pk("")) {
+                    claims.insert(hash.to_owned(), document_of(BATCH_GET_ITEM, (&pk, &sk), &item)?);
+                }
             }
         }
         Ok(claims)
