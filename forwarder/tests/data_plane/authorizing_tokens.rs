@@ -66,14 +66,6 @@ impl Trusting {
         }
     }
 
-    fn corp_claims(&self) -> Value {
-        json!({ "iss": CORP, "aud": ["ai-gateway"], "sub": "alice", "exp": now() + 300, "groups": ["all", "team-a"] })
-    }
-
-    fn account_claims(&self) -> Value {
-        json!({ "iss": CLUSTER, "aud": ["ai-gateway"], "sub": "system:serviceaccount:team-a:api", "exp": now() + 300 })
-    }
-
     async fn decide(&self, token: &str) -> (String, Value) {
         let event = json!({ "type": "REQUEST", "methodArn": METHOD_ARN,
             "multiValueHeaders": { "authorization": [format!("Bearer {token}")] } });
@@ -86,6 +78,14 @@ impl Trusting {
         let (kind, document) = self.decide(token).await;
         assert_eq!((kind.as_str(), &document["errorMessage"]), ("error", &json!("Unauthorized")), "{what}");
     }
+}
+
+fn corp_claims() -> Value {
+    json!({ "iss": CORP, "aud": ["ai-gateway"], "sub": "alice", "exp": now() + 300, "groups": ["all", "team-a"] })
+}
+
+fn account_claims() -> Value {
+    json!({ "iss": CLUSTER, "aud": ["ai-gateway"], "sub": "system:serviceaccount:team-a:api", "exp": now() + 300 })
 }
 
 fn group(value: &str) -> String {
@@ -103,10 +103,10 @@ async fn tokens_of_both_kinds_lead_to_their_tenant() {
     let world = &trusting.world;
     world
         .authorizer(async {
-            let claims = trusting.corp_claims();
+            let claims = corp_claims();
             let tokens = [
                 (trusting.corp.token(&claims), group("team-a"), &claims),
-                (trusting.cluster.token(&trusting.account_claims()), account("api"), &trusting.account_claims()),
+                (trusting.cluster.token(&account_claims()), account("api"), &account_claims()),
             ];
             for (token, hash, claims) in tokens {
                 let (kind, document) = trusting.decide(&token).await;
@@ -129,9 +129,9 @@ async fn tokens_of_both_kinds_lead_to_their_tenant() {
 async fn a_good_token_of_nobody_is_refused() {
     let trusting = Trusting::new().await;
     let world = &trusting.world;
-    let token = trusting.corp.token(&trusting.corp_claims());
+    let token = trusting.corp.token(&corp_claims());
     let of = |name: &str, value: Value| {
-        let mut claims = trusting.corp_claims();
+        let mut claims = corp_claims();
         claims[name] = value;
         trusting.corp.token(&claims)
     };
@@ -143,19 +143,19 @@ async fn a_good_token_of_nobody_is_refused() {
             trusting.is_refused("a value no rule grants", &of("groups", json!(["all"]))).await;
             trusting.is_refused("another value", &of("groups", json!(["team-b"]))).await;
             trusting.is_refused("no text", &of("groups", json!({ "team-a": 1 }))).await;
-            let mut roles = trusting.corp_claims();
+            let mut roles = corp_claims();
             roles["roles"] = roles.as_object_mut().unwrap().remove("groups").unwrap();
             trusting.is_refused("a claim no rule grants", &trusting.corp.token(&roles)).await;
             let many: Vec<String> = (0..101).map(|number| format!("team-{number}")).collect();
             trusting.is_refused("too many values", &of("groups", json!(many))).await;
-            let mut subject = trusting.account_claims();
+            let mut subject = account_claims();
             for other in ["system:serviceaccount:team-b:api", "system:serviceaccount:team-a:other", "api", "t1"] {
                 subject["sub"] = other.into();
                 trusting.is_refused(other, &trusting.cluster.token(&subject)).await;
             }
             // One issuer's key does not speak for the other.
-            trusting.is_refused("the cluster's key", &trusting.cluster.token(&trusting.corp_claims())).await;
-            trusting.is_refused("the provider's key", &trusting.corp.token(&trusting.account_claims())).await;
+            trusting.is_refused("the cluster's key", &trusting.cluster.token(&corp_claims())).await;
+            trusting.is_refused("the provider's key", &trusting.corp.token(&account_claims())).await;
         })
         .await;
 }
@@ -164,7 +164,7 @@ async fn a_good_token_of_nobody_is_refused() {
 async fn index_and_policy_must_agree_and_on_one_tenant() {
     let trusting = Trusting::new().await;
     let world = &trusting.world;
-    let token = trusting.corp.token(&trusting.corp_claims());
+    let token = trusting.corp.token(&corp_claims());
     world
         .authorizer(async {
             trusting.give("t1", &[group("team-a")]);
@@ -179,7 +179,7 @@ async fn index_and_policy_must_agree_and_on_one_tenant() {
                 ("response", &json!("Deny"))
             );
             trusting.give("t1", &[group("team-a")]);
-            let mut claims = trusting.corp_claims();
+            let mut claims = corp_claims();
             claims["groups"] = json!(["team-a", "team-b"]);
             let both = trusting.corp.token(&claims);
             assert_eq!(trusting.decide(&both).await.0, "response");
@@ -199,7 +199,7 @@ async fn keys_come_from_the_mirror_and_go_with_it() {
     let trusting = Trusting::new().await;
     let world = &trusting.world;
     trusting.give("t1", &[group("team-a")]);
-    let token = trusting.corp.token(&trusting.corp_claims());
+    let token = trusting.corp.token(&corp_claims());
     let mirror = |fetched_at: i64, removed_at: Value| {
         let mut key = json!({ "jwk": trusting.corp.jwk() });
         if !removed_at.is_null() {
@@ -239,7 +239,7 @@ async fn keys_come_from_the_mirror_and_go_with_it() {
 async fn the_tables_failure_is_neither_yes_nor_no() {
     let trusting = Trusting::new().await;
     trusting.give("t1", &[group("team-a")]);
-    let token = trusting.corp.token(&trusting.corp_claims());
+    let token = trusting.corp.token(&corp_claims());
     trusting
         .world
         .authorizer(async {
@@ -258,7 +258,7 @@ async fn the_tables_failure_is_neither_yes_nor_no() {
 async fn unknown_keys_and_issuers_do_not_make_it_read_without_end() {
     let trusting = Trusting::new().await;
     let stranger = Signer::new("ES256", "unknown");
-    let mut claims = trusting.account_claims();
+    let mut claims = account_claims();
     trusting
         .world
         .authorizer(async {

@@ -254,8 +254,8 @@ fn listed(world: &World, name: &str) -> Outcome<Vec<String>> {
 
 fn document(world: &World, pk: &str, sk: &str) -> Outcome<String> {
     let account = world.aws.state();
-    let tables = account.regions.values().flat_map(|region| region.tables.values());
-    let item = tables.filter_map(|table| table.items.get(&(pk.to_owned(), sk.to_owned()))).next();
+    let mut tables = account.regions.values().flat_map(|region| region.tables.values());
+    let item = tables.find_map(|table| table.items.get(&(pk.to_owned(), sk.to_owned())));
     let text = item.and_then(|item| item.get("document")).and_then(Attribute::text);
     Ok(text.ok_or_else(|| format!("no item {pk}/{sk}"))?.to_owned())
 }

@@ -187,13 +187,13 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
 
 /// How soon what is taken away stops working, by what it is.
 fn revocation(valid: &ValidGateway) -> String {
-    let mut text = "suspended tenants, revoked keys and removed identities: with the next call".to_owned();
-    if !valid.issuers.is_empty() {
-        let kept = REMOVED_KEY_SECONDS / 3_600;
-        text.push_str(&format!(
-            "; tokens: when they expire; keys an issuer removes: {kept} hours after the operator has seen it; issuers taken out of the spec: after {} seconds",
-            valid.cache_seconds + CONFIGURATION_SECONDS
-        ));
+    let always = "suspended tenants, revoked keys and removed identities: with the next call";
+    if valid.issuers.is_empty() {
+        return always.to_owned();
     }
-    text
+    let kept = REMOVED_KEY_SECONDS / 3_600;
+    let left = valid.cache_seconds + CONFIGURATION_SECONDS;
+    format!(
+        "{always}; tokens: when they expire; keys an issuer removes: {kept} hours after the operator has seen it; issuers taken out of the spec: after {left} seconds"
+    )
 }

@@ -206,7 +206,7 @@ impl fmt::Display for GatewayStep {
                 config.rest_api_id,
                 config.stages.join(","),
                 config.families.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
-                config.issuers.iter().map(|issuer| format!(", issuer {}", issuer.key())).collect::<String>()
+                config.issuers.iter().fold(String::new(), |text, issuer| text + ", issuer " + &issuer.key())
             ),
             S::CreateRole { name, path, .. } => write!(formatter, "create role {path}{name}"),
             S::UpdateRoleTrust { name, .. } => write!(formatter, "update trust of role {name}"),

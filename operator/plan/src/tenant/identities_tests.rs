@@ -7,7 +7,7 @@ use crate::tenant::admit::{AdmittedTenant, TenantFacts, admit, permitted_identit
 use crate::tenant::diff::{restrict, revoke};
 use crate::tenant::fixtures::{NOW, World, admitted};
 
-fn gateway(auth: Value, values: &Value) -> ValidGateway {
+fn gateway(auth: &Value, values: &Value) -> ValidGateway {
     let grants = if values.is_null() {
         json!({})
     } else {
@@ -27,7 +27,7 @@ fn auth() -> Value {
 }
 
 fn standard() -> ValidGateway {
-    gateway(auth(), &json!(["team-*"]))
+    gateway(&auth(), &json!(["team-*"]))
 }
 
 fn spec(accounts: &[&str], groups: &[&str]) -> TenantSpec {
@@ -72,9 +72,9 @@ fn what_neither_gateway_nor_rule_allows_is_refused_by_rule_and_value() {
     assert!(message.starts_with("spec.identities.jwt[1]: ") && message.contains("\"finance\""), "{message}");
     assert!(message.contains("rule \"all\""), "{message}");
     assert_eq!(permitted, 2);
-    let none = gateway(auth(), &Value::Null);
+    let none = gateway(&auth(), &Value::Null);
     assert_eq!(refused(&none, &spec(&["api"], &["team-a"])).1, 1);
-    let closed = gateway(json!({}), &Value::Null);
+    let closed = gateway(&json!({}), &Value::Null);
     let (message, permitted) = refused(&closed, &spec(&["api"], &[]));
     assert!(message.starts_with("spec.identities.serviceAccounts: ") && permitted == 0, "{message}");
     let (message, _) = refused(&closed, &spec(&[], &["team-a"]));
