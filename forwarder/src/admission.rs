@@ -18,10 +18,12 @@ use crate::table::{Document, Table, TableError};
 pub struct Caller {
     /// Tenant id.
     pub tenant: String,
-    /// Credential id within the tenant.
+    /// Credential id within the tenant, or the hash of the identity a token proves.
     pub credential: String,
     /// Who used the credential.
     pub subject: Option<String>,
+    /// When the token that was presented ends, in seconds since the Unix epoch.
+    pub expires: Option<i64>,
 }
 
 /// The gate every call passes.
@@ -98,7 +100,16 @@ fn denial(policy: &TenantPolicy, suspended: bool, caller: &Caller, now: i64) -> 
             "tenant {tenant} is suspended; the platform team that runs the gateway can lift this"
         )));
     }
-    if policy.key(&caller.credential, now).is_none() {
+    if caller.expires.is_some_and(|end| now >= end) {
+        return Some(Denial::unauthenticated("the token has expired; present a new one"));
+    }
+    if !policy.accepts(&caller.credential, now) {
+        if caller.expires.is_some() {
+            return Some(Denial::forbidden(format!(
+                "the identity of this token no longer belongs to tenant {tenant}; see spec.identities of the Tenant and \
+                 its conditions"
+            )));
+        }
         return Some(Denial::forbidden(format!(
             "credential {} of tenant {tenant} was revoked or has expired; read the tenant's current credential from \
              its Secret",
@@ -110,6 +121,8 @@ fn denial(policy: &TenantPolicy, suspended: bool, caller: &Caller, now: i64) -> 
 
 #[cfg(test)]
 mod tests {
+    use aigw_contract::policy::AcceptedIdentity;
+
     use super::*;
 
     /// From JSON, as it comes from the table: a new field of the contract needs no change here.
@@ -122,7 +135,7 @@ mod tests {
     }
 
     fn message(policy: &TenantPolicy, suspended: bool, key: &str, now: i64) -> Option<String> {
-        let caller = Caller { tenant: "t1".into(), credential: key.into(), subject: None };
+        let caller = Caller { tenant: "t1".into(), credential: key.into(), subject: None, expires: None };
         denial(policy, suspended, &caller, now).map(|denial| denial.message.into_owned())
     }
 
@@ -138,5 +151,21 @@ mod tests {
         assert!(message(&team, true, "k1", 0).unwrap().contains("spec.suspend"));
         let deleted = TenantPolicy { deleted: true, ..platform };
         assert!(message(&deleted, false, "k1", 0).unwrap().contains("deleted"));
+    }
+
+    #[test]
+    fn a_token_ends_at_its_time_and_with_its_identity() {
+        let mut policy = policy();
+        policy.identities = vec![AcceptedIdentity { hash: "ab".into() }];
+        let status = |policy: &TenantPolicy, credential: &str, now| {
+            let (tenant, credential) = ("t1".into(), credential.into());
+            let caller = Caller { tenant, credential, subject: None, expires: Some(50) };
+            denial(policy, false, &caller, now).map(|denial| denial.status.as_u16())
+        };
+        assert_eq!(status(&policy, "ab", 49), None);
+        assert_eq!(status(&policy, "ab", 50), Some(401));
+        assert_eq!(status(&policy, "cd", 49), Some(403));
+        policy.identities.clear();
+        assert_eq!(status(&policy, "ab", 49), Some(403));
     }
 }

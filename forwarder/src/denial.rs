@@ -51,9 +51,8 @@ impl Denial {
         Self::new(StatusCode::BAD_REQUEST, "ValidationException", message)
     }
 
-    /// The credential is no good: 401, as API Gateway answers where the authorizer says so.
-    pub fn unauthorized() -> Self {
-        let message = "the credential is missing or not valid for this gateway";
+    /// The credential is not, or not any more, valid: 401, as API Gateway answers to one the authorizer refuses.
+    pub fn unauthenticated(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "UnrecognizedClientException", message)
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aigw_api::{AIGateway, Tenant};
-use aigw_cloud::{Clouds, FunctionCodes};
+use aigw_cloud::{Clouds, Documents, FunctionCodes};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
@@ -65,6 +65,8 @@ pub struct Context {
     pub client: Client,
     /// AWS, by Region.
     pub clouds: Arc<dyn Clouds>,
+    /// What identity providers publish.
+    pub documents: Arc<dyn Documents>,
     /// The functions' code.
     pub codes: Arc<FunctionCodes>,
     /// Settings of this process.
@@ -90,7 +92,7 @@ pub struct Context {
 impl Context {
     /// A context of these parts.
     pub fn new(parts: Parts, stores: Stores) -> Self {
-        let Parts { client, clouds, codes, settings, metrics, health: _, clock, random } = parts;
+        let Parts { client, clouds, documents, codes, settings, metrics, health: _, clock, random } = parts;
         Self {
             events: EventRecorder::new(client.clone(), settings.pod_name.clone()),
             statuses: StatusWriter::new(client.clone()),
@@ -98,6 +100,7 @@ impl Context {
             memory: Memory::new(&codes, &settings),
             client,
             clouds,
+            documents,
             codes,
             settings,
             metrics,

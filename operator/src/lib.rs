@@ -8,6 +8,7 @@ pub mod args;
 mod cluster;
 pub mod context;
 pub mod crdgen;
+pub mod documents;
 pub mod gateway;
 pub mod harness;
 pub mod http;

@@ -4,7 +4,7 @@ use aigw_cloud::FunctionCodes;
 use aigw_plan::gateway::desired::Build;
 
 use crate::args::Settings;
-use crate::gateway::Creations;
+use crate::gateway::{Attempts, Creations};
 use crate::tenant::Inventories;
 
 /// What is remembered of AWS between passes.
@@ -13,6 +13,8 @@ pub struct Memory {
     pub(crate) build: Build,
     /// What this process made, or may have made.
     pub(crate) creations: Creations,
+    /// When issuers of tokens were read, and are to be read again.
+    pub(crate) issuers: Attempts,
     /// Usage plans and keys of each gateway, shared by its tenants' passes.
     pub(crate) inventories: Inventories,
 }
@@ -30,6 +32,7 @@ impl Memory {
                     .map(|template| template.as_str().to_owned()),
             },
             creations: Creations::default(),
+            issuers: Attempts::default(),
             inventories: Inventories::new(settings.drift_interval),
         }
     }

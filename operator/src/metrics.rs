@@ -84,6 +84,7 @@ pub struct Metrics {
     failing: Family<Controller, Gauge>,
     consecutive: Family<Controller, Gauge>,
     orphans: Family<Kind, Gauge>,
+    oldest_issuer: Gauge,
     backoff: Arc<Backoff>,
 }
 
@@ -103,6 +104,7 @@ impl Default for Metrics {
             failing: Family::default(),
             consecutive: Family::default(),
             orphans: Family::default(),
+            oldest_issuer: Gauge::default(),
             backoff: Arc::default(),
         };
         let Self {
@@ -118,6 +120,7 @@ impl Default for Metrics {
             failing,
             consecutive,
             orphans,
+            oldest_issuer,
             backoff: _,
         } = &mut metrics;
         registry.register("reconciliations", "Passes by how they ended", passes.clone());
@@ -147,6 +150,11 @@ impl Default for Metrics {
             "AWS objects of this installation that no object of the cluster owns, as of the last sweep",
             orphans.clone(),
         );
+        registry.register(
+            "issuer_keys_oldest_timestamp_seconds",
+            "When the issuer of tokens that was read longest ago was read; 0 where there is none",
+            oldest_issuer.clone(),
+        );
         metrics
     }
 }
@@ -174,6 +182,11 @@ impl Metrics {
     /// A sweep found `count` objects of that kind without an owner.
     pub fn set_orphans(&self, kind: &'static str, count: usize) {
         self.orphans.get_or_create(&Kind { kind }).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// The issuer that was read longest ago was read at this time, in seconds since the Unix epoch.
+    pub fn set_oldest_issuer(&self, time: i64) {
+        self.oldest_issuer.set(time);
     }
 
     /// The failures this reports on.

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::sync::Arc;
 
-use aigw_cloud::{Clouds, FunctionCodes};
+use aigw_cloud::{Clouds, Documents, FunctionCodes};
 use futures::future::join;
 use kube::Client;
 
@@ -28,6 +28,8 @@ pub struct Parts {
     pub client: Client,
     /// AWS, by Region.
     pub clouds: Arc<dyn Clouds>,
+    /// What identity providers publish.
+    pub documents: Arc<dyn Documents>,
     /// The functions' code.
     pub codes: Arc<FunctionCodes>,
     /// Settings.

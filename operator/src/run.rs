@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::args::Settings;
 use crate::context::{Context, Stores, SystemClock, SystemRandom};
+use crate::documents::HttpsDocuments;
 use crate::harness::watch::{Activity, Watch};
 use crate::harness::{Shutdown, controller, predicates, timing, triggers};
 use crate::http::{Health, Server};
@@ -89,7 +90,8 @@ pub async fn run(settings: Settings, clouds: Arc<dyn Clouds>, metrics: Arc<Metri
     background.spawn(server.serve());
     let client = Client::try_default().await.map_err(|source| RunError::Client(Box::new(source)))?;
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    operate(Parts { client, clouds, codes, settings, metrics, health, clock, random }, shutdown).await
+    let documents = Arc::new(HttpsDocuments::with_native_roots());
+    operate(Parts { client, clouds, documents, codes, settings, metrics, health, clock, random }, shutdown).await
 }
 
 /// The watches both controllers stand on: one per kind. Secrets are neither watched nor listed.

@@ -68,9 +68,10 @@ pub fn grants(rendered: &[Value]) -> Outcome<Vec<Grant>> {
         };
         let role = rendered.iter().find(refers).ok_or_else(|| format!("no role for {binding}"))?;
         for rule in role["rules"].as_array().into_iter().flatten() {
-            for (group, resource, verb) in
-                product(&texts(&rule["apiGroups"]), &texts(&rule["resources"]), &texts(&rule["verbs"]))
-            {
+            // Paths that are no resources stand for themselves.
+            let paths = product(&[String::new()], &texts(&rule["nonResourceURLs"]), &texts(&rule["verbs"]));
+            let resources = product(&texts(&rule["apiGroups"]), &texts(&rule["resources"]), &texts(&rule["verbs"]));
+            for (group, resource, verb) in [paths, resources].concat() {
                 let names = texts(&rule["resourceNames"]);
                 grants.push(Grant { namespace: namespace.clone(), group, resource, verb, names });
             }

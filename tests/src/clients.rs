@@ -55,6 +55,13 @@ impl Client {
         self
     }
 
+    /// Without one of the Secret's variables.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.secret.remove(name);
+        self
+    }
+
     /// The credential.
     pub fn token(&self) -> &str {
         self.secret.get(TOKEN).map_or("", String::as_str)
@@ -93,6 +100,14 @@ impl Client {
     /// Runs Python in the client programs' environment.
     pub fn python(&self, code: &str) -> Outcome<Ended> {
         run(&self.dir.join("venv/bin/python"), &["-c", code], &self.env())
+    }
+
+    /// Runs an ECMAScript module that is not among the client programs, beside their packages.
+    pub fn module(&self, script: &Path) -> Outcome<Ended> {
+        let name = script.file_name().ok_or("no script")?;
+        let copy = self.dir.join("node").join(name);
+        std::fs::copy(script, &copy)?;
+        run(&PathBuf::from("node"), &[&copy.display().to_string()], &self.env())
     }
 
     /// One call of boto3's `converse`.

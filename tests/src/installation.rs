@@ -41,6 +41,8 @@ pub fn operator(cluster: &Cluster, aws: &Aws<'_>, installation: &str) -> Outcome
         {"name": "AWS_ACCESS_KEY_ID", "value": value("AWS_ACCESS_KEY_ID")},
         {"name": "AWS_SECRET_ACCESS_KEY", "value": value("AWS_SECRET_ACCESS_KEY")},
         {"name": "AWS_EC2_METADATA_DISABLED", "value": "true"},
+        // An identity provider that tests have at hand: the API server.
+        {"name": "SSL_CERT_FILE", "value": cluster.instance().kube()?.certificates()},
     ]);
     let values = repository::path("tests/demo/values.yaml").display().to_string();
     let mut arguments = words(&["install", RELEASE, "charts/aigw-operator", "-n", NAMESPACE, "--create-namespace"]);

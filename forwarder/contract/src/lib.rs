@@ -1,7 +1,7 @@
 //! What the operator and the functions exchange, and nothing else.
 //!
 //! Two contracts join the control plane to the data plane: the items of a gateway's DynamoDB table ([`table`],
-//! [`policy`]) and the functions' environment ([`environment`]). This crate is their only definition. Operator and
+//! [`policy`], [`identity`], [`issuer`]) and the functions' environment ([`environment`]). This crate is their only definition. Operator and
 //! functions are never upgraded at one instant, so readers ignore unknown fields, writers only add fields, and one
 //! version of skew works both ways. Pure: no I/O, no clock, no randomness.
 
@@ -9,6 +9,9 @@ pub mod context;
 pub mod credential;
 pub mod environment;
 pub mod family;
+pub mod glob;
+pub mod identity;
+pub mod issuer;
 pub mod partition;
 pub mod policy;
 mod redact;

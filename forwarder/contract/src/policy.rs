@@ -30,12 +30,21 @@ pub struct TenantPolicy {
     /// Accepted credentials.
     #[serde(default)]
     pub keys: Vec<KeyHash>,
+    /// Identities whose tokens are accepted, in the order of their hashes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<AcceptedIdentity>,
 }
 
 impl TenantPolicy {
     /// The accepted key of this id, if it is accepted at `now` (seconds since the Unix epoch).
     pub fn key(&self, id: &str, now: i64) -> Option<&KeyHash> {
         self.keys.iter().find(|key| key.id == id && key.not_after.is_none_or(|end| now < end))
+    }
+
+    /// Whether what an authorizer's answer names as the credential is accepted at `now`: the id of a key or the hash of
+    /// an identity. Neither can be mistaken for the other, a key id having at most 32 characters.
+    pub fn accepts(&self, credential: &str, now: i64) -> bool {
+        self.key(credential, now).is_some() || self.identities.iter().any(|identity| identity.hash == credential)
     }
 
     /// Whether calls of this tenant are to be refused whatever their credential.
@@ -66,6 +75,13 @@ pub struct KeyHash {
     pub not_after: Option<i64>,
 }
 
+/// An identity whose tokens are accepted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AcceptedIdentity {
+    /// [`crate::identity::Identity::hash`].
+    pub hash: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,9 +107,12 @@ mod tests {
             suspended: None,
             deleted: false,
             keys: vec![key],
+            identities: vec![AcceptedIdentity { hash: "ab".repeat(32) }],
         };
         assert!(policy.key("k1", 99).is_some());
         assert!(policy.key("k1", 100).is_none());
         assert!(policy.key("k2", 0).is_none());
+        assert!(policy.accepts("k1", 99) && !policy.accepts("k1", 100) && !policy.accepts("", 0));
+        assert!(policy.accepts(&"ab".repeat(32), 100) && !policy.accepts(&"ab".repeat(16), 100));
     }
 }

@@ -3,8 +3,10 @@
 //! | `pk` / `sk` | written by | content |
 //! |---|---|---|
 //! | `gateway` / `config` | operator | [`GatewayConfig`] as a document |
+//! | `gateway` / `jwks#NAME` | operator | [`crate::issuer::KeyMirror`] as a document |
 //! | `gateway` / `owner` | operator | ownership record: which object of which cluster drives this gateway |
 //! | `tenant#ID` / `policy` | operator | [`crate::policy::TenantPolicy`] as a document |
+//! | `identity#HASH` / `tenant` | operator | [`crate::identity::IdentityClaim`] as a document |
 //! | `meter#ID` / `now` | operator (version, suspension), forwarder (counts) | [`MeterHead`] as attributes |
 //!
 //! A *document* item carries its content as JSON text in [`DOCUMENT`] beside [`VERSION`], a counter that every write
@@ -14,6 +16,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Family;
+use crate::issuer::Issuer;
 
 /// Partition key attribute.
 pub const PK: &str = "pk";
@@ -36,6 +39,8 @@ pub const GATEWAY_PK: &str = "gateway";
 pub const CONFIG_SK: &str = "config";
 /// Sort key of the ownership record.
 pub const OWNER_SK: &str = "owner";
+/// Sort key of an identity's claim.
+pub const IDENTITY_SK: &str = "tenant";
 /// Sort key of a tenant's policy.
 pub const POLICY_SK: &str = "policy";
 /// Sort key of a tenant's running meter.
@@ -53,7 +58,17 @@ pub fn meter_pk(tenant_id: &str) -> String {
     format!("meter#{tenant_id}")
 }
 
-/// What the forwarder must know of its gateway: document of `gateway` / `config`.
+/// Partition key of an identity's claim, by the identity's hash.
+pub fn identity_pk(hash: &str) -> String {
+    format!("identity#{hash}")
+}
+
+/// Sort key of the mirrored keys of an issuer.
+pub fn jwks_sk(issuer_key: &str) -> String {
+    format!("jwks#{issuer_key}")
+}
+
+/// What the functions must know of their gateway: document of `gateway` / `config`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GatewayConfig {
@@ -70,6 +85,9 @@ pub struct GatewayConfig {
     /// of an event, and the forwarder takes them off. None may begin as a path of Bedrock's or name a family.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub base_paths: Vec<String>,
+    /// Who signs tokens the gateway accepts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issuers: Vec<Issuer>,
 }
 
 /// The part of a meter item that gates every request.

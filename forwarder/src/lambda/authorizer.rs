@@ -102,14 +102,19 @@ fn whole_stage(method_arn: &str) -> Option<String> {
 }
 
 fn policy(effect: &str, resource: &str, identity: &Identity) -> Value {
-    let Identity { tenant, credential, subject } = identity;
+    let Identity { tenant, credential, subject, expires } = identity;
+    let mut context = json!({ context::TENANT: tenant, context::CREDENTIAL: credential, context::SUBJECT: subject });
+    if let Some(expires) = expires {
+        // As text, because API Gateway passes numbers on as text in some integrations and not in others.
+        context[context::EXPIRES] = expires.to_string().into();
+    }
     json!({
         "principalId": tenant,
         "policyDocument": {
             "Version": "2012-10-17",
             "Statement": [{ "Action": "execute-api:Invoke", "Effect": effect, "Resource": resource }],
         },
-        "context": { context::TENANT: tenant, context::CREDENTIAL: credential, context::SUBJECT: subject },
+        "context": context,
     })
 }
 

@@ -51,6 +51,8 @@ pub(super) struct AuthorizerContext<'a> {
     pub credential: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub subject: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub expires: Option<Text<'a>>,
 }
 
 /// Event of a REQUEST authorizer.
@@ -152,10 +154,10 @@ mod tests {
 
     #[test]
     fn the_context_has_the_names_of_the_contract() {
-        let context = serde_json::json!({ context::TENANT: "t", context::CREDENTIAL: "c", context::SUBJECT: "s" });
+        let context = serde_json::json!({ context::TENANT: "t", context::CREDENTIAL: "c", context::SUBJECT: "s", context::EXPIRES: "e" });
         let text = context.to_string();
         let context: AuthorizerContext<'_> = serde_json::from_str(&text).unwrap();
-        let found = [context.tenant, context.credential, context.subject].map(|value| value.unwrap().0.into_owned());
-        assert_eq!(found, ["t", "c", "s"]);
+        let found = [context.tenant, context.credential, context.subject, context.expires];
+        assert_eq!(found.map(|value| value.unwrap().0.into_owned()), ["t", "c", "s", "e"]);
     }
 }

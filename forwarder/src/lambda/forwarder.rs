@@ -123,6 +123,8 @@ fn caller(context: &AuthorizerContext<'_>) -> Option<Caller> {
         tenant: text(&context.tenant)?,
         credential: text(&context.credential)?,
         subject: text(&context.subject),
+        // One that is not a time was not written by our authorizer.
+        expires: context.expires.as_ref().map(|expires| expires.0.parse()).transpose().ok()?,
     })
 }
 

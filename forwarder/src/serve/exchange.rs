@@ -63,11 +63,12 @@ impl Server {
         let values = headers.get_all(AUTHORIZATION).iter().map(|value| value.to_str().unwrap_or_default());
         match self.authorization.decide(values).await {
             Ok(Verdict::Allow { identity, .. } | Verdict::Deny { identity }) => {
-                let Identity { tenant, credential, subject } = identity;
-                Ok(Caller { tenant, credential, subject: Some(subject) })
+                let Identity { tenant, credential, subject, expires } = identity;
+                Ok(Caller { tenant, credential, subject: Some(subject), expires })
             }
             Ok(Verdict::Unauthorized(reason)) => {
-                Err(Refusal { denial: Denial::unauthorized(), cause: Some(reason.to_owned()) })
+                let denial = Denial::unauthenticated("the credential is missing or not valid for this gateway");
+                Err(Refusal { denial, cause: Some(reason.to_owned()) })
             }
             Err(error) => Err(Refusal::because(Denial::internal("the gateway's authorizer could not decide"), &error)),
         }

@@ -1,4 +1,4 @@
-//! The gateway's table, read side: DynamoDB, by one operation of its JSON protocol, signed like everything else; or,
+//! The gateway's table, read side: DynamoDB, by two operations of its JSON protocol, signed like everything else; or,
 //! where the gateway is tried without one, items from a file.
 //!
 //! All reads are strongly consistent: a suspension written a moment ago must stop the next request. Reads are
@@ -6,7 +6,7 @@
 
 mod item;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +16,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http_client::{Client, ConnectError, Destination, SendError};
 use crate::sign::{SignError, Signable, Signer, TARGET};
@@ -31,6 +31,7 @@ const ATTEMPTS: u32 = 3;
 const RETRY_PAUSE: Duration = Duration::from_millis(25);
 const CONTENT: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
 const GET_ITEM: HeaderValue = HeaderValue::from_static("DynamoDB_20120810.GetItem");
+const BATCH_GET_ITEM: HeaderValue = HeaderValue::from_static("DynamoDB_20120810.BatchGetItem");
 
 /// The table.
 pub struct Table(Source);
@@ -80,6 +81,9 @@ pub enum TableError {
         /// DynamoDB's error code.
         code: String,
     },
+    /// DynamoDB left out a part, being busy.
+    #[error("the table left out a part of what was asked for")]
+    Incomplete,
     /// The request could not be signed.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -92,6 +96,15 @@ pub enum TableError {
 #[serde(rename_all = "PascalCase")]
 struct GetItemOutput {
     item: Option<Item>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BatchGetItemOutput {
+    #[serde(default)]
+    responses: HashMap<String, Vec<Item>>,
+    #[serde(default)]
+    unprocessed_keys: HashMap<String, Value>,
 }
 
 #[derive(Deserialize, Default)]
@@ -136,6 +149,28 @@ impl Table {
         }
     }
 
+    /// Reads documents of different partitions, 100 keys at most; those that exist, by partition.
+    ///
+    /// # Errors
+    /// [`TableError`], also where DynamoDB left some out.
+    pub async fn documents<T: DeserializeOwned>(
+        &self,
+        keys: &[(String, &str)],
+    ) -> Result<BTreeMap<String, T>, TableError> {
+        let items = match &self.0 {
+            Source::DynamoDb(table) => table.batch(keys).await?,
+            Source::Fixed(items) => {
+                let find = |(partition, sort): &(String, &str)| items.get(&(partition.clone(), (*sort).to_owned()));
+                keys.iter().filter_map(find).cloned().collect()
+            }
+        };
+        let document = |item: Item| {
+            let content = serde_json::from_str(item.text(table::DOCUMENT)?).map_err(MalformedItem::json)?;
+            Ok((item.text(table::PK)?.to_owned(), content))
+        };
+        items.into_iter().map(document).collect()
+    }
+
     /// Reads one document item.
     ///
     /// # Errors
@@ -155,30 +190,46 @@ impl DynamoDb {
     async fn get(&self, partition: &str, sort: &str) -> Result<Option<Item>, TableError> {
         let key = json!({ table::PK: { "S": partition }, table::SK: { "S": sort } });
         let input = json!({ "TableName": self.name, "Key": key, "ConsistentRead": true });
-        let input = Bytes::from(input.to_string());
-        let output = tokio::time::timeout(READ_TIMEOUT, self.attempts(&input)).await;
-        let output = output.map_err(|_| TableError::Timeout)??;
-        let output: GetItemOutput = serde_json::from_slice(&output).map_err(MalformedItem::json)?;
+        let output: GetItemOutput = self.read(&GET_ITEM, &input).await?;
         Ok(output.item)
     }
 
-    async fn attempts(&self, input: &Bytes) -> Result<Bytes, TableError> {
+    async fn batch(&self, keys: &[(String, &str)]) -> Result<Vec<Item>, TableError> {
+        let key =
+            |(partition, sort): &(String, &str)| json!({ table::PK: { "S": partition }, table::SK: { "S": sort } });
+        let wanted = json!({ "Keys": keys.iter().map(key).collect::<Vec<_>>(), "ConsistentRead": true });
+        let input = json!({ "RequestItems": { self.name.as_str(): wanted } });
+        let mut output: BatchGetItemOutput = self.read(&BATCH_GET_ITEM, &input).await?;
+        if !output.unprocessed_keys.is_empty() {
+            return Err(TableError::Incomplete);
+        }
+        Ok(output.responses.remove(&self.name).unwrap_or_default())
+    }
+
+    async fn read<T: DeserializeOwned>(&self, target: &HeaderValue, input: &Value) -> Result<T, TableError> {
+        let input = Bytes::from(input.to_string());
+        let output = tokio::time::timeout(READ_TIMEOUT, self.attempts(target, &input)).await;
+        let output = output.map_err(|_| TableError::Timeout)??;
+        Ok(serde_json::from_slice(&output).map_err(MalformedItem::json)?)
+    }
+
+    async fn attempts(&self, target: &HeaderValue, input: &Bytes) -> Result<Bytes, TableError> {
         let mut pause = RETRY_PAUSE;
         for _ in 1..ATTEMPTS {
-            match self.call(input).await {
+            match self.call(target, input).await {
                 Err(error) if error.is_transient() => tokio::time::sleep(pause).await,
                 result => return result,
             }
             pause *= 2;
         }
-        self.call(input).await
+        self.call(target, input).await
     }
 
-    async fn call(&self, input: &Bytes) -> Result<Bytes, TableError> {
+    async fn call(&self, target: &HeaderValue, input: &Bytes) -> Result<Bytes, TableError> {
         let connection = self.client.checkout(&self.endpoint).await?;
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(CONTENT_TYPE, CONTENT);
-        headers.insert(TARGET, GET_ITEM);
+        headers.insert(TARGET, target.clone());
         let signable =
             Signable { service: "dynamodb", method: &Method::POST, host: &self.host, path_and_query: "/", body: input };
         self.signer.sign(&signable, &mut headers, SystemTime::now())?;
@@ -205,7 +256,7 @@ impl TableError {
                     || matches!(code.as_str(), "ProvisionedThroughputExceededException" | "ThrottlingException")
             }
             Self::Send(_) | Self::Broken(_) => true,
-            Self::Connect(_) | Self::Timeout | Self::Sign(_) | Self::Malformed(_) => false,
+            Self::Connect(_) | Self::Timeout | Self::Incomplete | Self::Sign(_) | Self::Malformed(_) => false,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod attacks;
 mod authorizing;
+mod authorizing_tokens;
 mod connections;
 mod forwarding;
 mod measure;

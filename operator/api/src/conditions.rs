@@ -16,6 +16,10 @@ pub mod kind {
     pub const CREDENTIALS_READY: &str = "CredentialsReady";
     /// Calls are refused on purpose.
     pub const SUSPENDED: &str = "Suspended";
+    /// The keys of every issuer of tokens were read lately.
+    pub const ISSUERS_READY: &str = "IssuersReady";
+    /// Every identity the tenant asks for is its own.
+    pub const IDENTITIES_READY: &str = "IdentitiesReady";
     /// The account's quotas leave room.
     pub const CAPACITY_OK: &str = "CapacityOK";
 }
@@ -74,6 +78,16 @@ pub mod reason {
     pub const ISSUED: &str = "Issued";
     /// API keys are switched off at the gateway.
     pub const API_KEYS_DISABLED: &str = "APIKeysDisabled";
+    /// The keys of every issuer were read lately.
+    pub const KEYS_MIRRORED: &str = "KeysMirrored";
+    /// An issuer cannot be read, or what it answers is not usable.
+    pub const ISSUER_UNREACHABLE: &str = "IssuerUnreachable";
+    /// The identities are claimed for this tenant.
+    pub const CLAIMED: &str = "Claimed";
+    /// An identity is not one the gateway or the rule allows this tenant.
+    pub const IDENTITY_NOT_ALLOWED: &str = "IdentityNotAllowed";
+    /// An identity belongs to another tenant of the gateway.
+    pub const IDENTITY_CONFLICT: &str = "IdentityConflict";
     /// Suspended by the platform team.
     pub const SUSPENDED_BY_PLATFORM: &str = "SuspendedByPlatform";
     /// Suspended by the tenant's own spec.

@@ -8,6 +8,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::auth::{Auth, IdentityGrants};
 use crate::common::NamedObject;
 use crate::gateway_status::AIGatewayStatus;
 use crate::schema;
@@ -161,26 +162,6 @@ pub enum EndpointType {
     Regional,
     /// Reachable through VPC endpoints only.
     Private,
-}
-
-/// How clients prove who they are.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Auth {
-    /// Credentials issued by the operator into the tenants' Secrets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_keys: Option<ApiKeyAuth>,
-    /// Seconds API Gateway may reuse an authorizer's answer for the same credential. 0 asks every time. Default: 60.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 3600))]
-    pub cache_seconds: Option<i32>,
-}
-
-/// Credentials issued by the operator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ApiKeyAuth {
-    /// Whether tenants get a credential in a Secret.
-    pub enabled: bool,
 }
 
 /// Which Bedrock APIs are reachable.
@@ -382,6 +363,9 @@ pub struct RuleAllow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub max_tenants_per_namespace: Option<i32>,
+    /// Identities of tokens they may ask for. Default: ServiceAccounts of their own namespace only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identities: Option<IdentityGrants>,
 }
 
 /// What tenants under a rule get where they ask for nothing.

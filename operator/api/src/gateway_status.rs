@@ -42,6 +42,10 @@ pub struct AIGatewayStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["tier".into()]))]
     pub usage_plans: Vec<UsagePlanStatus>,
+    /// Issuers of tokens and the state of their keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub issuers: Vec<IssuerStatus>,
     /// Attached tenants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenants: Option<TenantsStatus>,
@@ -83,6 +87,20 @@ pub struct UsagePlanStatus {
     pub id: String,
 }
 
+/// An issuer of tokens and the state of its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerStatus {
+    /// Name in the spec; for a cluster `cluster/` and its name.
+    pub name: String,
+    /// The claim `iss` of its tokens.
+    pub issuer: String,
+    /// Keys its tokens may be signed with, those included that it removed less than a day ago.
+    pub keys: i32,
+    /// When the issuer was last read. Its keys are accepted for a week from then.
+    pub fetched_at: String,
+}
+
 /// Attached tenants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TenantsStatus {
@@ -98,6 +116,9 @@ pub struct EffectiveGateway {
     pub api_keys: bool,
     /// Seconds an authorizer's answer may be reused.
     pub cache_seconds: i32,
+    /// How soon what is taken away stops working.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<String>,
     /// Families clients may call.
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub families: Vec<Family>,

@@ -5,6 +5,7 @@
 //! defaults: they would add fields that Git lacks and show as drift in GitOps tools; `aigw-plan` fills them in and
 //! `status.effective` shows them.
 
+mod auth;
 mod common;
 pub mod conditions;
 mod gateway;
@@ -12,14 +13,19 @@ mod gateway_status;
 mod schema;
 mod tenant;
 
+pub use auth::{
+    ApiKeyAuth, Auth, IdentityGrants, JwtAlgorithm, JwtGrant, JwtIdentity, JwtIssuer, ServiceAccountAuth,
+    ServiceAccountCluster, ServiceAccountIdentity, TenantIdentities,
+};
 pub use common::{GROUP, NamedObject, VERSION, annotations, labels};
 pub use gateway::{
-    AIGateway, AIGatewaySpec, ApiKeyAuth, Architecture, Auth, AuthorizerFunction, Bedrock, DeletionPolicy, Endpoint,
-    EndpointType, Family, ForwarderFunction, Functions, NamespaceMatch, NamespaceOrigin, RuleAllow, RuleDefaults,
-    RuleMatch, Stage, TenantRule, Tenants, Throttle, Tier,
+    AIGateway, AIGatewaySpec, Architecture, AuthorizerFunction, Bedrock, DeletionPolicy, Endpoint, EndpointType,
+    Family, ForwarderFunction, Functions, NamespaceMatch, NamespaceOrigin, RuleAllow, RuleDefaults, RuleMatch, Stage,
+    TenantRule, Tenants, Throttle, Tier,
 };
 pub use gateway_status::{
-    AIGatewayStatus, EffectiveGateway, EffectiveTier, FunctionStatus, StageStatus, TenantsStatus, UsagePlanStatus,
+    AIGatewayStatus, EffectiveGateway, EffectiveTier, FunctionStatus, IssuerStatus, StageStatus, TenantsStatus,
+    UsagePlanStatus,
 };
 pub use tenant::{
     ApiKey, CredentialStatus, CredentialsStatus, EffectiveTenant, GatewayRef, SecretGroup, Tenant, TenantSpec,

@@ -6,6 +6,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::auth::TenantIdentities;
+
 /// A team's access to a gateway. What it asks for is a request; what binds it is the gateway's `tenants.rules`.
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
@@ -50,6 +52,10 @@ pub struct TenantSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 40))]
     pub tier: Option<String>,
+
+    /// Identities whose tokens are credentials of this tenant, beside or instead of the one in the Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identities: Option<TenantIdentities>,
 
     /// The Secret the credential is written to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -167,4 +173,7 @@ pub struct EffectiveTenant {
     pub burst: i32,
     /// Whether calls are refused, by the team or the platform.
     pub suspended: bool,
+    /// How many identities' tokens are accepted, of a tenant that asks for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identities: Option<i32>,
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use aigw_cloud::{CloudError, TenantItems};
 use aigw_contract::table::{
-    DOCUMENT, METER_POLICY_VERSION, METER_SK, METER_SUSPENDED, MeterHead, PK, POLICY_SK, SK, TTL, VERSION, meter_pk,
-    tenant_pk,
+    DOCUMENT, IDENTITY_SK, METER_POLICY_VERSION, METER_SK, METER_SUSPENDED, MeterHead, PK, POLICY_SK, SK, TTL, VERSION,
+    identity_pk, meter_pk, tenant_pk,
 };
 use aigw_plan::Class;
 use aigw_plan::gateway::observed::Document;
@@ -21,8 +21,10 @@ type Item = HashMap<String, AttributeValue>;
 
 const GET_ITEM: &str = "dynamodb:GetItem";
 const BATCH_GET_ITEM: &str = "dynamodb:BatchGetItem";
-/// Tenants a batch: two items each, and BatchGetItem takes 100 keys.
-const TENANTS_A_BATCH: usize = 50;
+/// What BatchGetItem takes.
+const KEYS_A_BATCH: usize = 100;
+/// Tenants a batch: two items each.
+const TENANTS_A_BATCH: usize = KEYS_A_BATCH / 2;
 /// Pause before asking again for keys that a throttled partition left out.
 const UNPROCESSED_PAUSE: Duration = Duration::from_millis(200);
 /// Most times to ask for one batch.
@@ -61,6 +63,24 @@ impl DynamoTables {
             }
         }
         Ok(tenants)
+    }
+
+    pub(crate) async fn get_identities(
+        &self,
+        table: &str,
+        hashes: &[String],
+    ) -> Result<BTreeMap<String, Document<String>>, CloudError> {
+        let mut found = BTreeMap::new();
+        for batch in hashes.chunks(KEYS_A_BATCH) {
+            let keys = batch.iter().map(|hash| key_of((&identity_pk(hash), IDENTITY_SK))).collect();
+            for item in self.items(table, keys).await? {
+                let pk = item.get(PK).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+                if let Some(hash) = pk.strip_prefix(&identity_pk("")) {
+                    found.insert(hash.to_owned(), document_of(BATCH_GET_ITEM, &item)?);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Items by key, in any order; absent ones are left out.

@@ -223,6 +223,14 @@ impl Tables for DynamoTables {
         self.get_tenants(table, tenant_ids).await
     }
 
+    async fn identities(
+        &self,
+        table: &str,
+        hashes: &[String],
+    ) -> Result<BTreeMap<String, Document<String>>, CloudError> {
+        self.get_identities(table, hashes).await
+    }
+
     async fn meter(&self, table: &str, tenant_id: &str) -> Result<Option<MeterHead>, CloudError> {
         self.get_meter(table, tenant_id).await
     }

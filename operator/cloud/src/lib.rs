@@ -4,11 +4,14 @@
 //! fakes in tests. They speak the plan's language ([`aigw_plan`]): a look-up returns an observed value or `None`, a
 //! change takes what a step carries. No SDK type appears here, and no method makes a choice the plan did not.
 //!
+//! [`Documents`] is the one port that does not lead to AWS: to the identity providers whose tokens a gateway accepts.
+//!
 //! What both need stands here too, free of the SDK: the [`Gate`] every call passes, with the [`Limiter`] behind it, and
 //! what an error of AWS means ([`classify`]).
 
 pub mod classify;
 mod code;
+mod documents;
 mod error;
 mod estate;
 mod gate;
@@ -19,6 +22,7 @@ pub mod quotas;
 mod stable_text;
 
 pub use code::{CodeError, FunctionCode, FunctionCodes};
+pub use documents::{DocumentError, Documents, LONGEST_DOCUMENT};
 pub use error::CloudError;
 pub use estate::Estate;
 pub use gate::{Call, Gate, NoObserver, Observer};

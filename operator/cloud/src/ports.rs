@@ -62,6 +62,12 @@ pub trait Tables: Send + Sync {
     async fn delete_document(&self, table: &str, key: (&str, &str), expected: i64) -> Result<(), CloudError>;
     /// Policies and meters of many tenants, read consistently, fifty tenants a call; one entry per tenant asked for.
     async fn tenants(&self, table: &str, tenant_ids: &[String]) -> Result<BTreeMap<String, TenantItems>, CloudError>;
+    /// Claims of identities by hash, read consistently, a hundred a call; those that exist.
+    async fn identities(
+        &self,
+        table: &str,
+        hashes: &[String],
+    ) -> Result<BTreeMap<String, Document<String>>, CloudError>;
     /// The head of a tenant's meter, read consistently.
     async fn meter(&self, table: &str, tenant_id: &str) -> Result<Option<MeterHead>, CloudError>;
     /// Sets the head of a tenant's meter, leaving its counts alone, unless a newer policy version is there already.

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use aigw_api::{
     AIGatewaySpec, ApiKey, ApiKeyAuth, Architecture, Auth, AuthorizerFunction, Bedrock, DeletionPolicy, Endpoint,
-    EndpointType, Family, ForwarderFunction, Functions, GatewayRef, NamedObject, NamespaceMatch, NamespaceOrigin,
-    RuleAllow, RuleDefaults, RuleMatch, SecretGroup, Stage, TenantRule, TenantSpec, Tenants, Throttle, Tier,
+    EndpointType, Family, ForwarderFunction, Functions, GatewayRef, IdentityGrants, JwtAlgorithm, JwtGrant,
+    JwtIdentity, JwtIssuer, NamedObject, NamespaceMatch, NamespaceOrigin, RuleAllow, RuleDefaults, RuleMatch,
+    SecretGroup, ServiceAccountAuth, ServiceAccountCluster, Stage, TenantIdentities, TenantRule, TenantSpec, Tenants,
+    Throttle, Tier,
 };
 use aigw_contract::Partition;
 use proptest::option;
@@ -15,6 +17,8 @@ use proptest::sample::{select, subsequence};
 
 use crate::gateway::simulated::Place;
 
+/// The one issuer of every gateway drawn.
+const ISSUER: &str = "corp";
 pub(crate) const TIERS: [&str; 6] = ["bronze", "gold", "silver", "trial", "x-1", "z"];
 const FAMILIES: [Family; 8] = [
     Family::BedrockRuntime,
@@ -50,7 +54,7 @@ pub(crate) fn fixed() -> impl Strategy<Value = Fixed> {
 pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + use<> {
     let Fixed { place: Place { region, account_id }, endpoint: type_, stage } = fixed.clone();
     let parts =
-        (endpoint(type_), option::of(auth()), option::of(bedrock()), option::of(functions(&region, &account_id)));
+        (endpoint(type_), auth().prop_map(Some), option::of(bedrock()), option::of(functions(&region, &account_id)));
     let policies = (option::of(deletion_policy()), option::of(deletion_policy()));
     (parts, option::of(throttle()), tiers(), suspended(), option::of(tags()), policies).prop_map(
         move |((endpoint, auth, bedrock, functions), throttle, tiers, suspended, tags, policies)| AIGatewaySpec {
@@ -87,9 +91,31 @@ fn endpoint(type_: EndpointType) -> BoxedStrategy<Endpoint> {
     }
 }
 
-fn auth() -> impl Strategy<Value = Auth> {
+/// Boxed, as drawing nests deep enough for a test's stack.
+fn auth() -> BoxedStrategy<Auth> {
     let api_keys = option::of(any::<bool>().prop_map(|enabled| ApiKeyAuth { enabled }));
-    (api_keys, option::of(0..=3600)).prop_map(|(api_keys, cache_seconds)| Auth { api_keys, cache_seconds })
+    let service_accounts = option::of(select(vec!["a", "b"]).prop_map(|audience| ServiceAccountAuth {
+        clusters: vec![ServiceAccountCluster { name: "local".into(), audience: audience.into() }],
+    }));
+    let algorithms = subsequence(vec![JwtAlgorithm::RS256, JwtAlgorithm::ES384, JwtAlgorithm::EdDSA], 0..3);
+    let issuer = (algorithms, option::of(Just("https://keys.example.com/jwks")), "[a-z]{1,3}").prop_map(
+        |(algorithms, jwks_uri, audience)| JwtIssuer {
+            // Always there: tenants drawn apart refer to it.
+            name: ISSUER.into(),
+            issuer: "https://login.example.com".into(),
+            jwks_uri: jwks_uri.map(Into::into),
+            audiences: vec![audience],
+            algorithms,
+        },
+    );
+    (api_keys, issuer, service_accounts, option::of(0..=3600))
+        .prop_map(|(api_keys, issuer, service_accounts, cache_seconds)| Auth {
+            api_keys,
+            jwt: vec![issuer],
+            service_accounts,
+            cache_seconds,
+        })
+        .boxed()
 }
 
 fn bedrock() -> impl Strategy<Value = Bedrock> {
@@ -132,7 +158,13 @@ fn everybody(tiers: &[Tier]) -> TenantRule {
         name: "all".into(),
         match_: RuleMatch { namespaces: NamespaceMatch { from: Some(NamespaceOrigin::All), selector: None } },
         defaults: Some(RuleDefaults { tier: names.first().cloned() }),
-        allow: Some(RuleAllow { tiers: names, max_tenants_per_namespace: None }),
+        allow: Some(RuleAllow {
+            tiers: names,
+            max_tenants_per_namespace: None,
+            identities: Some(IdentityGrants {
+                jwt: vec![JwtGrant { issuer: ISSUER.into(), claim: "groups".into(), values: vec!["team-*".into()] }],
+            }),
+        }),
     }
 }
 
@@ -154,13 +186,26 @@ pub(crate) fn tenant(tiers: Vec<String>) -> impl Strategy<Value = TenantSpec> {
     let names = option::of("[a-z]{1,8}");
     let groups = subsequence(GROUPS.to_vec(), 0..=GROUPS.len()).prop_shuffle();
     let api_key = (names, groups).prop_map(|(secret_name, env)| ApiKey { secret_name, env });
-    (option::of(select(tiers)), option::of(api_key), option::of(any::<bool>())).prop_map(|(tier, api_key, suspend)| {
-        TenantSpec {
+    (option::of(select(tiers)), option::of(identities()), option::of(api_key), option::of(any::<bool>())).prop_map(
+        |(tier, identities, api_key, suspend)| TenantSpec {
             gateway_ref: GatewayRef { name: "prod".into(), namespace: Some("ai-platform".into()) },
             tier,
+            identities,
             api_key,
             suspend,
-        }
+        },
+    )
+}
+
+/// Of tokens only: whether ServiceAccounts are accepted is drawn with the gateway.
+fn identities() -> impl Strategy<Value = TenantIdentities> {
+    let values = subsequence(vec!["team-a", "team-b", "team-c"], 0..=3).prop_shuffle();
+    values.prop_map(|values| TenantIdentities {
+        service_accounts: Vec::new(),
+        jwt: values
+            .into_iter()
+            .map(|value| JwtIdentity { issuer: ISSUER.into(), claim: "groups".into(), value: value.into() })
+            .collect(),
     })
 }
 

@@ -96,7 +96,8 @@ pub(crate) async fn execute(
     Ok(None)
 }
 
-async fn put<T: Serialize + Sync>(
+/// Writes a document about the gateway itself.
+pub(super) async fn put<T: Serialize + Sync>(
     cloud: &Cloud,
     table: &str,
     sk: &str,

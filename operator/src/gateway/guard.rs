@@ -78,7 +78,12 @@ impl Refusal {
         match &self {
             Self::Wrong { .. } => {
                 let (reason, message) = self.describe();
-                Pass { outcome: GatewayOutcome::Stalled { reason, message }, observed: None, next: self.outcome() }
+                Pass {
+                    outcome: GatewayOutcome::Stalled { reason, message },
+                    observed: None,
+                    issuers: None,
+                    next: self.outcome(),
+                }
             }
             Self::Unknown(error) => failed(error, None),
         }

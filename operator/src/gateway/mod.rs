@@ -8,6 +8,7 @@ mod creations;
 mod execute;
 mod gather;
 mod guard;
+mod issuers;
 mod report;
 mod teardown;
 
@@ -20,6 +21,7 @@ use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::{Cloud, CloudError};
 use aigw_plan::gateway::desired::{DesiredGateway, desire};
 use aigw_plan::gateway::diff::{diff, hold_back};
+use aigw_plan::gateway::issuers::{ObservedIssuer, never_read};
 use aigw_plan::gateway::lint::lint;
 use aigw_plan::gateway::observed::ObservedGateway;
 use aigw_plan::gateway::report::GatewayOutcome;
@@ -34,6 +36,7 @@ pub(crate) use creations::{Creations, LAG};
 pub(crate) use execute::execute;
 pub(crate) use gather::{observe, parse};
 pub(crate) use guard::{HEARTBEAT, Refusal, account, cluster_uid};
+pub(crate) use issuers::Attempts;
 
 /// Most rounds of observe → plan → execute in one pass. From nothing to serving takes about six.
 const MAX_ROUNDS: usize = 15;
@@ -51,6 +54,7 @@ pub struct GatewayReconciler {
 struct Pass {
     outcome: GatewayOutcome,
     observed: Option<ObservedGateway>,
+    issuers: Option<Vec<ObservedIssuer>>,
     next: Outcome,
 }
 
@@ -71,11 +75,42 @@ impl GatewayReconciler {
         };
         let cloud = self.context.clouds.region(&valid.region).await;
         let pass = match account(&cloud, &valid.account_id).await {
-            Ok(()) => self.converge(gateway, &identity, &valid, &cloud).await,
+            Ok(()) => {
+                let pass = self.converge(gateway, &identity, &valid, &cloud).await;
+                self.mirror(gateway, &identity, &valid, &cloud, pass).await
+            }
             Err(refusal) => refusal.into_pass(),
         };
         report::passed(&self.context, gateway, &identity, &valid, &pass).await?;
         Ok(pass.next)
+    }
+
+    /// Looks after the issuers' keys, whatever the pass came to: the data plane lives on them.
+    async fn mirror(
+        &self,
+        gateway: &AIGateway,
+        identity: &GatewayIdentity,
+        valid: &ValidGateway,
+        cloud: &Cloud,
+        mut pass: Pass,
+    ) -> Pass {
+        let looked = issuers::refresh(&self.context, cloud, gateway, identity, valid, pass.observed.as_ref()).await;
+        match looked {
+            Ok(None) => pass,
+            Ok(Some(looked)) => {
+                if let (Outcome::Done { requeue }, Some(again)) = (&pass.next, looked.again)
+                    && again < *requeue
+                {
+                    pass.next = Outcome::Waiting { after: again };
+                }
+                if never_read(&looked.issuers) && pass.outcome == GatewayOutcome::InSync {
+                    let message = "the keys of an issuer were never read; see the condition IssuersReady".to_owned();
+                    pass.outcome = GatewayOutcome::Working { reason: reason::ISSUER_UNREACHABLE, message };
+                }
+                Pass { issuers: Some(looked.issuers), ..pass }
+            }
+            Err(error) => failed(&error, pass.observed),
+        }
     }
 
     async fn converge(
@@ -90,7 +125,7 @@ impl GatewayReconciler {
             match self.round(gateway, identity, valid, cloud, &mut observed).await {
                 // A whole plan went through: what fails after it is another matter than what failed before.
                 Ok(Round::Again) => self.context.backoff.reset(Self::NAME, &gateway.uid().unwrap_or_default()),
-                Ok(Round::End(outcome, next)) => return Pass { outcome, observed, next },
+                Ok(Round::End(outcome, next)) => return Pass { outcome, observed, issuers: None, next },
                 Err(error) => return failed(&error, observed),
             }
         }
@@ -98,6 +133,7 @@ impl GatewayReconciler {
         Pass {
             outcome: GatewayOutcome::Working { reason: reason::PROGRESSING, message },
             observed,
+            issuers: None,
             next: Outcome::Waiting { after: POLL },
         }
     }
@@ -183,7 +219,7 @@ fn failed(error: &CloudError, observed: Option<ObservedGateway>) -> Pass {
     } else {
         GatewayOutcome::Working { reason, message }
     };
-    Pass { outcome, observed, next: Outcome::failed(error) }
+    Pass { outcome, observed, issuers: None, next: Outcome::failed(error) }
 }
 
 impl Reconciler for GatewayReconciler {

@@ -2,6 +2,7 @@
 
 use aigw_api::conditions::kind;
 use aigw_api::{AIGateway, AIGatewayStatus};
+use aigw_plan::gateway::issuers;
 use aigw_plan::gateway::report::{GatewayOutcome, capacity, conditions, status};
 use aigw_plan::gateway::validate::ValidGateway;
 use aigw_plan::{ConditionSpec, GatewayIdentity, Violation};
@@ -30,14 +31,23 @@ pub(super) async fn passed(
     let was_ready = held_for_generation(&previous.conditions, kind::READY, gateway.metadata.generation);
     // A pass that could not look keeps what an earlier one saw.
     let mut specs = conditions(&pass.outcome, was_ready);
-    let next = match &pass.observed {
+    let mut next = match &pass.observed {
         Some(observed) => {
             specs.push(capacity(observed));
             let tenants = tenants_of(context, gateway).len();
-            status(valid, identity, &context.memory.build, observed, tenants, &previous)
+            let next = status(valid, identity, &context.memory.build, observed, tenants, &previous);
+            AIGatewayStatus { conditions: previous.conditions.clone(), ..next }
         }
         None => previous,
     };
+    if let Some(issuers) = &pass.issuers {
+        next.issuers = issuers::status(issuers);
+        let ready = issuers::condition(issuers, context.clock.now().as_second());
+        if ready.is_none() {
+            next.conditions.retain(|condition| condition.type_ != kind::ISSUERS_READY);
+        }
+        specs.extend(ready);
+    }
     write(context, gateway, next, specs).await
 }
 
@@ -59,7 +69,6 @@ async fn write(
     let generation = gateway.metadata.generation;
     let previous = gateway.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default();
     next.observed_generation = generation;
-    next.conditions.clone_from(&previous);
     apply(&mut next.conditions, specs, generation, context.clock.now());
     if context.statuses.write(gateway, &next).await? {
         tracing::debug!(name = gateway.name_any(), "status written");

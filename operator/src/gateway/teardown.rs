@@ -63,6 +63,7 @@ async fn finish(context: &Context, gateway: &AIGateway) -> Result<Outcome, Error
     finalizer::remove(&context.client, gateway).await?;
     let uid = gateway.uid().unwrap_or_default();
     context.memory.creations.forget(&uid);
+    context.memory.issuers.forget(&uid);
     context.forget(GatewayReconciler::NAME, &uid);
     Ok(Outcome::Finished)
 }

@@ -84,7 +84,8 @@ pub(super) fn of_tenant(step: &TenantStep) -> Calls {
         TenantStep::AttachApiKey { .. } => &["apigateway:CreateUsagePlanKey"],
         TenantStep::DeleteApiKey { .. } => &["apigateway:DeleteApiKey"],
         TenantStep::WriteSecret { .. } => &[],
-        TenantStep::WritePolicy { .. } => &["dynamodb:PutItem"],
+        TenantStep::ClaimIdentity { .. } | TenantStep::WritePolicy { .. } => &["dynamodb:PutItem"],
+        TenantStep::ReleaseIdentity { .. } => &["dynamodb:DeleteItem"],
         TenantStep::WriteMeter { .. } => &["dynamodb:UpdateItem"],
     })
 }

@@ -15,7 +15,7 @@ use aigw_plan::gateway::observed::{
 use aigw_plan::gateway::step::{FunctionSpec, StageThrottle, UsagePlanSpec};
 use aigw_plan::identity::{Function, TAG_ID};
 use aigw_plan::sweep::OwnedObject;
-use aigw_plan::tenant::step::{ObservedApiKey, ObservedTenant};
+use aigw_plan::tenant::step::{ObservedApiKey, ObservedIdentity, ObservedTenant};
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -105,6 +105,12 @@ impl Tables for Fake {
             TenantItems { policy: tenant.policy.as_ref().map(as_text), meter: tenant.meter }
         };
         self.read(tenant_ids.iter().map(|id| (id.clone(), items(id))).collect())
+    }
+    async fn identities(&self, _: &str, hashes: &[String]) -> Result<BTreeMap<String, Document<String>>, CloudError> {
+        let all = self.tenants.values().flat_map(|tenant| &tenant.identities);
+        let asked = all.filter(|(hash, _)| hashes.contains(hash));
+        let document = |found: &ObservedIdentity| as_text(&Document { version: found.version, content: &found.claim });
+        self.read(asked.map(|(hash, found)| (hash.clone(), document(found))).collect())
     }
     async fn meter(&self, _: &str, tenant_id: &str) -> Result<Option<MeterHead>, CloudError> {
         self.read(self.tenants.get(tenant_id).and_then(|tenant| tenant.meter))

@@ -80,6 +80,13 @@ impl Tables for ReadOnly<dyn Tables> {
     async fn tenants(&self, table: &str, tenant_ids: &[String]) -> Result<BTreeMap<String, TenantItems>, CloudError> {
         self.0.tenants(table, tenant_ids).await
     }
+    async fn identities(
+        &self,
+        table: &str,
+        hashes: &[String],
+    ) -> Result<BTreeMap<String, Document<String>>, CloudError> {
+        self.0.identities(table, hashes).await
+    }
     async fn meter(&self, table: &str, tenant_id: &str) -> Result<Option<MeterHead>, CloudError> {
         self.0.meter(table, tenant_id).await
     }

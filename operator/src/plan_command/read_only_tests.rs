@@ -7,7 +7,7 @@ use super::super::fakes::{Everywhere, Fake};
 use super::*;
 
 /// The ports' methods that only look. Everything else in the ports' source is a change.
-const READS: [&str; 16] = [
+const READS: [&str; 17] = [
     "Account::id",
     "ApiKeys::list",
     "Estate::owned",
@@ -20,6 +20,7 @@ const READS: [&str; 16] = [
     "Roles::get",
     "Tables::document",
     "Tables::get",
+    "Tables::identities",
     "Tables::meter",
     "Tables::tenants",
     "UsagePlans::key_ids",
@@ -156,6 +157,7 @@ async fn every_look_is_passed_on() {
     cloud.tables.get("").await.unwrap();
     cloud.tables.document("", "", "").await.unwrap();
     assert_eq!(cloud.tables.tenants("", &["t".to_owned()]).await.unwrap().len(), 1);
+    assert!(cloud.tables.identities("", &["h".to_owned()]).await.unwrap().is_empty());
     cloud.tables.meter("", "").await.unwrap();
     cloud.roles.get("").await.unwrap();
     cloud.log_groups.get("").await.unwrap();

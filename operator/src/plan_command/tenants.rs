@@ -8,8 +8,9 @@ use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::CloudError;
 use aigw_plan::Plan;
 use aigw_plan::gateway::observed::Document;
-use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit};
-use aigw_plan::tenant::diff::{GatewayFacts, diff, key_name, revoke};
+use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, permitted_identities};
+use aigw_plan::tenant::diff::{GatewayFacts, diff, key_name, restrict, revoke};
+use aigw_plan::tenant::identities::asked;
 use aigw_plan::tenant::lint::lint;
 use aigw_plan::tenant::secret::observed;
 use aigw_plan::tenant::simulated::SimulatedTenant;
@@ -24,6 +25,7 @@ use super::report::{ObjectReport, Round, Step};
 use super::{PlanError, Planner, cluster};
 use crate::gateway::parse;
 use crate::harness::triggers::gateway_of;
+use crate::tenant::identities;
 
 /// Rounds after which something is wrong with the plan itself. From nothing to served takes two.
 const MOST_ROUNDS: usize = 20;
@@ -53,13 +55,24 @@ pub(super) async fn plan(
         earlier_in_namespace: earlier(planner, manifests, tenant),
     };
     let tenant_id = gateway.identity.tenant_id(&namespace, &name);
-    let in_aws = look(gateway, &tenant_id).await?;
+    let in_aws = look(gateway, &tenant_id, &asked(&tenant.spec, &namespace)).await?;
     match admit(&tenant.spec, &facts, &gateway.valid, &gateway.identity) {
         Err(violation) => {
-            // Only a tenant that no rule admits loses what it had.
-            if violation.reason == reason::NOT_ALLOWED {
-                let next =
-                    |observed: &ObservedTenant| Ok::<_, Infallible>(revoke(&tenant_id, &gateway.identity, observed));
+            // Only a tenant that no rule admits loses what it had, and one that asks for others' identities those.
+            let permitted = match violation.reason {
+                reason::NOT_ALLOWED => Some(None),
+                reason::IDENTITY_NOT_ALLOWED => {
+                    Some(Some(permitted_identities(&tenant.spec, &facts, &gateway.valid, &gateway.identity)))
+                }
+                _ => None,
+            };
+            if let Some(permitted) = permitted {
+                let next = |observed: &ObservedTenant| {
+                    Ok::<_, Infallible>(match &permitted {
+                        None => revoke(&tenant_id, &gateway.identity, observed),
+                        Some(permitted) => restrict(&tenant_id, &gateway.identity, permitted, observed),
+                    })
+                };
                 rounds(next, in_aws, &mut report)?;
             }
             report.violations.push(violation.into());
@@ -90,7 +103,7 @@ pub(super) async fn plan(
 }
 
 /// Policy, meter and keys as they are now.
-async fn look(gateway: &Planned, tenant_id: &str) -> Result<ObservedTenant, CloudError> {
+async fn look(gateway: &Planned, tenant_id: &str, asked: &[String]) -> Result<ObservedTenant, CloudError> {
     let prefix = key_name(&gateway.identity, tenant_id, 0);
     let prefix = prefix.trim_end_matches('0');
     let api_keys = gateway.api_keys.iter().filter(|key| key.name.starts_with(prefix)).cloned().collect();
@@ -102,6 +115,8 @@ async fn look(gateway: &Planned, tenant_id: &str) -> Result<ObservedTenant, Clou
             let policy: Option<Document<String>> = items.policy;
             (observed.policy, observed.meter) = (parse(policy)?, items.meter);
         }
+        observed.identities =
+            identities(&gateway.cloud, &gateway.identity, observed.policy.as_ref(), tenant_id, asked).await?;
     }
     Ok(observed)
 }

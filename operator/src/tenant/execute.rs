@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aigw_api::Tenant;
 use aigw_cloud::CloudError;
-use aigw_contract::table::{POLICY_SK, tenant_pk};
+use aigw_contract::table::{IDENTITY_SK, POLICY_SK, identity_pk, tenant_pk};
 use aigw_plan::Class;
 use aigw_plan::gateway::observed::Document;
 use aigw_plan::tenant::step::TenantStep;
@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Resource, ResourceExt};
+use serde::Serialize;
 
 use super::{Site, Target};
 use crate::context::Context;
@@ -61,10 +62,15 @@ async fn cloud_step(site: &Site, step: &TenantStep) -> Result<Option<String>, Cl
         TenantStep::EnableApiKey { id } => cloud.api_keys.set_enabled(id, true).await?,
         TenantStep::AttachApiKey { key_id, usage_plan_id } => cloud.api_keys.attach(key_id, usage_plan_id).await?,
         TenantStep::DeleteApiKey { id, .. } => cloud.api_keys.delete(id).await?,
+        TenantStep::ClaimIdentity { table, hash, expected, claim } => {
+            let document = document(expected.unwrap_or(0) + 1, claim)?;
+            cloud.tables.put_document(table, (&identity_pk(hash), IDENTITY_SK), *expected, &document, None).await?;
+        }
+        TenantStep::ReleaseIdentity { table, hash, expected, .. } => {
+            cloud.tables.delete_document(table, (&identity_pk(hash), IDENTITY_SK), *expected).await?;
+        }
         TenantStep::WritePolicy { table, tenant_id, expected, version, policy, expires } => {
-            let content = serde_json::to_string(policy)
-                .map_err(|error| CloudError::new("dynamodb:PutItem", Class::Bug, "Serialize", error.to_string()))?;
-            let document = Document { version: *version, content };
+            let document = document(*version, policy)?;
             let key = (tenant_pk(tenant_id), POLICY_SK);
             cloud.tables.put_document(table, (&key.0, key.1), *expected, &document, *expires).await?;
         }
@@ -77,6 +83,12 @@ async fn cloud_step(site: &Site, step: &TenantStep) -> Result<Option<String>, Cl
         }
     }
     Ok(None)
+}
+
+fn document<T: Serialize>(version: i64, content: &T) -> Result<Document<String>, CloudError> {
+    let content = serde_json::to_string(content)
+        .map_err(|error| CloudError::new("dynamodb:PutItem", Class::Bug, "Serialize", error.to_string()))?;
+    Ok(Document { version, content })
 }
 
 async fn write_secret(

@@ -1,10 +1,17 @@
 //! Reads everything a tenant's plan compares.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aigw_api::{AIGateway, Tenant};
-use aigw_cloud::{CloudError, TenantItems};
+use aigw_cloud::{Cloud, CloudError, TenantItems};
+use aigw_contract::identity::IdentityClaim;
+use aigw_contract::policy::TenantPolicy;
+use aigw_contract::table::{POLICY_SK, tenant_pk};
+use aigw_plan::GatewayIdentity;
+use aigw_plan::gateway::observed::Document;
 use aigw_plan::tenant::admit::AdmittedTenant;
 use aigw_plan::tenant::secret::observed;
-use aigw_plan::tenant::step::{ObservedSecret, ObservedTenant};
+use aigw_plan::tenant::step::{ObservedIdentity, ObservedSecret, ObservedTenant};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
 
@@ -22,22 +29,60 @@ pub(super) async fn tenant(
     admitted: &AdmittedTenant,
 ) -> Result<Result<ObservedTenant, CloudError>, Error> {
     let secret = secret(context, tenant, admitted).await?;
-    let observed = in_aws(context, &target.site, &target.gateway, &admitted.tenant_id).await;
+    let wanted: Vec<String> = admitted.identities.iter().map(|one| one.hash.clone()).collect();
+    let observed = in_aws(context, &target.site, &target.gateway, &admitted.tenant_id, &wanted).await;
     Ok(observed.map(|observed| ObservedTenant { secret, ..observed }))
 }
 
-/// Everything of one tenant that is in AWS.
+/// Everything of one tenant that is in AWS; of identities those that are `wanted` or that its policy lists.
 pub(super) async fn in_aws(
     context: &Context,
     site: &Site,
     gateway: &AIGateway,
     tenant_id: &str,
+    wanted: &[String],
 ) -> Result<ObservedTenant, CloudError> {
     let inventories = &context.memory.inventories;
     let view =
         inventories.tenant(&site.cloud, &site.identity, tenant_id, || tenant_ids(context, site, gateway)).await?;
     let TenantView { api_keys, items: TenantItems { policy, meter } } = view;
-    Ok(ObservedTenant { api_keys, policy: parse(policy)?, meter, secret: ObservedSecret::Absent })
+    let policy: Option<Document<TenantPolicy>> = parse(policy)?;
+    let identities = identities(&site.cloud, &site.identity, policy.as_ref(), tenant_id, wanted).await?;
+    Ok(ObservedTenant { api_keys, policy, meter, secret: ObservedSecret::Absent, identities })
+}
+
+/// Who has the identities that are `wanted` or that the policy lists.
+pub(crate) async fn identities(
+    cloud: &Cloud,
+    identity: &GatewayIdentity,
+    policy: Option<&Document<TenantPolicy>>,
+    tenant_id: &str,
+    wanted: &[String],
+) -> Result<BTreeMap<String, ObservedIdentity>, CloudError> {
+    let listed = policy.iter().flat_map(|policy| &policy.content.identities).map(|one| one.hash.clone());
+    let hashes: BTreeSet<String> = wanted.iter().cloned().chain(listed).collect();
+    if hashes.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let table = identity.physical_name();
+    let hashes: Vec<String> = hashes.into_iter().collect();
+    let mut observed = BTreeMap::new();
+    for (hash, document) in cloud.tables.identities(&table, &hashes).await? {
+        let Some(Document { version, content: claim }) = parse::<IdentityClaim>(Some(document))? else { continue };
+        let holder = if claim.tenant == tenant_id {
+            policy.cloned()
+        } else {
+            parse(cloud.tables.document(&table, &tenant_pk(&claim.tenant), POLICY_SK).await?)?
+        };
+        let holder = holder.map(|policy: Document<TenantPolicy>| policy.content);
+        let held = holder
+            .as_ref()
+            .is_some_and(|policy| !policy.deleted && policy.identities.iter().any(|one| one.hash == hash));
+        let holder =
+            holder.map_or_else(|| claim.tenant.clone(), |policy| format!("{}/{}", policy.namespace, policy.name));
+        observed.insert(hash, ObservedIdentity { version, claim, held, holder });
+    }
+    Ok(observed)
 }
 
 /// Ids of all tenants of a gateway.

@@ -267,7 +267,7 @@ impl Held {
             TenantStep::WritePolicy { tenant_id, .. } | TenantStep::WriteMeter { tenant_id, .. } => {
                 self.items.remove(tenant_id);
             }
-            TenantStep::WriteSecret { .. } => {}
+            TenantStep::WriteSecret { .. } | TenantStep::ClaimIdentity { .. } | TenantStep::ReleaseIdentity { .. } => {}
         }
     }
 
@@ -283,7 +283,7 @@ impl Held {
             TenantStep::WritePolicy { tenant_id, .. } | TenantStep::WriteMeter { tenant_id, .. } => {
                 self.items.remove(tenant_id);
             }
-            TenantStep::WriteSecret { .. } => {}
+            TenantStep::WriteSecret { .. } | TenantStep::ClaimIdentity { .. } | TenantStep::ReleaseIdentity { .. } => {}
             TenantStep::CreateApiKey { .. }
             | TenantStep::EnableApiKey { .. }
             | TenantStep::AttachApiKey { .. }

@@ -17,18 +17,20 @@ use std::time::Duration;
 use aigw_api::conditions::reason;
 use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::CloudError;
-use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit};
-use aigw_plan::tenant::diff::{GatewayFacts, diff, revoke};
+use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, permitted_identities};
+use aigw_plan::tenant::diff::{GatewayFacts, diff, restrict, revoke};
+use aigw_plan::tenant::identities::conflicts;
 use aigw_plan::tenant::lint::lint;
-use aigw_plan::tenant::report::TenantOutcome;
+use aigw_plan::tenant::report::{TenantOutcome, conflict};
 use aigw_plan::tenant::step::{ObservedTenant, TenantStep};
-use aigw_plan::{Class, Plan};
+use aigw_plan::{Class, GatewayIdentity, Plan};
 use kube::ResourceExt;
 
 use crate::context::Context;
 use crate::harness::triggers::refers_to;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
+pub(crate) use gather::identities;
 pub(crate) use inventory::Inventories;
 use target::{GATEWAY_RECHECK, Site, Target};
 
@@ -41,6 +43,9 @@ const POLL: Duration = Duration::from_secs(2);
 pub struct TenantReconciler {
     context: Arc<Context>,
 }
+
+/// What a tenant that is refused loses all the same: the plan for its id, its gateway and what was observed.
+type Curtail = Box<dyn Fn(&str, &GatewayIdentity, &ObservedTenant) -> Plan<TenantStep> + Send>;
 
 /// How a pass ended.
 struct Pass {
@@ -87,9 +92,19 @@ impl TenantReconciler {
                     TenantOutcome::Refused(violation.clone()),
                     Outcome::Done { requeue: self.context.settings.drift_interval },
                 );
-                // Only a tenant that no rule admits loses access; one that asks for too much keeps what it had.
-                if violation.reason == reason::NOT_ALLOWED {
-                    match self.cut_off(tenant, target).await {
+                // Only a tenant that no rule admits loses access; one that asks for too much keeps what it had, but for
+                // identities: a grant that was withdrawn must bind.
+                let plan: Option<Curtail> = match violation.reason {
+                    reason::NOT_ALLOWED => Some(Box::new(revoke)),
+                    reason::IDENTITY_NOT_ALLOWED => {
+                        let identity = &target.site.identity;
+                        let permitted = permitted_identities(&tenant.spec, &facts, &target.valid, identity);
+                        Some(Box::new(move |id, gateway, observed| restrict(id, gateway, &permitted, observed)))
+                    }
+                    _ => None,
+                };
+                if let Some(plan) = plan {
+                    match self.curtail(tenant, target, plan).await {
                         Ok(observed) => pass.observed = Some(observed),
                         Err(error) => pass = Pass::failed(&error, None, None, target),
                     }
@@ -99,12 +114,12 @@ impl TenantReconciler {
         }
     }
 
-    async fn cut_off(&self, tenant: &Tenant, target: &Target) -> Result<ObservedTenant, CloudError> {
+    async fn curtail(&self, tenant: &Tenant, target: &Target, next: Curtail) -> Result<ObservedTenant, CloudError> {
         let site = &target.site;
         let tenant_id = site.tenant_id(tenant);
         loop {
-            let observed = gather::in_aws(&self.context, site, &target.gateway, &tenant_id).await?;
-            let plan = revoke(&tenant_id, &site.identity, &observed);
+            let observed = gather::in_aws(&self.context, site, &target.gateway, &tenant_id, &[]).await?;
+            let plan = next(&tenant_id, &site.identity, &observed);
             if plan.steps.is_empty() {
                 return Ok(observed);
             }
@@ -204,11 +219,14 @@ impl Pass {
             )
         } else {
             let drift = context.settings.drift_interval;
+            let now = context.clock.now().as_second();
+            let taken = conflicts(&admitted.tenant_id, &admitted.identities, &observed, now);
+            let outcome = if taken.is_empty() { TenantOutcome::InSync } else { conflict(&taken) };
             let next = match plan.recheck.filter(|due| *due < drift) {
                 Some(due) => Outcome::Waiting { after: due },
                 None => Outcome::Done { requeue: drift },
             };
-            (TenantOutcome::InSync, next)
+            (outcome, next)
         };
         Self::looked(outcome, Some(admitted), Some(observed), target, next)
     }

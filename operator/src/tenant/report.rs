@@ -16,7 +16,7 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
     let was_ready = held_for_generation(&previous.conditions, kind::READY, tenant.metadata.generation);
     let policy = pass.observed.as_ref().and_then(|observed| observed.policy.as_ref()).map(|document| &document.content);
     let specs = conditions(&pass.outcome, pass.admitted.as_ref(), policy, was_ready);
-    let next = match (&pass.admitted, &pass.outcome) {
+    let mut next = match (&pass.admitted, &pass.outcome) {
         (Some(admitted), _) => {
             let next = status(admitted.tenant_id.clone(), pass.endpoint.clone(), Some(admitted), policy);
             // A pass that could not look keeps what an earlier one saw.
@@ -26,9 +26,13 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
             }
         }
         // Not admitted: nothing is in force that could be shown.
-        (None, TenantOutcome::Refused(_)) => TenantStatus { effective: None, ..previous },
-        (None, _) => previous,
+        (None, TenantOutcome::Refused(_)) => TenantStatus { effective: None, ..previous.clone() },
+        (None, _) => previous.clone(),
     };
+    next.conditions = previous.conditions;
+    if !specs.iter().any(|spec| spec.type_ == kind::IDENTITIES_READY) {
+        next.conditions.retain(|condition| condition.type_ != kind::IDENTITIES_READY);
+    }
     write(context, tenant, next, specs).await
 }
 
@@ -50,7 +54,6 @@ async fn write(
     let generation = tenant.metadata.generation;
     let previous = tenant.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default();
     next.observed_generation = generation;
-    next.conditions.clone_from(&previous);
     apply(&mut next.conditions, specs, generation, context.clock.now());
     if context.statuses.write(tenant, &next).await? {
         context.events.transitions(tenant, &previous, &next.conditions).await;

@@ -10,6 +10,7 @@ use aigw_api::conditions::reason;
 use aigw_cloud::CloudError;
 use aigw_plan::conditions::deleting;
 use aigw_plan::tenant::diff::{cleanup, key_prefix};
+use aigw_plan::tenant::identities::asked;
 use kube::ResourceExt;
 
 use super::{MAX_ROUNDS, POLL, Site, TenantReconciler, execute, gather, refused, report};
@@ -57,7 +58,9 @@ async fn remove(context: &Context, tenant: &Tenant) -> Result<Option<Duration>, 
     }
     let tenant_id = site.tenant_id(tenant);
     for _ in 0..MAX_ROUNDS {
-        let observed = gather::in_aws(context, &site, &gateway, &tenant_id).await?;
+        // Also what it claimed and never came to list.
+        let asked = asked(&tenant.spec, &tenant.namespace().unwrap_or_default());
+        let observed = gather::in_aws(context, &site, &gateway, &tenant_id, &asked).await?;
         let plan = cleanup(&tenant_id, &site.identity, &observed, context.clock.now().as_second());
         if plan.steps.is_empty() {
             // A key may be there that no list shows yet.

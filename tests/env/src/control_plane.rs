@@ -91,6 +91,11 @@ impl ControlPlane {
         &self.url
     }
 
+    /// Its certificate and the authority that signed it. Made by the API server at its start.
+    pub fn certificates(&self) -> PathBuf {
+        self.kubeconfig.with_file_name("certs").join("apiserver.crt")
+    }
+
     /// The tools it runs with.
     pub fn tools(&self) -> &Tools {
         &self.tools

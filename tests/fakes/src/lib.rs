@@ -1,4 +1,4 @@
-//! Fakes of the two worlds the operator stands between: a Kubernetes apiserver and AWS.
+//! Fakes of the two worlds the operator stands between: a Kubernetes apiserver and AWS; and of identity providers.
 //!
 //! Both are strict rather than convenient: what the real service refuses, they refuse, and suites that run against the
 //! real one as well keep them honest. Both live in the process, keep time with tokio's clock (which tests pause), can
@@ -10,4 +10,5 @@
 pub mod aws;
 pub mod cpu;
 pub mod intercept;
+pub mod issuers;
 pub mod kube;

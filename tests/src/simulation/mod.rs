@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_fakes::aws::FakeAws;
+use aigw_fakes::issuers::FakeIssuers;
 use aigw_fakes::kube::FakeKube;
 use aigw_fakes::{aws, kube};
 use jiff::Timestamp;
@@ -34,6 +35,8 @@ use tracing::level_filters::LevelFilter;
 
 /// Account of every simulated AWS, as in the examples.
 pub const ACCOUNT: &str = "111122223333";
+/// The identity provider of every world.
+pub const ISSUER: &str = "https://login.example.com";
 /// When virtual time begins: a Monday, away from ends of months and changes of the clock.
 const EPOCH: &str = "2026-03-02T09:00:00Z";
 /// Longest virtual time a test waits for anything.
@@ -48,6 +51,8 @@ pub struct World {
     pub kube: FakeKube,
     /// The account.
     pub aws: FakeAws,
+    /// Identity providers: one at [`ISSUER`].
+    pub issuers: FakeIssuers,
     /// What operators in it have logged.
     pub log: Captured,
 }
@@ -90,12 +95,12 @@ impl World {
     fn empty(log: Captured) -> Self {
         let aws = FakeAws::new(ACCOUNT);
         aws.behaviour(realistic);
-        Self { kube: cluster(1, epoch()), aws, log }
+        Self { kube: cluster(1, epoch()), aws, issuers: issuers(), log }
     }
 
     fn at(moment: &Moment, log: Captured) -> Self {
         let aws = FakeAws::restore(&moment.aws);
-        Self { kube: FakeKube::restore(&moment.kube), aws, log }
+        Self { kube: FakeKube::restore(&moment.kube), aws, issuers: issuers(), log }
     }
 
     /// This moment. No operator should be running: one that is goes on in this world alone.
@@ -106,7 +111,8 @@ impl World {
     /// The same account seen from another cluster, which has our definitions and nothing else.
     #[must_use]
     pub fn other_cluster(&self) -> Self {
-        Self { kube: cluster(2, self.kube.now()), aws: self.aws.clone(), log: self.log.clone() }
+        let kube = cluster(2, self.kube.now());
+        Self { kube, aws: self.aws.clone(), issuers: self.issuers.clone(), log: self.log.clone() }
     }
 
     /// Looks each virtual second until `holds` gives `Ok`; the last error says what was missing.
@@ -121,6 +127,12 @@ impl World {
             tokio::time::sleep(LOOK).await;
         }
     }
+}
+
+fn issuers() -> FakeIssuers {
+    let issuers = FakeIssuers::default();
+    issuers.publish(ISSUER, &["corp-1"]);
+    issuers
 }
 
 /// What AWS does that a careless operator trips over.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aigw_cloud::quotas::DEFAULT_SHARE;
 use aigw_fakes::aws::{ClientOptions, FakeAws};
+use aigw_fakes::issuers::FakeIssuers;
 use aigw_fakes::kube::FakeKube;
 use aigw_operator::args::LeaseSettings;
 use aigw_operator::harness::Shutdown;
@@ -66,7 +67,7 @@ impl Options {
     }
 
     /// The parts of such an operator: over `client`, which may be of any server, and `aws`.
-    pub fn parts(&self, client: kube::Client, aws: &FakeAws, clock: Arc<dyn Clock>) -> Parts {
+    pub fn parts(&self, client: kube::Client, aws: &FakeAws, issuers: &FakeIssuers, clock: Arc<dyn Clock>) -> Parts {
         let calls = ClientOptions {
             share: self.share,
             limiter: self.limiter,
@@ -76,6 +77,7 @@ impl Options {
         Parts {
             client,
             clouds: aws.clouds_with(&self.pod, calls),
+            documents: Arc::new(issuers.clone()),
             codes: codes(),
             settings: Arc::new(self.settings()),
             metrics: Arc::new(Metrics::default()),
@@ -108,7 +110,7 @@ pub struct Process {
 impl World {
     /// Starts a process.
     pub fn start(&self, options: &Options) -> Process {
-        Process::start(options.parts(self.kube.client(&options.pod), &self.aws, clock_of(&self.kube)))
+        Process::start(options.parts(self.kube.client(&options.pod), &self.aws, &self.issuers, clock_of(&self.kube)))
     }
 }
 

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aigw_fakes::aws::FakeAws;
+use aigw_fakes::issuers::FakeIssuers;
 use aigw_operator::args::LeaseSettings;
 use aigw_tests::cluster::{conditions, find_condition};
 use aigw_tests::simulation::{ACCOUNT, Options, Process};
@@ -49,7 +50,7 @@ impl Operated {
         let writes = Arc::new(Writes::default());
         let counted = Counted { client: target.user(&user).await?, writes: writes.clone() };
         let options = Options { limiter: false, drift_interval: DRIFT_INTERVAL, ..Options::default() };
-        let mut parts = options.parts(Client::new(counted, "default"), &aws(), target.clock());
+        let mut parts = options.parts(Client::new(counted, "default"), &aws(), &FakeIssuers::default(), target.clock());
         let settings = Arc::make_mut(&mut parts.settings);
         settings.watch_namespaces = vec![namespace.clone()];
         settings.namespace = SYSTEM.into();

@@ -25,6 +25,7 @@ mod refused;
 mod restore;
 mod steady_state;
 mod suspension;
+mod tokens;
 
 use aigw_tests::harness::Suite;
 use aigw_tests::weather;
@@ -72,6 +73,7 @@ pub fn suite() -> Suite {
         endpoints::tests(),
         operations::tests(),
         matrix::tests(),
+        tokens::tests(),
         deletion::tests(),
         restore::tests(),
         faults::tests(),

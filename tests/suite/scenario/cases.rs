@@ -13,7 +13,7 @@ use aigw_tests::{Outcome, ensure, ensure_eq, manifests};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::drift;
+use super::{drift, issuers};
 
 /// A scenario that starts at rest, with a gateway and two tenants.
 macro_rules! converged {
@@ -24,7 +24,7 @@ macro_rules! converged {
 
 /// All of them.
 pub fn all() -> Vec<Scenario> {
-    let own = [lifecycle(), gateway_changes(), tenant_changes(), admission(), removal()];
+    let own = [lifecycle(), gateway_changes(), tenant_changes(), admission(), removal(), issuers::scenarios()];
     let drift = [drift::api_gateway(), drift::compute(), drift::table(), drift::cluster()];
     [own.concat(), drift.concat()].concat()
 }

@@ -6,6 +6,7 @@ mod cases;
 mod clusters;
 mod crash;
 mod drift;
+mod issuers;
 mod leadership;
 mod leaks;
 mod rbac;
@@ -26,6 +27,7 @@ fn suite() -> Suite {
         refused::tests(),
         budgets::tests(),
         clusters::tests(),
+        issuers::tests(),
         leadership::tests(),
         leaks::tests(),
         scale::tests(),

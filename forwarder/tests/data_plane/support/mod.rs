@@ -3,6 +3,7 @@
 pub mod api_gateway;
 pub mod bedrock;
 pub mod http;
+pub mod issuer;
 pub mod process;
 pub mod runtime_api;
 pub mod sigv4;

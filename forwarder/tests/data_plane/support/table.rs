@@ -1,4 +1,4 @@
-//! A fake DynamoDB with one operation.
+//! A fake DynamoDB with the two operations the functions use.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -61,23 +61,49 @@ impl FakeTable {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         sigv4::verify(&parts, &body, "dynamodb");
-        assert_eq!(parts.headers["x-amz-target"], "DynamoDB_20120810.GetItem");
         assert_eq!(parts.headers["content-type"], "application/x-amz-json-1.0");
         let input: Value = serde_json::from_slice(&body).unwrap();
-        assert_eq!(input["TableName"], "gateway-table");
-        assert_eq!(input["ConsistentRead"], true);
-        let key = |name: &str| input["Key"][name]["S"].as_str().unwrap().to_owned();
+        let target = parts.headers["x-amz-target"].to_str().unwrap();
+        let (request, keys) = match target.strip_prefix("DynamoDB_20120810.").unwrap() {
+            "GetItem" => {
+                assert_eq!(input["TableName"], "gateway-table");
+                (&input, vec![input["Key"].clone()])
+            }
+            "BatchGetItem" => {
+                let request = &input["RequestItems"]["gateway-table"];
+                let keys = request["Keys"].as_array().unwrap().clone();
+                assert!((1..=100).contains(&keys.len()));
+                (request, keys)
+            }
+            other => panic!("{other} is nothing the functions may do"),
+        };
+        assert_eq!(request["ConsistentRead"], true);
+        let keys: Vec<_> = keys.iter().map(|key| (text(&key["pk"]), text(&key["sk"]))).collect();
 
         let mut state = self.state.lock().unwrap();
-        state.reads.push(key("pk"));
+        state.reads.extend(keys.iter().map(|(pk, _)| pk.clone()));
         if state.failures_left > 0 {
             state.failures_left -= 1;
             let (status, code) = state.failure.unwrap();
             return respond(status, &json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}") }));
         }
-        match state.items.get(&(key("pk"), key("sk"))) {
+        let found = keys.into_iter().filter_map(|(pk, sk)| {
+            let mut item = state.items.get(&(pk.clone(), sk.clone()))?.clone();
+            item["pk"] = json!({ "S": pk });
+            item["sk"] = json!({ "S": sk });
+            Some(item)
+        });
+        let found: Vec<Value> = found.collect();
+        if target.ends_with(".BatchGetItem") {
+            return respond(200, &json!({ "Responses": { "gateway-table": found }, "UnprocessedKeys": {} }));
+        }
+        match found.first() {
             Some(item) => respond(200, &json!({ "Item": item })),
             None => respond(200, &json!({})),
         }
     }
+}
+
+fn text(attribute: &Value) -> String {
+    attribute["S"].as_str().unwrap().to_owned()
 }

@@ -178,6 +178,7 @@ pub fn desire(
             families: valid.families.clone(),
             fips: valid.fips,
             base_paths: Vec::new(),
+            issuers: valid.issuers.iter().map(|issuer| issuer.contract.clone()).collect(),
         }),
         permission_sources: rest_api_id.map(|id| permission_sources(valid, id)).unwrap_or_default(),
         rest_api: DesiredRestApi {

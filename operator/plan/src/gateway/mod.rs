@@ -8,6 +8,7 @@ pub mod document;
 pub(crate) mod fixtures;
 #[cfg(test)]
 mod harm;
+pub mod issuers;
 pub mod lint;
 pub mod observed;
 pub mod ownership;

@@ -6,6 +6,8 @@ use aigw_api::{
     UsagePlanStatus,
 };
 
+use aigw_contract::issuer::REMOVED_KEY_SECONDS;
+
 use super::desired::{Build, endpoint_url};
 use super::observed::ObservedGateway;
 use super::validate::{ValidGateway, unwire};
@@ -36,6 +38,8 @@ pub enum GatewayOutcome {
     },
 }
 
+/// For how long the functions use a configuration they have read, in seconds.
+const CONFIGURATION_SECONDS: i32 = 30;
 /// Usage plans an account may have in one Region unless AWS raised it (API Gateway quotas).
 const USAGE_PLAN_QUOTA: usize = 300;
 
@@ -147,6 +151,7 @@ pub fn status(
             plans.sort_by(|one, other| (&one.tier, &one.id).cmp(&(&other.tier, &other.id)));
             plans
         },
+        issuers: previous.issuers.clone(),
         tenants: Some(TenantsStatus { total: i32::try_from(tenants).unwrap_or(i32::MAX) }),
         effective: Some(effective(valid)),
     }
@@ -160,6 +165,7 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
     EffectiveGateway {
         api_keys: valid.api_keys,
         cache_seconds: valid.cache_seconds,
+        revocation: Some(revocation(valid)),
         families: valid.families.iter().map(|family| unwire(*family)).collect(),
         fips: valid.fips,
         architecture: valid.architecture,
@@ -178,4 +184,17 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
         deletion_policy: policy(valid.deletion_policy),
         data_deletion_policy: policy(valid.data_deletion_policy),
     }
+}
+
+/// How soon what is taken away stops working, by what it is.
+fn revocation(valid: &ValidGateway) -> String {
+    let always = "suspended tenants, revoked keys and removed identities: with the next call";
+    if valid.issuers.is_empty() {
+        return always.to_owned();
+    }
+    let kept = REMOVED_KEY_SECONDS / 3_600;
+    let left = valid.cache_seconds + CONFIGURATION_SECONDS;
+    format!(
+        "{always}; tokens: when they expire; keys an issuer removes: {kept} hours after the operator has seen it; issuers taken out of the spec: after {left} seconds"
+    )
 }

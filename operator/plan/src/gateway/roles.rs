@@ -54,7 +54,10 @@ pub fn forwarder(scope: Scope<'_>, families: &[Family]) -> Value {
 
 /// Policy of the authorizer's role.
 pub fn authorizer(scope: Scope<'_>) -> Value {
-    json!({"Version": "2012-10-17", "Statement": [logs(scope), read_table(scope)]})
+    // Identities of one token are looked up together.
+    let mut read = read_table(scope);
+    read["Action"] = json!(["dynamodb:BatchGetItem", "dynamodb:GetItem"]);
+    json!({"Version": "2012-10-17", "Statement": [logs(scope), read]})
 }
 
 fn logs(scope: Scope<'_>) -> Value {

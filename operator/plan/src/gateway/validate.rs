@@ -12,6 +12,7 @@ use aigw_api::{
 use aigw_contract::{FIPS_REGIONS, Family as WireFamily, Partition};
 
 use super::document::Access;
+use super::issuers::{self, ValidIssuer};
 use crate::violation::Violation;
 
 /// Seconds an authorizer's answer is reused unless the spec says otherwise.
@@ -40,6 +41,8 @@ pub struct ValidGateway {
     pub access: Access,
     /// Whether tenants get credentials.
     pub api_keys: bool,
+    /// Who signs tokens that are accepted.
+    pub issuers: Vec<ValidIssuer>,
     /// Seconds an authorizer's answer is reused.
     pub cache_seconds: i32,
     /// Reachable families, sorted.
@@ -136,6 +139,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
     let names: BTreeSet<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
     for (index, rule) in tenants.rules.iter().enumerate() {
         violations.extend(rule_violations(index, rule, &names));
+        violations.extend(issuers::violations(index, rule, &auth));
     }
     let Some(stage) = stages.first() else {
         violations.push(Violation::new("spec.stages", reason::INVALID, "name one stage, for example v1"));
@@ -161,6 +165,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         endpoint_type: endpoint.type_,
         vpc_endpoint_ids,
         access,
+        issuers: issuers::valid(&auth, &tenants.rules),
         api_keys: auth.api_keys.is_none_or(|keys| keys.enabled),
         cache_seconds: auth.cache_seconds.unwrap_or(DEFAULT_CACHE_SECONDS),
         families,

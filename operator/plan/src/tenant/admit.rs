@@ -7,6 +7,7 @@ use aigw_api::{NamedObject, NamespaceMatch, NamespaceOrigin, SecretGroup, Tenant
 use aigw_contract::policy::Suspension;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
+use super::identities::{self, WantedIdentity};
 use crate::gateway::validate::{ValidGateway, ValidTier};
 use crate::identity::GatewayIdentity;
 use crate::violation::Violation;
@@ -43,6 +44,8 @@ pub struct AdmittedTenant {
     pub groups: Vec<SecretGroup>,
     /// Whether calls are refused, and by whom.
     pub suspended: Option<Suspension>,
+    /// Identities whose tokens are to be accepted, in the order of their hashes.
+    pub identities: Vec<WantedIdentity>,
 }
 
 /// Applies the gateway's rules: the first whose match fits decides.
@@ -56,12 +59,8 @@ pub fn admit(
     identity: &GatewayIdentity,
 ) -> Result<AdmittedTenant, Violation> {
     // Exhaustive: a field nobody looks at does not compile.
-    let TenantSpec { gateway_ref: _, tier, api_key, suspend } = spec;
-    let rule = gateway
-        .rules
-        .iter()
-        .find(|rule| matches(&rule.match_.namespaces, facts, identity))
-        .ok_or_else(|| not_allowed(facts, identity))?;
+    let TenantSpec { gateway_ref: _, tier, identities, api_key, suspend } = spec;
+    let rule = rule(facts, gateway, identity).ok_or_else(|| not_allowed(facts, identity))?;
     let allow = rule.allow.clone().unwrap_or_default();
     if let Some(most) = allow.max_tenants_per_namespace.and_then(|most| usize::try_from(most).ok())
         && facts.earlier_in_namespace >= most
@@ -73,6 +72,7 @@ pub fn admit(
         return Err(Violation::new("metadata.namespace", reason::TOO_MANY_TENANTS, message));
     }
     let tier = choose_tier(tier.as_deref(), rule, gateway)?;
+    let identities = identities::wanted(identities.as_ref(), facts.namespace, rule, gateway)?;
     let api_key = api_key.clone().unwrap_or_default();
     let mut groups = api_key.env;
     groups.push(SecretGroup::Aws);
@@ -88,12 +88,29 @@ pub fn admit(
         rule: rule.name.clone(),
         secret_name: api_key.secret_name.unwrap_or_else(|| format!("ai-gateway-{}", facts.name)),
         groups,
+        identities,
         suspended: if listed {
             Some(Suspension::Platform)
         } else {
             suspend.unwrap_or(false).then_some(Suspension::Team)
         },
     })
+}
+
+/// Hashes of the identities a tenant asks for and may have, also where it is refused for asking for others.
+pub fn permitted_identities(
+    spec: &TenantSpec,
+    facts: &TenantFacts<'_>,
+    gateway: &ValidGateway,
+    identity: &GatewayIdentity,
+) -> Vec<String> {
+    let Some(rule) = rule(facts, gateway, identity) else { return Vec::new() };
+    let (permitted, _) = identities::sorted_out(spec.identities.as_ref(), facts.namespace, rule, gateway);
+    permitted.into_iter().map(|one| one.hash).collect()
+}
+
+fn rule<'a>(facts: &TenantFacts<'_>, gateway: &'a ValidGateway, identity: &GatewayIdentity) -> Option<&'a TenantRule> {
+    gateway.rules.iter().find(|rule| matches(&rule.match_.namespaces, facts, identity))
 }
 
 fn not_allowed(facts: &TenantFacts<'_>, identity: &GatewayIdentity) -> Violation {

@@ -1,7 +1,7 @@
 //! The next steps for one tenant.
 //!
-//! Order: suspension first, because it must bind whatever else is stuck; then the internal key and its plan; then the
-//! Secret; then the policy that makes key and credential valid; the meter last, the commit point of the policy. So a
+//! Order: suspension and identities given up first, because they must bind whatever else is stuck; then identities are
+//! claimed, so that a policy lists only what is the tenant's; then the internal key and its plan; then the Secret; then the policy that makes key and credential valid; the meter last, the commit point of the policy. So a
 //! crash anywhere leaves either the old state or a credential that is not valid yet, never one that is lost.
 
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use aigw_contract::policy::{KeyHash, Suspension, TenantPolicy};
 use aigw_contract::table::MeterHead;
 
 use super::admit::AdmittedTenant;
+use super::identities;
 use super::secret;
 use super::step::{ObservedSecret, ObservedTenant, TenantStep};
 use crate::gateway::observed::{Document, Tags};
@@ -74,6 +75,17 @@ pub fn diff(
         plan.wait("suspension is being written", Duration::ZERO);
         return Ok(plan);
     }
+    let keep: Vec<String> = tenant.identities.iter().map(|one| one.hash.clone()).collect();
+    if let_go(&tenant.tenant_id, gateway.identity, &keep, observed, &mut plan) {
+        plan.wait("identities are being given up", Duration::ZERO);
+        return Ok(plan);
+    }
+    let table = gateway.identity.physical_name();
+    identities::claim((&table, &tenant.tenant_id), &tenant.identities, observed, now, &mut plan);
+    if !plan.steps.is_empty() {
+        plan.wait("identities are being claimed", Duration::ZERO);
+        return Ok(plan);
+    }
     if observed.secret == ObservedSecret::Foreign && gateway.api_keys {
         return Err(SecretNotOurs(format!("{}/{}", tenant.namespace, tenant.secret_name)));
     }
@@ -100,7 +112,11 @@ pub fn diff(
         suspended: tenant.suspended,
         deleted: false,
         keys: accepted_keys(credential.as_ref(), previous, now),
+        identities: identities::accepted(&tenant.tenant_id, &tenant.identities, observed),
     };
+    if !identities::conflicts(&tenant.tenant_id, &tenant.identities, observed, now).is_empty() {
+        plan.recheck(identities::CONFLICT_RECHECK);
+    }
     if let Some(end) = wanted.keys.iter().filter_map(|key| key.not_after).min() {
         plan.recheck(seconds(end - now));
     }
@@ -117,7 +133,10 @@ pub fn diff(
 pub fn revoke(tenant_id: &str, identity: &GatewayIdentity, observed: &ObservedTenant) -> Plan<TenantStep> {
     let mut plan = Plan::default();
     let Some(policy) = observed.policy.as_ref().filter(|policy| !policy.content.deleted) else { return plan };
-    let content = TenantPolicy { suspended: Some(Suspension::Platform), ..policy.content.clone() };
+    // Others may have its identities from now on.
+    identities::release((&identity.physical_name(), tenant_id), &[], observed, &mut plan);
+    let suspended = Some(Suspension::Platform);
+    let content = TenantPolicy { suspended, identities: Vec::new(), ..policy.content.clone() };
     if content == policy.content {
         diff_meter(tenant_id, identity, observed, policy.version, true, None, &mut plan);
     } else {
@@ -126,17 +145,55 @@ pub fn revoke(tenant_id: &str, identity: &GatewayIdentity, observed: &ObservedTe
     plan
 }
 
+/// Gives up identities that a tenant may not have any more, although the rest of its spec is refused. `permitted` are
+/// those it may have.
+pub fn restrict(
+    tenant_id: &str,
+    identity: &GatewayIdentity,
+    permitted: &[String],
+    observed: &ObservedTenant,
+) -> Plan<TenantStep> {
+    let mut plan = Plan::default();
+    let_go(tenant_id, identity, permitted, observed, &mut plan);
+    plan
+}
+
+/// Releases and stops accepting identities that `keep` lacks or that another has by now; whether there were any.
+fn let_go(
+    tenant_id: &str,
+    identity: &GatewayIdentity,
+    keep: &[String],
+    observed: &ObservedTenant,
+    plan: &mut Plan<TenantStep>,
+) -> bool {
+    identities::release((&identity.physical_name(), tenant_id), keep, observed, plan);
+    let policy = observed.policy.as_ref().filter(|policy| !policy.content.deleted);
+    let next =
+        policy.and_then(|policy| identities::without_lost(tenant_id, keep, &policy.content, &observed.identities));
+    if let Some(next) = next {
+        write_policy(tenant_id, identity, observed, next, None, plan);
+    }
+    !plan.steps.is_empty()
+}
+
 /// What deletion of a tenant leaves to do while its gateway stands. The Secret goes with its owner reference.
 pub fn cleanup(tenant_id: &str, identity: &GatewayIdentity, observed: &ObservedTenant, now: i64) -> Plan<TenantStep> {
     let mut plan = Plan::default();
     let expires = Some(now + TOMBSTONE_SECONDS);
+    identities::release((&identity.physical_name(), tenant_id), &[], observed, &mut plan);
     if let Some(policy) = &observed.policy {
         if policy.content.deleted {
             diff_meter(tenant_id, identity, observed, policy.version, true, expires, &mut plan);
         } else {
             // Ended, not forgotten: a re-applied tenant must not issue a key id again.
             let keys = policy.content.keys.iter().map(|key| KeyHash { not_after: Some(now), ..key.clone() }).collect();
-            let content = TenantPolicy { deleted: true, usage_key: String::new(), keys, ..policy.content.clone() };
+            let content = TenantPolicy {
+                deleted: true,
+                usage_key: String::new(),
+                keys,
+                identities: Vec::new(),
+                ..policy.content.clone()
+            };
             write_policy(tenant_id, identity, observed, content, expires, &mut plan);
         }
     }

@@ -18,6 +18,7 @@ fn tenant(tier: &str, suspend: bool) -> AdmittedTenant {
     let spec = TenantSpec {
         gateway_ref: GatewayRef { name: "prod".into(), namespace: None },
         tier: Some(tier.into()),
+        identities: None,
         api_key: None,
         suspend: Some(suspend),
     };

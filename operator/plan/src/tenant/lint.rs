@@ -5,7 +5,7 @@
 //! once, no internal key goes that the policy names, no counter turns back.
 
 use aigw_contract::Credential;
-use aigw_contract::policy::{KeyHash, TenantPolicy};
+use aigw_contract::policy::{AcceptedIdentity, KeyHash, TenantPolicy};
 use aigw_contract::table::MeterHead;
 
 use super::step::{ObservedSecret, ObservedTenant, TenantStep};
@@ -84,11 +84,26 @@ impl<'a> Seen<'a> {
                     ObservedSecret::Absent | ObservedSecret::Ours(_) => None,
                 }
             }
-            TenantStep::WritePolicy { expected, version, policy, .. } => {
+            TenantStep::ClaimIdentity { hash, expected, claim, .. } => {
+                let found = observed.identities.get(hash);
+                if *expected != found.map(|found| found.version) {
+                    return Some("the claim observed is another");
+                }
+                let taken = found.is_some_and(|found| found.belongs_to_another(&claim.tenant, claim.since));
+                taken.then_some("the identity is another tenant's")
+            }
+            TenantStep::ReleaseIdentity { tenant_id, hash, expected, .. } => {
+                let found = observed.identities.get(hash);
+                let ours = found.is_some_and(|found| found.claim.tenant == *tenant_id && found.version == *expected);
+                (!ours).then_some("the identity is not this tenant's")
+            }
+            TenantStep::WritePolicy { tenant_id, expected, version, policy, .. } => {
                 if self.policy.replace((*version, policy)).is_some() {
                     return Some("second policy in one plan");
                 }
-                counters(*expected, *version, policy, observed).or_else(|| keys(policy, observed, steps))
+                counters(*expected, *version, policy, observed)
+                    .or_else(|| keys(policy, observed, steps))
+                    .or_else(|| identities(tenant_id, policy, observed))
             }
             TenantStep::WriteMeter { head, .. } => {
                 if std::mem::replace(&mut self.meter, true) {
@@ -176,6 +191,17 @@ fn keys(policy: &TenantPolicy, observed: &ObservedTenant, steps: &[TenantStep]) 
     let is_kept = |known: &KeyHash| policy.keys.iter().any(|key| key.id == known.id);
     let lost = before.iter().any(|known| known.not_after.is_none() && !is_kept(known));
     (lost && !policy.keys.is_empty()).then_some("an active credential ends without a time to retire")
+}
+
+/// No identity comes into force that is not claimed, and none stays that another has.
+fn identities(tenant_id: &str, policy: &TenantPolicy, observed: &ObservedTenant) -> Option<&'static str> {
+    let before = observed.policy.as_ref().map_or(&[][..], |policy| &policy.content.identities);
+    let fits = |one: &AcceptedIdentity| match observed.identities.get(&one.hash) {
+        Some(found) => found.claim.tenant == tenant_id,
+        // Lost: it is claimed again.
+        None => before.contains(one),
+    };
+    (!policy.identities.iter().all(fits)).then_some("an identity is accepted that the tenant has not claimed")
 }
 
 /// Whether an internal key's name is of that generation.

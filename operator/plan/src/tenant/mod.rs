@@ -4,6 +4,7 @@ pub mod admit;
 pub mod diff;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod identities;
 pub mod lint;
 #[cfg(test)]
 mod properties;

@@ -59,7 +59,9 @@ fn event() -> BoxedStrategy<Event> {
 
 type Harm = fn(&mut ObservedTenant);
 
-const HARMS: [Harm; 13] = [
+const HARMS: [Harm; 15] = [
+    |observed| observed.identities.clear(),
+    |observed| drop(observed.identities.pop_first()),
     |observed| observed.api_keys.clear(),
     |observed| observed.api_keys.iter_mut().for_each(|key| key.enabled = false),
     |observed| observed.api_keys.iter_mut().for_each(|key| key.usage_plans.clear()),

@@ -81,8 +81,46 @@ pub fn conditions(
     };
     let mut conditions =
         vec![accepted, programmed, credentials_ready(outcome, admitted, policy), suspended(admitted, policy)];
+    conditions.extend(identities_ready(outcome, admitted, policy));
     conditions.extend(progress.summary());
     conditions
+}
+
+/// Whether every identity asked for is the tenant's; nothing where none is asked for.
+fn identities_ready(
+    outcome: &TenantOutcome,
+    admitted: Option<&AdmittedTenant>,
+    policy: Option<&TenantPolicy>,
+) -> Option<ConditionSpec> {
+    let kind = kind::IDENTITIES_READY;
+    match outcome {
+        TenantOutcome::Refused(violation) if violation.reason == reason::IDENTITY_NOT_ALLOWED => {
+            return Some(ConditionSpec::new(kind, false, violation.reason, violation.to_string()));
+        }
+        TenantOutcome::Stalled { reason: reason::IDENTITY_CONFLICT, message } => {
+            return Some(ConditionSpec::new(kind, false, reason::IDENTITY_CONFLICT, message));
+        }
+        _ => {}
+    }
+    let tenant = admitted.filter(|tenant| !tenant.identities.is_empty())?;
+    let in_force = policy.filter(|policy| !policy.deleted).map_or(0, |policy| policy.identities.len());
+    let count = tenant.identities.len();
+    Some(if in_force == count {
+        let message = format!("tokens of {count} identities are accepted");
+        ConditionSpec::new(kind, true, reason::CLAIMED, message)
+    } else {
+        ConditionSpec::new(kind, None, reason::PROGRESSING, "the identities are not in force yet")
+    })
+}
+
+/// The outcome of a tenant that is in place but for identities another one has. `taken` says which and whose.
+pub fn conflict(taken: &[(&str, &str)]) -> TenantOutcome {
+    let listed: Vec<_> = taken.iter().map(|(identity, holder)| format!("{identity} (tenant {holder})")).collect();
+    let message = format!(
+        "another tenant of this gateway has {}; it keeps the identity until its spec.identities no longer names it. Everything else is in place",
+        listed.join(", ")
+    );
+    TenantOutcome::Stalled { reason: reason::IDENTITY_CONFLICT, message }
 }
 
 fn credentials_ready(
@@ -158,6 +196,9 @@ pub fn status(
             requests_per_second: tenant.tier.requests_per_second,
             burst: tenant.tier.burst,
             suspended: tenant.suspended.is_some(),
+            identities: policy
+                .filter(|_| !tenant.identities.is_empty())
+                .map(|policy| i32::try_from(policy.identities.len()).unwrap_or(i32::MAX)),
         }),
     }
 }

@@ -29,7 +29,10 @@ fn gateway() -> ValidGateway {
 
 fn tenant(tier: &str, suspend: bool) -> AdmittedTenant {
     let gateway_ref = GatewayRef { name: "prod".into(), namespace: None };
-    admitted(&TenantSpec { gateway_ref, tier: Some(tier.into()), api_key: None, suspend: Some(suspend) }, &gateway())
+    admitted(
+        &TenantSpec { gateway_ref, tier: Some(tier.into()), identities: None, api_key: None, suspend: Some(suspend) },
+        &gateway(),
+    )
 }
 
 fn settled() -> World {
@@ -99,7 +102,13 @@ fn secret() {
     note(&mut world, "further groups of variables");
     let gateway_ref = GatewayRef { name: "prod".into(), namespace: None };
     let api_key = ApiKey { secret_name: None, env: vec![SecretGroup::Openai, SecretGroup::Region] };
-    let spec = TenantSpec { gateway_ref, tier: Some("bronze".into()), api_key: Some(api_key), suspend: None };
+    let spec = TenantSpec {
+        gateway_ref,
+        tier: Some("bronze".into()),
+        identities: None,
+        api_key: Some(api_key),
+        suspend: None,
+    };
     world.converge(&admitted(&spec, &gateway()));
     check("secret", &world.log);
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::step::{ObservedApiKey, ObservedSecret, ObservedTenant, TenantStep};
+use super::step::{ObservedApiKey, ObservedIdentity, ObservedSecret, ObservedTenant, TenantStep};
 use crate::gateway::observed::Document;
 use crate::gateway::simulated::{Impossible, NewId};
 
@@ -66,6 +66,21 @@ impl SimulatedTenant {
                     return Err("the Secret is there, or is not, or is not ours");
                 }
                 self.observed.secret = ObservedSecret::Ours(data);
+            }
+            TenantStep::ClaimIdentity { hash, expected, claim, .. } => {
+                let found = self.observed.identities.get(&hash).map(|found| found.version);
+                if found != expected {
+                    return Err("the identity is another's by now");
+                }
+                let version = expected.unwrap_or(0) + 1;
+                let claimed = ObservedIdentity { version, claim, held: false, holder: String::new() };
+                self.observed.identities.insert(hash, claimed);
+            }
+            TenantStep::ReleaseIdentity { hash, expected, .. } => {
+                if self.observed.identities.get(&hash).is_some_and(|found| found.version != expected) {
+                    return Err("the identity is another's by now");
+                }
+                self.observed.identities.remove(&hash);
             }
             TenantStep::WritePolicy { expected, version, policy, .. } => {
                 if expected != self.observed.policy.as_ref().map(|policy| policy.version) {

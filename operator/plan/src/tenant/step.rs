@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use aigw_contract::identity::IdentityClaim;
 use aigw_contract::policy::TenantPolicy;
 use aigw_contract::table::MeterHead;
 
@@ -34,6 +35,21 @@ pub struct ObservedTenant {
     pub meter: Option<MeterHead>,
     /// The Secret of the wanted name.
     pub secret: ObservedSecret,
+    /// Claims of the identities that are wanted or that the policy lists, by hash.
+    pub identities: BTreeMap<String, ObservedIdentity>,
+}
+
+/// Who has claimed an identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedIdentity {
+    /// Counter to condition the next write on.
+    pub version: i64,
+    /// The claim.
+    pub claim: IdentityClaim,
+    /// Whether the policy of the tenant that claimed it lists it.
+    pub held: bool,
+    /// That tenant's namespace and name, as far as its policy tells.
+    pub holder: String,
 }
 
 /// A Secret as read.
@@ -81,6 +97,10 @@ pub enum TenantStep {
         data: BTreeMap<String, String>,
         labels: BTreeMap<String, String>,
     },
+    /// Claim an identity, under the condition that its claim's counter still is `expected`, or that there is none.
+    ClaimIdentity { table: String, hash: String, expected: Option<i64>, claim: IdentityClaim },
+    /// Let go of an identity, under the same kind of condition.
+    ReleaseIdentity { table: String, tenant_id: String, hash: String, expected: i64 },
     /// Write the policy item under the condition that its counter still is `expected`.
     WritePolicy {
         table: String,
@@ -110,11 +130,21 @@ impl fmt::Display for TenantStep {
                 if *create { "create" } else { "update" },
                 data.keys().cloned().collect::<Vec<_>>().join(",")
             ),
+            Self::ClaimIdentity { hash, claim, .. } => {
+                write!(formatter, "claim identity {} for tenant {}", short(hash), claim.tenant)
+            }
+            Self::ReleaseIdentity { tenant_id, hash, .. } => {
+                write!(formatter, "release identity {} of tenant {tenant_id}", short(hash))
+            }
             Self::WritePolicy { tenant_id, version, policy, .. } => write!(
                 formatter,
-                "write policy {version} of tenant {tenant_id}: tier {}, {} keys{}{}",
+                "write policy {version} of tenant {tenant_id}: tier {}, {} keys{}{}{}",
                 policy.tier,
                 policy.keys.len(),
+                match policy.identities.len() {
+                    0 => String::new(),
+                    count => format!(", {count} identities"),
+                },
                 if policy.suspended.is_some() { ", suspended" } else { "" },
                 if policy.deleted { ", deleted" } else { "" }
             ),
@@ -133,4 +163,9 @@ impl fmt::Debug for TenantStep {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)
     }
+}
+
+/// Enough of a hash to tell it from others in a log.
+fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
 }

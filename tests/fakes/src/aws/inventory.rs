@@ -32,7 +32,7 @@ pub struct InventoryOptions {
 
 impl Default for InventoryOptions {
     fn default() -> Self {
-        let hidden = ["heartbeat", "usageKeySince", "notAfter"];
+        let hidden = ["heartbeat", "usageKeySince", "notAfter", "fetchedAt", "removedAt", "since"];
         Self {
             counters: false,
             hidden_fields: hidden.map(str::to_owned).into(),

@@ -13,7 +13,7 @@ use super::server::Answer;
 const MINOR: &str = "36";
 
 /// Answers a request that is about no object.
-pub(super) fn answer(kinds: &Kinds, head: &Head) -> Result<Answer, Refusal> {
+pub(super) fn answer(kinds: &Kinds, head: &Head, token_key: u32) -> Result<Answer, Refusal> {
     let Target::Other(path) = &head.target else {
         return Err(Refusal::plain(
             405,
@@ -28,6 +28,12 @@ pub(super) fn answer(kinds: &Kinds, head: &Head) -> Result<Answer, Refusal> {
             "buildDate": "", "goVersion": "", "compiler": "", "platform": "",
         }))),
         ["readyz" | "livez" | "healthz"] => Ok(Answer::Json { code: 200, body: "ok".into() }),
+        [".well-known", "openid-configuration"] => Ok(Answer::ok(&json!({
+            "issuer": "https://kubernetes.default.svc.cluster.local",
+            "jwks_uri": "https://172.18.0.2:6443/openid/v1/jwks", "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["RS256"],
+        }))),
+        ["openid", "v1", "jwks"] => Ok(Answer::ok(&json!({"keys": [crate::issuers::key(&format!("sa-{token_key}"))]}))),
         ["api"] => {
             Ok(Answer::ok(&json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})))
         }

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use super::request::{Head, Target, Verb};
 
+/// Where a server tells who issues its tokens.
+pub(super) const ISSUER_PATHS: [&str; 2] = ["/.well-known/openid-configuration", "/openid/v1/jwks"];
+
 /// A kind of access, as rules grant it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Access {
@@ -14,7 +17,7 @@ pub struct Access {
     pub verb: String,
     /// API group; empty for core.
     pub group: String,
-    /// Plural.
+    /// Plural; or a path that is no resource.
     pub resource: String,
     /// Subresource, or empty.
     pub subresource: String,
@@ -53,8 +56,13 @@ pub(super) struct Log {
 
 /// The accesses a request needs.
 pub(super) fn access(user: &str, head: &Head) -> Option<Access> {
+    let (group, plural) = match &head.target {
+        Target::Resource { group, plural, .. } => (group, plural),
+        // Of paths that are no resources everybody may read all but these.
+        Target::Other(path) if ISSUER_PATHS.contains(&path.as_str()) => return Some(path_access(user, path)),
+        Target::Other(_) => return None,
+    };
     let verb = head.verb()?;
-    let Target::Resource { group, plural, .. } = &head.target else { return None };
     let name = match verb {
         Verb::List | Verb::Watch => head.selected_name().unwrap_or_default(),
         _ => head.name(),
@@ -68,6 +76,12 @@ pub(super) fn access(user: &str, head: &Head) -> Option<Access> {
         namespace: head.namespace().to_owned(),
         name: name.to_owned(),
     })
+}
+
+fn path_access(user: &str, path: &str) -> Access {
+    let (user, verb, resource) = (user.to_owned(), "get".to_owned(), path.to_owned());
+    let (group, subresource, namespace, name) = Default::default();
+    Access { user, verb, group, resource, subresource, namespace, name }
 }
 
 impl Access {

@@ -109,7 +109,8 @@ impl FakeKube {
     /// A cluster of its own: no UID of it, that of `kube-system` included, is one of a cluster with another `number`.
     pub fn cluster(number: u32, epoch: Timestamp) -> Self {
         let store = Store::new(built_in(), number);
-        let switches = Switches { outage: false, silent: false, controllers: true, cel: true, authorize: true };
+        let switches =
+            Switches { outage: false, silent: false, controllers: true, cel: true, authorize: true, token_key: 1 };
         let this = Self::assemble(store, Clock::starting(epoch, Duration::ZERO), switches);
         for name in ["kube-system", "default"] {
             this.put(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
@@ -221,6 +222,11 @@ impl FakeKube {
     /// What the server takes the time to be.
     pub fn now(&self) -> Timestamp {
         lock(&self.server).clock.now()
+    }
+
+    /// Signs tokens with another key from now on.
+    pub fn rotate_token_key(&self) {
+        lock(&self.server).switches.token_key += 1;
     }
 
     /// Every kind of access that was served, as rules see it.

@@ -24,7 +24,10 @@ pub(super) fn authorize(store: &Store, user: &str, head: &Head) -> Result<(), Re
 }
 
 fn refusal(store: &Store, wanted: &Access, head: &Head) -> Refusal {
-    let Target::Resource { group, plural, .. } = &head.target else { return Refusal::no_path() };
+    let Target::Resource { group, plural, .. } = &head.target else {
+        let why = format!("forbidden: User {:?} cannot get path {:?}", wanted.user, wanted.resource);
+        return Refusal::plain(403, "Forbidden", why);
+    };
     let scope = if wanted.namespace.is_empty() {
         "at the cluster scope".to_owned()
     } else {
@@ -83,5 +86,8 @@ fn allows(rule: &Value, wanted: &Access) -> bool {
     let names = rule["resourceNames"].as_array().is_none_or(|names| {
         names.is_empty() || (!wanted.name.is_empty() && names.iter().any(|name| *name == wanted.name))
     });
+    if wanted.resource.starts_with('/') {
+        return holds("verbs", &wanted.verb) && holds("nonResourceURLs", &wanted.resource);
+    }
     holds("verbs", &wanted.verb) && holds("apiGroups", &wanted.group) && holds("resources", &wanted.path()) && names
 }

@@ -31,6 +31,8 @@ pub(super) struct Switches {
     pub cel: bool,
     /// Users with bound rules are held to them.
     pub authorize: bool,
+    /// Number of the key that signs tokens.
+    pub token_key: u32,
 }
 
 /// A server.
@@ -76,10 +78,12 @@ impl Answer {
 impl Server {
     /// Serves a request of `user`; `None` is the tests' own hand, which rules do not bind.
     pub fn serve(&mut self, user: Option<&str>, head: &Head, body: &[u8]) -> Result<Answer, Refusal> {
-        let Some(verb) = head.verb() else { return discovery::answer(&self.store.kinds, head) };
         if let Some(user) = user.filter(|_| self.switches.authorize) {
             rbac::authorize(&self.store, user, head)?;
         }
+        let Some(verb) = head.verb() else {
+            return discovery::answer(&self.store.kinds, head, self.switches.token_key);
+        };
         let kind = head.kind(&self.store.kinds)?;
         match verb {
             Verb::Get => self.get(&kind, head),

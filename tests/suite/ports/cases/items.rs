@@ -1,6 +1,6 @@
 //! Items of tables.
 
-use aigw_contract::table::{METER_SK, MeterHead, POLICY_SK, meter_pk, tenant_pk};
+use aigw_contract::table::{IDENTITY_SK, METER_SK, MeterHead, POLICY_SK, identity_pk, meter_pk, tenant_pk};
 use aigw_plan::Class;
 use aigw_plan::gateway::observed::Document;
 use aigw_tests::{Outcome, ensure, ensure_eq};
@@ -19,6 +19,7 @@ pub fn cases() -> Vec<Case> {
         a_meters_head_never_goes_back,
         an_item_that_is_no_document_is_a_defect,
         many_tenants_are_read_in_batches,
+        many_identities_are_read_in_batches,
         items_of_an_absent_table_are_absent_and_cannot_be_written,
     ]
 }
@@ -108,6 +109,21 @@ async fn many_tenants_are_read_in_batches(subject: &Subject) -> Outcome {
         ensure_eq!((&items.policy, &items.meter), (&policy, &meter), "{id}");
     }
     ensure!(tables.tenants(&table, &[]).await?.is_empty(), "nobody was asked for");
+    Ok(())
+}
+
+async fn many_identities_are_read_in_batches(subject: &Subject) -> Outcome {
+    let tables = &subject.cloud.tables;
+    let table = subject.table().await?;
+    let hashes: Vec<String> = (0..120).map(|number| format!("{number:064}")).collect();
+    for hash in [&hashes[0], &hashes[119]] {
+        let key = identity_pk(hash);
+        tables.put_document(&table, (&key, IDENTITY_SK), None, &document(1, hash), None).await?;
+    }
+    let found = tables.identities(&table, &hashes).await?;
+    ensure_eq!(found.len(), 2, "identities");
+    ensure_eq!(found.get(&hashes[119]), Some(&document(1, &hashes[119])), "the last one");
+    ensure!(tables.identities(&table, &[]).await?.is_empty(), "nothing was asked for");
     Ok(())
 }
 

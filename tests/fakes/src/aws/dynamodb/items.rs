@@ -12,7 +12,7 @@ use crate::aws::server::Context;
 use crate::aws::state::AccountState;
 
 /// Most keys of one `BatchGetItem`.
-const MOST_KEYS: usize = 100;
+pub(super) const MOST_KEYS: usize = 100;
 
 /// Partition and sort key.
 pub(super) type Key = (String, String);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use aigw_cloud::{CloudError, Tables, TenantItems};
 use aigw_contract::table::{
-    DOCUMENT, METER_POLICY_VERSION, METER_SK, METER_SUSPENDED, MeterHead, POLICY_SK, VERSION, meter_pk, tenant_pk,
+    DOCUMENT, IDENTITY_SK, METER_POLICY_VERSION, METER_SK, METER_SUSPENDED, MeterHead, POLICY_SK, VERSION, identity_pk,
+    meter_pk, tenant_pk,
 };
 use aigw_plan::Class;
 use aigw_plan::gateway::observed::{Document, ObservedTable, Tags};
@@ -177,6 +178,27 @@ impl Tables for TablesPort {
             }
         }
         Ok(tenants)
+    }
+
+    async fn identities(
+        &self,
+        table: &str,
+        hashes: &[String],
+    ) -> Result<BTreeMap<String, Document<String>>, CloudError> {
+        let mut claims = BTreeMap::new();
+        for batch in hashes.chunks(items::MOST_KEYS) {
+            let keys: Vec<Key> = batch.iter().map(|hash| (identity_pk(hash), IDENTITY_SK.to_owned())).collect();
+            let found = self
+                .0
+                .call(BATCH_GET_ITEM, table, |state, context| items::batch_get(state, context, table, &keys))
+                .await;
+            for ((pk, sk), item) in found.absent_as_none()?.unwrap_or_default() {
+                if let Some(hash) = pk.strip_prefix(&identity_pk("")) {
+                    claims.insert(hash.to_owned(), document_of(BATCH_GET_ITEM, (&pk, &sk), &item)?);
+                }
+            }
+        }
+        Ok(claims)
     }
 
     async fn meter(&self, table: &str, tenant_id: &str) -> Result<Option<MeterHead>, CloudError> {
