@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::{ModelRules, ResourceGrant};
+
 /// Decisions of the control plane about one tenant. Written by the operator only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -30,6 +32,12 @@ pub struct TenantPolicy {
     /// Accepted credentials.
     #[serde(default)]
     pub keys: Vec<KeyHash>,
+    /// Which models the tenant may call; absent where an operator wrote this that knew no such rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<ModelRules>,
+    /// Shared resources the tenant may reach.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<ResourceGrant>,
 }
 
 impl TenantPolicy {
@@ -91,6 +99,8 @@ mod tests {
             suspended: None,
             deleted: false,
             keys: vec![key],
+            models: None,
+            resources: Vec::new(),
         };
         assert!(policy.key("k1", 99).is_some());
         assert!(policy.key("k1", 100).is_none());

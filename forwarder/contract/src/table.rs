@@ -13,7 +13,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Family;
+use crate::model::Place;
+use crate::{Family, Partition};
 
 /// Partition key attribute.
 pub const PK: &str = "pk";
@@ -63,6 +64,34 @@ pub struct GatewayConfig {
     pub stages: Vec<String>,
     /// Families a client may reach.
     pub families: Vec<Family>,
+    /// Region of the gateway; empty where an older operator wrote this.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub region: String,
+    /// Account of the gateway; empty where an older operator wrote this.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub account_id: String,
+    /// What happens to operations that are in no table of this version.
+    #[serde(default)]
+    pub unmetered: Unmetered,
+}
+
+impl GatewayConfig {
+    /// Where the gateway is, as far as the operator said.
+    pub fn place(&self) -> Option<Place<'_>> {
+        let told = !self.region.is_empty() && !self.account_id.is_empty();
+        let partition = Partition::of(&self.region).id;
+        told.then_some(Place { partition, region: &self.region, account_id: &self.account_id })
+    }
+}
+
+/// What happens to calls whose use can be neither metered nor checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unmetered {
+    /// They are refused.
+    #[default]
+    Deny,
+    /// They pass.
+    Allow,
 }
 
 /// The part of a meter item that gates every request.
