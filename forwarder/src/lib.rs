@@ -2,7 +2,7 @@
 //!
 //! [`proxy`] is the core, `(request, caller) → streamed response`, and knows nothing of Lambda; [`lambda`] turns
 //! API Gateway's events into its terms; [`runtime_api`] is the transport below. [`authorize`] decides who calls,
-//! [`admission`] whether they still may, both from the gateway's [`table`]. There is no AWS SDK in here: start-up
+//! [`admission`] whether they still may, [`rules`] what they may ask for, all from the gateway's [`table`]. There is no AWS SDK in here: start-up
 //! time and memory are what a Lambda function is paid in.
 
 pub mod access_log;
@@ -16,6 +16,7 @@ pub mod lambda;
 pub mod memory;
 pub mod policies;
 pub mod proxy;
+pub mod rules;
 pub mod runtime_api;
 pub mod settings;
 pub mod sign;

@@ -31,6 +31,26 @@ pub fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     encoded
 }
 
+/// The decoded values of a parameter in an encoded query.
+pub fn values<'a>(encoded: &'a str, name: &'a str) -> impl Iterator<Item = String> + 'a {
+    let pairs = encoded.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(move |(found, _)| decode(found) == name).map(|(_, value)| decode(value))
+}
+
+/// Decodes what [`encode`] has made.
+fn decode(text: &str) -> String {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let mut digit = || bytes.next().and_then(|digit| char::from(digit).to_digit(16));
+        match byte {
+            b'%' => decoded.extend(digit().zip(digit()).and_then(|(high, low)| u8::try_from(high * 16 + low).ok())),
+            _ => decoded.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
 fn push(encoded: &mut String, text: &str) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {
@@ -53,6 +73,14 @@ mod tests {
         let pairs = [("a b", "c+d"), ("e", "~-._/"), ("e", ""), ("\u{e9}", "=&%;")];
         assert_eq!(encode(pairs.into_iter()), "a%20b=c%2Bd&e=~-._%2F&e=&%C3%A9=%3D%26%25%3B");
         assert_eq!(encode([].into_iter()), "");
+    }
+
+    #[test]
+    fn values_are_read_back() {
+        let encoded = encode([("a b", "c+d/\u{e9}"), ("x", ""), ("a b", "2")].into_iter());
+        assert_eq!(values(&encoded, "a b").collect::<Vec<_>>(), ["c+d/\u{e9}", "2"]);
+        assert_eq!(values(&encoded, "x").collect::<Vec<_>>(), [""]);
+        assert_eq!(values("", "x").count(), 0);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The proxy core: `(request, caller) → streamed response`, whatever transport they come and go by.
 //!
 //! Order matters: the path is judged before anything is read from it; the caller is admitted while the connection
-//! to Bedrock is being made ready; nothing is signed for a caller who was not admitted. The host is looked up in a
+//! to Bedrock is being made ready; nothing is signed for a caller who was not admitted, or whose rules do not allow it. The host is looked up in a
 //! table and never built from what a client sent.
 
 mod headers;
@@ -13,6 +13,7 @@ mod upstream;
 use std::sync::Arc;
 
 use aigw_contract::Family;
+use aigw_contract::table::GatewayConfig;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 use crate::admission::{Admission, Caller};
 use crate::denial::{Denial, Refusal};
 use crate::gateway::Gateway;
+use crate::rules::{self, Call};
 
 pub use stream::{Broken, UpstreamStream};
 pub use upstream::Upstream;
@@ -99,13 +101,17 @@ impl Proxy {
         path::check(&request.path)?;
         let route = route::resolve(&request.method, &request.path, &request.headers)?;
         let family = *found.insert(route.family);
-        path::check_supported(route.path)?;
         let path_and_query = join(route.path, &request.query);
         let headers = headers::to_upstream(request.headers)?;
-        self.check_open(family).await?;
+        let operation = rules::identify(family, &request.method, route.path, &headers)?;
+        let config = self.open_config(family).await?;
 
         let (admitted, connection) = tokio::join!(self.admission.admit(caller), self.upstream.connection(family));
-        if let Err(refusal) = admitted {
+        let (path, encoded) = (route.path, rules::is_encoded(&headers));
+        let call = Call { family, operation, path, query: &request.query, body: &request.body, encoded };
+        let judged =
+            admitted.and_then(|admitted| rules::judge(&call, &admitted.policy.content, &config).map_err(Refusal::from));
+        if let Err(refusal) = judged {
             if let Ok(connection) = connection {
                 self.upstream.give_back(connection);
             }
@@ -115,11 +121,12 @@ impl Proxy {
         self.upstream.forward(connection?, prepared, request.deadline).await
     }
 
-    async fn check_open(&self, family: Family) -> Result<(), Refusal> {
-        let open = |config: &aigw_contract::table::GatewayConfig| config.families.contains(&family);
+    /// The configuration, which has the family open.
+    async fn open_config(&self, family: Family) -> Result<Arc<GatewayConfig>, Refusal> {
+        let open = |config: &GatewayConfig| config.families.contains(&family);
         let config = self.gateway.config(open).await?;
         if open(&config) {
-            return Ok(());
+            return Ok(config);
         }
         Err(Denial::forbidden(format!(
             "{family} is not open on this gateway; the platform team can add it to spec.bedrock.families of the \

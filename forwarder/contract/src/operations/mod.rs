@@ -125,8 +125,17 @@ pub fn find(family: Family, verb: &str, path: &str, target: Option<&str>) -> Opt
 }
 
 /// Whether an unclassified request would be a known operation to a server that reads paths more loosely: decoded
-/// before it is split, or without regard to case. Such a request must not escape the rules of that operation.
-pub fn resembles_known(family: Family, verb: &str, path: &str) -> bool {
+/// before it is split, decoded twice, or without regard to case. Such a request must not escape the rules of that
+/// operation.
+pub fn resembles_known(family: Family, verb: &str, path: &str, target: Option<&str>) -> bool {
+    if target_prefix(family).is_some() {
+        let name = target.and_then(|target| target.rsplit('.').next()).unwrap_or_default();
+        return of(family).iter().any(|operation| operation.name.eq_ignore_ascii_case(name));
+    }
+    // What is encoded twice could be anything.
+    if path.contains("%25") {
+        return true;
+    }
     let Some(decoded) = decode(path) else { return true };
     of(family).iter().any(|operation| operation.resembles(verb, &decoded))
 }
