@@ -101,6 +101,9 @@ pub struct EffectiveGateway {
     /// Families clients may call.
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub families: Vec<Family>,
+    /// What happens to operations that this version does not know: `Deny` or `Allow`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unmetered: String,
     /// Instruction set of the functions.
     pub architecture: Architecture,
     /// Memory of the forwarder in MiB.

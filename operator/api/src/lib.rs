@@ -5,6 +5,7 @@
 //! defaults: they would add fields that Git lacks and show as drift in GitOps tools; `aigw-plan` fills them in and
 //! `status.effective` shows them.
 
+mod access;
 mod common;
 pub mod conditions;
 mod gateway;
@@ -12,6 +13,9 @@ mod gateway_status;
 mod schema;
 mod tenant;
 
+pub use access::{
+    EffectiveModels, ModelMatch, Residency, ResourceAccess, ResourceGrant, TenantModels, Unmetered, UnmeteredPolicy,
+};
 pub use common::{GROUP, NamedObject, VERSION, annotations, labels};
 pub use gateway::{
     AIGateway, AIGatewaySpec, ApiKeyAuth, Architecture, Auth, AuthorizerFunction, Bedrock, DeletionPolicy, Endpoint,

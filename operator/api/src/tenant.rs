@@ -6,6 +6,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::access::{EffectiveModels, ResourceGrant, TenantModels};
+
 /// A team's access to a gateway. What it asks for is a request; what binds it is the gateway's `tenants.rules`.
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
@@ -54,6 +56,17 @@ pub struct TenantSpec {
     /// The Secret the credential is written to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<ApiKey>,
+
+    /// Which of the models that the gateway's rule allows may be called. Default: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<TenantModels>,
+
+    /// Shared Bedrock resources to be reached, such as knowledge bases and agents. Only what the gateway's rule allows.
+    /// Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["arn".into()]))]
+    pub resources: Vec<ResourceGrant>,
 
     /// Refuse all calls of this tenant: the team's own switch. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,7 +167,7 @@ pub struct CredentialStatus {
 }
 
 /// What is in force and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EffectiveTenant {
     /// Tier in force.
@@ -167,4 +180,11 @@ pub struct EffectiveTenant {
     pub burst: i32,
     /// Whether calls are refused, by the team or the platform.
     pub suspended: bool,
+    /// Models in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<EffectiveModels>,
+    /// Shared resources in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["arn".into()]))]
+    pub resources: Vec<ResourceGrant>,
 }

@@ -8,8 +8,9 @@ use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::CloudError;
 use aigw_plan::Plan;
 use aigw_plan::gateway::observed::Document;
-use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit};
-use aigw_plan::tenant::diff::{GatewayFacts, diff, key_name, revoke};
+use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, ceiling};
+use aigw_plan::tenant::bind::bind;
+use aigw_plan::tenant::diff::{GatewayFacts, diff, key_name};
 use aigw_plan::tenant::lint::lint;
 use aigw_plan::tenant::secret::observed;
 use aigw_plan::tenant::simulated::SimulatedTenant;
@@ -56,12 +57,10 @@ pub(super) async fn plan(
     let in_aws = look(gateway, &tenant_id).await?;
     match admit(&tenant.spec, &facts, &gateway.valid, &gateway.identity) {
         Err(violation) => {
-            // Only a tenant that no rule admits loses what it had.
-            if violation.reason == reason::NOT_ALLOWED {
-                let next =
-                    |observed: &ObservedTenant| Ok::<_, Infallible>(revoke(&tenant_id, &gateway.identity, observed));
-                rounds(next, in_aws, &mut report)?;
-            }
+            // What it had is bound to what its rule allows, if any.
+            let ceiling = ceiling(&facts, &gateway.valid, &gateway.identity);
+            let bind = |observed: &_| bind(&tenant_id, &gateway.identity, observed, ceiling.as_ref());
+            rounds(|observed: &ObservedTenant| Ok::<_, Infallible>(bind(observed)), in_aws, &mut report)?;
             report.violations.push(violation.into());
         }
         Ok(admitted) => {

@@ -17,8 +17,10 @@ use std::time::Duration;
 use aigw_api::conditions::reason;
 use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::CloudError;
-use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit};
-use aigw_plan::tenant::diff::{GatewayFacts, diff, revoke};
+use aigw_plan::tenant::access::Ceiling;
+use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, ceiling};
+use aigw_plan::tenant::bind::bind;
+use aigw_plan::tenant::diff::{GatewayFacts, diff};
 use aigw_plan::tenant::lint::lint;
 use aigw_plan::tenant::report::TenantOutcome;
 use aigw_plan::tenant::step::{ObservedTenant, TenantStep};
@@ -87,24 +89,31 @@ impl TenantReconciler {
                     TenantOutcome::Refused(violation.clone()),
                     Outcome::Done { requeue: self.context.settings.drift_interval },
                 );
-                // Only a tenant that no rule admits loses access; one that asks for too much keeps what it had.
-                if violation.reason == reason::NOT_ALLOWED {
-                    match self.cut_off(tenant, target).await {
-                        Ok(observed) => pass.observed = Some(observed),
-                        Err(error) => pass = Pass::failed(&error, None, None, target),
-                    }
+                // A tenant that no rule admits loses access; one that asks for too much keeps what it had, as far as
+                // its rule still allows that.
+                let ceiling = ceiling(&facts, &target.valid, &target.site.identity);
+                match self.bind(tenant, target, ceiling.as_ref()).await {
+                    Ok(observed) if violation.reason == reason::NOT_ALLOWED => pass.observed = Some(observed),
+                    Ok(_) => {}
+                    Err(error) => pass = Pass::failed(&error, None, None, target),
                 }
                 Ok(pass)
             }
         }
     }
 
-    async fn cut_off(&self, tenant: &Tenant, target: &Target) -> Result<ObservedTenant, CloudError> {
+    /// Binds the policy of a refused tenant to what its rule allows: nothing where no rule does.
+    async fn bind(
+        &self,
+        tenant: &Tenant,
+        target: &Target,
+        ceiling: Option<&Ceiling>,
+    ) -> Result<ObservedTenant, CloudError> {
         let site = &target.site;
         let tenant_id = site.tenant_id(tenant);
         loop {
             let observed = gather::in_aws(&self.context, site, &target.gateway, &tenant_id).await?;
-            let plan = revoke(&tenant_id, &site.identity, &observed);
+            let plan = bind(&tenant_id, &site.identity, &observed, ceiling);
             if plan.steps.is_empty() {
                 return Ok(observed);
             }

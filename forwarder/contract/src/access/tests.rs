@@ -123,3 +123,26 @@ fn a_grant_covers_its_resource_and_what_lies_below_it() {
     assert!(!grant(&flow, Access::Use).covers(&flow, Access::Manage));
     assert!(grant(&flow, Access::Manage).covers(&flow, Access::Use));
 }
+
+#[test]
+fn a_pattern_within_a_rule_allows_no_more_than_it() {
+    let owned = |list: &[&str]| list.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
+    let own_profile = "arn:aws:bedrock:eu-central-1:111122223333:inference-profile/eu.anthropic.claude";
+    let cases: [(&[&str], &str, bool); 12] = [
+        (&["anthropic.*"], "anthropic.claude-*", true),
+        (&["anthropic.*"], "eu.anthropic.claude-*", true),
+        (&["anthropic.*"], "anthropic.claude-v2:1", true),
+        (&["anthropic.*"], "*claude*", false),
+        (&["anthropic.*"], "*", false),
+        (&["eu.*"], "anthropic.*", false),
+        (&["*"], "*opus*", true),
+        (&[], "*opus*", true),
+        (&[], PROFILE, false),
+        (&[PROFILE], PROFILE, true),
+        (&["*"], PROFILE, false),
+        (&["anthropic.*"], own_profile, true),
+    ];
+    for (granted, pattern, inside) in cases {
+        assert_eq!(within(&owned(granted), pattern, Some(PLACE)), inside, "{granted:?} {pattern}");
+    }
+}

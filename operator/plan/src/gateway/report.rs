@@ -5,6 +5,7 @@ use aigw_api::{
     AIGatewayStatus, DeletionPolicy, EffectiveGateway, EffectiveTier, FunctionStatus, StageStatus, TenantsStatus,
     UsagePlanStatus,
 };
+use aigw_contract::table::Unmetered;
 
 use super::desired::{Build, endpoint_url};
 use super::observed::ObservedGateway;
@@ -161,6 +162,10 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
         api_keys: valid.api_keys,
         cache_seconds: valid.cache_seconds,
         families: valid.families.iter().map(|family| unwire(*family)).collect(),
+        unmetered: match valid.unmetered {
+            Unmetered::Deny => "Deny".into(),
+            Unmetered::Allow => "Allow".into(),
+        },
         architecture: valid.architecture,
         forwarder_memory_mib: valid.forwarder_memory_mib,
         timeout_seconds: valid.timeout_seconds,

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use aigw_api::conditions::reason;
 use aigw_api::{NamedObject, NamespaceMatch, NamespaceOrigin, SecretGroup, TenantRule, TenantSpec};
+use aigw_contract::access::{ModelRules, ResourceGrant};
 use aigw_contract::policy::Suspension;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
+use super::access::{self, Ceiling};
 use crate::gateway::validate::{ValidGateway, ValidTier};
 use crate::identity::GatewayIdentity;
 use crate::violation::Violation;
@@ -43,6 +45,10 @@ pub struct AdmittedTenant {
     pub groups: Vec<SecretGroup>,
     /// Whether calls are refused, and by whom.
     pub suspended: Option<Suspension>,
+    /// Models it may call.
+    pub models: ModelRules,
+    /// Shared resources it may reach, sorted.
+    pub resources: Vec<ResourceGrant>,
 }
 
 /// Applies the gateway's rules: the first whose match fits decides.
@@ -56,12 +62,8 @@ pub fn admit(
     identity: &GatewayIdentity,
 ) -> Result<AdmittedTenant, Violation> {
     // Exhaustive: a field nobody looks at does not compile.
-    let TenantSpec { gateway_ref: _, tier, api_key, suspend } = spec;
-    let rule = gateway
-        .rules
-        .iter()
-        .find(|rule| matches(&rule.match_.namespaces, facts, identity))
-        .ok_or_else(|| not_allowed(facts, identity))?;
+    let TenantSpec { gateway_ref: _, tier, api_key, models, resources, suspend } = spec;
+    let rule = deciding_rule(facts, gateway, identity).ok_or_else(|| not_allowed(facts, identity))?;
     let allow = rule.allow.clone().unwrap_or_default();
     if let Some(most) = allow.max_tenants_per_namespace.and_then(|most| usize::try_from(most).ok())
         && facts.earlier_in_namespace >= most
@@ -73,6 +75,9 @@ pub fn admit(
         return Err(Violation::new("metadata.namespace", reason::TOO_MANY_TENANTS, message));
     }
     let tier = choose_tier(tier.as_deref(), rule, gateway)?;
+    let ceiling = Ceiling::of(rule);
+    let models = access::models(models.as_ref(), &ceiling, gateway.place())?;
+    let resources = access::resources(resources, &ceiling)?;
     let api_key = api_key.clone().unwrap_or_default();
     let mut groups = api_key.env;
     groups.push(SecretGroup::Aws);
@@ -93,7 +98,22 @@ pub fn admit(
         } else {
             suspend.unwrap_or(false).then_some(Suspension::Team)
         },
+        models,
+        resources,
     })
+}
+
+/// What the rule that decides about the tenant allows, whatever it asks for; `None` where no rule does.
+pub fn ceiling(facts: &TenantFacts<'_>, gateway: &ValidGateway, identity: &GatewayIdentity) -> Option<Ceiling> {
+    deciding_rule(facts, gateway, identity).map(Ceiling::of)
+}
+
+fn deciding_rule<'a>(
+    facts: &TenantFacts<'_>,
+    gateway: &'a ValidGateway,
+    identity: &GatewayIdentity,
+) -> Option<&'a TenantRule> {
+    gateway.rules.iter().find(|rule| matches(&rule.match_.namespaces, facts, identity))
 }
 
 fn not_allowed(facts: &TenantFacts<'_>, identity: &GatewayIdentity) -> Violation {

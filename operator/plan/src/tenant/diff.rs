@@ -1,6 +1,6 @@
 //! The next steps for one tenant.
 //!
-//! Order: suspension first, because it must bind whatever else is stuck; then the internal key and its plan; then the
+//! Order: suspension, models and resources first, because they must bind whatever else is stuck; then the internal key and its plan; then the
 //! Secret; then the policy that makes key and credential valid; the meter last, the commit point of the policy. So a
 //! crash anywhere leaves either the old state or a credential that is not valid yet, never one that is lost.
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aigw_api::labels;
 use aigw_contract::Credential;
-use aigw_contract::policy::{KeyHash, Suspension, TenantPolicy};
+use aigw_contract::policy::{KeyHash, TenantPolicy};
 use aigw_contract::table::MeterHead;
 
 use super::admit::AdmittedTenant;
@@ -64,14 +64,9 @@ pub fn diff(
     random: &[u8; 32],
 ) -> Result<Plan<TenantStep>, SecretNotOurs> {
     let mut plan = Plan::default();
-    if let Some(policy) = observed
-        .policy
-        .as_ref()
-        .filter(|policy| !policy.content.deleted && policy.content.suspended != tenant.suspended)
-    {
-        let content = TenantPolicy { suspended: tenant.suspended, ..policy.content.clone() };
+    if let Some(content) = binding_change(tenant, observed) {
         write_policy(&tenant.tenant_id, gateway.identity, observed, content, None, &mut plan);
-        plan.wait("suspension is being written", Duration::ZERO);
+        plan.wait("suspension, models and resources are being written", Duration::ZERO);
         return Ok(plan);
     }
     if observed.secret == ObservedSecret::Foreign && gateway.api_keys {
@@ -100,6 +95,8 @@ pub fn diff(
         suspended: tenant.suspended,
         deleted: false,
         keys: accepted_keys(credential.as_ref(), previous, now),
+        models: Some(tenant.models.clone()),
+        resources: tenant.resources.clone(),
     };
     if let Some(end) = wanted.keys.iter().filter_map(|key| key.not_after).min() {
         plan.recheck(seconds(end - now));
@@ -113,17 +110,16 @@ pub fn diff(
     Ok(plan)
 }
 
-/// Refuses all calls of a tenant no rule admits any more. Empty where it has no valid policy.
-pub fn revoke(tenant_id: &str, identity: &GatewayIdentity, observed: &ObservedTenant) -> Plan<TenantStep> {
-    let mut plan = Plan::default();
-    let Some(policy) = observed.policy.as_ref().filter(|policy| !policy.content.deleted) else { return plan };
-    let content = TenantPolicy { suspended: Some(Suspension::Platform), ..policy.content.clone() };
-    if content == policy.content {
-        diff_meter(tenant_id, identity, observed, policy.version, true, None, &mut plan);
-    } else {
-        write_policy(tenant_id, identity, observed, content, None, &mut plan);
-    }
-    plan
+/// The policy with what must bind whatever else is stuck, where that changed.
+fn binding_change(tenant: &AdmittedTenant, observed: &ObservedTenant) -> Option<TenantPolicy> {
+    let policy = &observed.policy.as_ref().filter(|policy| !policy.content.deleted)?.content;
+    let content = TenantPolicy {
+        suspended: tenant.suspended,
+        models: Some(tenant.models.clone()),
+        resources: tenant.resources.clone(),
+        ..policy.clone()
+    };
+    (content != *policy).then_some(content)
 }
 
 /// What deletion of a tenant leaves to do while its gateway stands. The Secret goes with its owner reference.
@@ -291,7 +287,7 @@ fn diff_policy(
 }
 
 /// Policy item, then meter: the meter write is what makes the change bind.
-fn write_policy(
+pub(super) fn write_policy(
     tenant_id: &str,
     identity: &GatewayIdentity,
     observed: &ObservedTenant,
@@ -315,7 +311,7 @@ fn write_policy(
     plan.step(TenantStep::WriteMeter { table, tenant_id, head, expires });
 }
 
-fn diff_meter(
+pub(super) fn diff_meter(
     tenant_id: &str,
     identity: &GatewayIdentity,
     observed: &ObservedTenant,

@@ -1,8 +1,9 @@
 //! The changes a tenant's plan can consist of, and what was observed of a tenant.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
+use aigw_contract::access::{ModelRules, ResourceGrant};
 use aigw_contract::policy::TenantPolicy;
 use aigw_contract::table::MeterHead;
 
@@ -112,9 +113,10 @@ impl fmt::Display for TenantStep {
             ),
             Self::WritePolicy { tenant_id, version, policy, .. } => write!(
                 formatter,
-                "write policy {version} of tenant {tenant_id}: tier {}, {} keys{}{}",
+                "write policy {version} of tenant {tenant_id}: tier {}, {} keys{}{}{}",
                 policy.tier,
                 policy.keys.len(),
+                access(policy),
                 if policy.suspended.is_some() { ", suspended" } else { "" },
                 if policy.deleted { ", deleted" } else { "" }
             ),
@@ -127,6 +129,25 @@ impl fmt::Display for TenantStep {
             }
         }
     }
+}
+
+/// What a policy says about models and resources, where it says more than the default.
+fn access(policy: &TenantPolicy) -> String {
+    let mut text = String::new();
+    if let Some(ModelRules { rule: _, granted, allow, deny, residency }) = &policy.models {
+        for (what, patterns) in [("granted", granted), ("allowed", allow), ("denied", deny)] {
+            if !patterns.is_empty() {
+                let _ = write!(text, ", {what} {}", patterns.join(" "));
+            }
+        }
+        if let Some(residency) = residency {
+            let _ = write!(text, ", within {residency}");
+        }
+    }
+    for ResourceGrant { arn, access } in &policy.resources {
+        let _ = write!(text, ", {access:?} {arn}");
+    }
+    text
 }
 
 impl fmt::Debug for TenantStep {
