@@ -125,10 +125,7 @@ impl World {
         if let Some(dir) = self.clients.get() {
             return Ok(dir);
         }
-        let dir = match std::env::var_os("AIGW_CLIENTS_DIR") {
-            Some(dir) => PathBuf::from(dir),
-            None => install_clients()?,
-        };
+        let dir = client_sdks()?;
         Ok(self.clients.get_or_init(|| dir))
     }
 
@@ -138,7 +135,11 @@ impl World {
     }
 }
 
-fn install_clients() -> Outcome<PathBuf> {
+/// The folder with the SDKs of the client programs, from the environment or installed where they are not yet.
+pub fn client_sdks() -> Outcome<PathBuf> {
+    if let Some(dir) = std::env::var_os("AIGW_CLIENTS_DIR") {
+        return Ok(PathBuf::from(dir));
+    }
     let output = std::process::Command::new("/bin/sh").arg(repository::path("tests/clients/setup.sh")).output()?;
     crate::ensure!(output.status.success(), "the SDKs: {}", String::from_utf8_lossy(&output.stderr));
     Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
