@@ -282,7 +282,7 @@ mod tests {
             (r#"{"model":"a"} {"model":"b"}"#, Problem::Malformed),
             (r#"{"model":"a""#, Problem::Malformed),
             ("\u{feff}{\"model\":\"a\"}", Problem::Malformed),
-            (r#"{'model':'a'}"#, Problem::Malformed),
+            ("{'model':'a'}", Problem::Malformed),
             (r#"{"model":"a",}"#, Problem::Malformed),
             (r#"{"model":"\ud800"}"#, Problem::Malformed),
         ];

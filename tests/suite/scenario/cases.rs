@@ -293,7 +293,8 @@ fn gateway_changes() -> Vec<Scenario> {
         }),
         converged!("model_rules_edited", |world| {
             change(world, rules(&json!(["anthropic.*", "amazon.nova-*"]))).await?;
-            let models = json!({"allow": [{"match": "anthropic.claude-*"}], "deny": [{"match": "*opus*"}], "residency": "EU"});
+            let models =
+                json!({"allow": [{"match": "anthropic.claude-*"}], "deny": [{"match": "*opus*"}], "residency": "EU"});
             world.patch(&search(), &json!({"spec": {"models": models}})).await?;
             world.ready(&search()).await?;
             // Narrower than what a team asks for: its spec is refused, and the rule binds all the same.

@@ -305,7 +305,7 @@ pub(super) fn write_policy(
         tenant_id: tenant_id.clone(),
         expected,
         version,
-        policy,
+        policy: Box::new(policy),
         expires,
     });
     plan.step(TenantStep::WriteMeter { table, tenant_id, head, expires });

@@ -88,7 +88,7 @@ pub enum TenantStep {
         tenant_id: String,
         expected: Option<i64>,
         version: i64,
-        policy: TenantPolicy,
+        policy: Box<TenantPolicy>,
         expires: Option<i64>,
     },
     /// Write the meter item's head: the commit point of a policy change.

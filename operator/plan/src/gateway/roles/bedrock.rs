@@ -44,7 +44,9 @@ struct Actions {
 pub(super) fn statements(granted: &Granted<'_>) -> Vec<Value> {
     let mut actions = Actions::default();
     for family in granted.families {
-        operations::of(*family).iter().for_each(|operation| actions.add(*family, operation, granted));
+        for operation in operations::of(*family) {
+            actions.add(*family, operation, granted);
+        }
     }
     let mut statements = models(&actions.models, &granted.model_arns());
     if !actions.metadata.is_empty() {
