@@ -176,6 +176,9 @@ class Members:
 
     def note(self, member, path):
         member = member.removesuffix("[]")
+        of_interest = member in MODEL_MEMBERS or member in RESOURCE_MEMBERS
+        if of_interest and "*" in path:
+            fail(f"{self.where}: {'.'.join(path)} lies in a map, which the forwarder does not look into")
         if member in MODEL_MEMBERS:
             self.models.append(".".join(path))
         elif member in RESOURCE_MEMBERS:
@@ -214,7 +217,7 @@ def resource_sites(entry, members, labels, where):
 
 
 def model_sites(entry, members, labels, where):
-    sites = [f"Segment({labels['modelId']})"] if "modelId" in labels and not entry["class"].startswith("free:") else []
+    sites = [f"Segment({labels['modelId']})"] if "modelId" in labels else []
     if "model" in entry:
         sites.append(site(entry["model"], labels, where))
     return sites + [f'Body("{path}")' for path in members.models]
@@ -226,7 +229,13 @@ def class_of(entry, where):
         return f"Inference(Shape::{SHAPES[detail]})"
     if kind == "forbidden" and detail in PROHIBITIONS:
         return f"Forbidden(Prohibition::{PROHIBITIONS[detail]})"
-    simple = {"free": "Free", "metadata": "Free", "fixed": "FixedPrice", "use": "Stateful(Access::Use)", "manage": "Stateful(Access::Manage)"}
+    simple = {
+        "free": "Free",
+        "metadata": "Free",
+        "fixed": "FixedPrice",
+        "use": "Stateful(Access::Use)",
+        "manage": "Stateful(Access::Manage)",
+    }
     if kind not in simple or detail:
         fail(f"{where}: unknown class {entry['class']}")
     return simple[kind]

@@ -93,6 +93,26 @@ fn no_way_of_writing_a_body_reaches_another_model() {
 }
 
 #[test]
+fn a_known_operation_does_not_become_unknown_by_its_spelling() {
+    let policy = policy(anthropic());
+    for (family, method, path) in [
+        (Family::BedrockRuntime, "POST", "/openai/v1/Chat/completions"),
+        (Family::BedrockRuntime, "POST", "/openai/v1%2fresponses"),
+        (Family::BedrockRuntime, "POST", "/openai/v1/%2572esponses"),
+        (Family::BedrockRuntime, "post", "/anthropic/v1/messages"),
+        (Family::BedrockRuntime, "POST", "/Async-Invoke"),
+        (Family::BedrockAgentRuntime, "POST", "/KnowledgeBases/OTHER/retrieve"),
+        (Family::BedrockAgentRuntime, "POST", "/knowledgebases/OTHER%2Fretrieve"),
+        (Family::BedrockAgent, "Delete", "/agents/A"),
+        (Family::Bedrock, "delete", "/logging/modelinvocations"),
+    ] {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let refused = outcome(family, (&method, path), r#"{"model":"amazon.nova"}"#, &policy, &lax());
+        assert_eq!(refused.map_err(|(status, _)| status), Err(400), "{method} {path}");
+    }
+}
+
+#[test]
 fn a_body_that_cannot_be_read_as_it_is_does_not_pass() {
     let mut headers = HeaderMap::new();
     assert!(!is_encoded(&headers));

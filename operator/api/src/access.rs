@@ -14,7 +14,7 @@ pub struct ModelMatch {
     /// Europe. What hides its model (application inference profiles, provisioned, custom and imported models, prompts,
     /// routers, endpoints) is only matched by its whole ARN.
     #[serde(rename = "match")]
-    #[schemars(length(min = 1, max = 256))]
+    #[schemars(length(max = 256))]
     #[x_kube(
         validation = Rule::new("self.matches('^[A-Za-z0-9*][A-Za-z0-9._:/*-]*$')").message("a model pattern has letters, digits, '.', '_', ':', '/', '-' and '*' only, for example anthropic.*"),
         validation = Rule::new("!self.startsWith('arn:') || !self.contains('*')").message("an ARN must be whole: what hides its model is only allowed one by one"),

@@ -116,7 +116,10 @@ fn a_grant_covers_its_resource_and_what_lies_below_it() {
         let found = grant(&format!("{base}{granted}"), Access::Use).covers(&format!("{base}{asked}"), Access::Use);
         assert_eq!(found, covered, "{granted} {asked}");
     }
-    assert!(!grant(base, Access::Manage).covers(&format!("{base}flow/A"), Access::Use), "no type, no grant");
+    for no_resource in [base.trim_end_matches(':').to_owned(), format!("{base}flow")] {
+        let found = grant(&no_resource, Access::Manage).covers(&format!("{base}flow/A"), Access::Use);
+        assert!(!found, "{no_resource}: no resource, no grant");
+    }
     let other = grant("arn:aws:bedrock:us-east-1:111122223333:flow/A", Access::Use);
     assert!(!other.covers(&format!("{base}flow/A"), Access::Use));
     let flow = format!("{base}flow/A");
