@@ -1,8 +1,11 @@
-use aigw_contract::Family;
-use aigw_contract::operations;
+use aigw_contract::access::ModelRules;
+use aigw_contract::model::{ModelId, Named, Place};
+use aigw_contract::{Family, glob, operations};
+use proptest::prelude::*;
 
 use super::*;
 use crate::gateway::fixtures::valid;
+use crate::tenant::access::Ceiling;
 
 const SCOPE: Scope<'_> = Scope {
     region: "eu-central-1",
@@ -10,6 +13,7 @@ const SCOPE: Scope<'_> = Scope {
     table: "aigw-x",
     log_group: "/aws/lambda/aigw-x-forwarder",
 };
+const PLACE: Place<'_> = Place { partition: "aws", region: "eu-central-1", account_id: "111122223333" };
 const OWN: &str = "arn:aws:bedrock:eu-central-1:111122223333:";
 
 fn gateway(families: &[&str], allow: &[Value]) -> ValidGateway {
@@ -174,4 +178,64 @@ fn what_iam_would_refuse_is_refused_before() {
     let mut with_role = spec;
     with_role["functions"] = json!({"forwarder": {"roleArn": "arn:aws:iam::111122223333:role/given"}});
     assert!(refused(&with_role).is_ok());
+}
+
+const PATTERNS: [&str; 9] = [
+    "*",
+    "anthropic.*",
+    "*.claude-*",
+    "*opus*",
+    "eu.*",
+    "us.amazon.nova-*",
+    "a*",
+    "amazon.nova-pro-v1:0",
+    "arn:aws:bedrock:eu-central-1:111122223333:application-inference-profile/abc",
+];
+const CALLED: [&str; 10] = [
+    "anthropic.claude-v2:1",
+    "anthropic.claude-opus-4",
+    "amazon.nova-pro-v1:0",
+    "zai.glm-4.6",
+    "eu.anthropic.claude-v2:1",
+    "us.amazon.nova-pro-v1:0",
+    "global.anthropic.claude-opus-4",
+    "eu.amazon.nova-pro-v1:0",
+    "arn:aws:bedrock:eu-central-1:111122223333:application-inference-profile/abc",
+    "arn:aws:bedrock:eu-central-1:111122223333:custom-model/abc",
+];
+
+/// The ARN that Bedrock checks a call of this model against.
+fn arn_of(model: &str) -> String {
+    match ModelId::read(model, Some(PLACE)) {
+        Some(ModelId::Named(Named { id, geography: Some(_), .. })) => format!("{OWN}inference-profile/{id}"),
+        Some(ModelId::Named(Named { id, .. })) => format!("arn:aws:bedrock:eu-central-1::foundation-model/{id}"),
+        _ => model.to_owned(),
+    }
+}
+
+proptest! {
+    /// The role allows what the rules allow, and nothing else.
+    #[test]
+    fn role_and_rules_agree_about_models(patterns in proptest::sample::subsequence(PATTERNS.to_vec(), 0..=4)) {
+        let models: Vec<_> = patterns.iter().map(|pattern| json!({"match": pattern})).collect();
+        let gateway = gateway(&["bedrock-runtime"], &[json!({"models": models})]);
+        let policy = forwarder(SCOPE, &gateway);
+        let granted = |statement: &Value, field: &str| -> Vec<String> {
+            serde_json::from_value(statement[field].clone()).unwrap_or_default()
+        };
+        let (models, behind) = (statement(&policy, "Models"), statement(&policy, "BehindProfiles"));
+        let ceiling = Ceiling::of(&gateway.rules[0]);
+        let rules = ModelRules { granted: ceiling.models, ..ModelRules::default() };
+        for model in CALLED {
+            let passes = rules.check(model, Some(PLACE)).is_ok();
+            let arn = arn_of(model);
+            let in_role = granted(&models, "Resource").iter().any(|pattern| glob::matches(pattern, &arn));
+            prop_assert_eq!(in_role, passes, "{} with {:?}: {}", model, patterns, models);
+            if let (true, Some(ModelId::Named(Named { model, geography: Some(_), .. }))) = (passes, ModelId::read(model, Some(PLACE))) {
+                let elsewhere = format!("arn:aws:bedrock:eu-west-3::foundation-model/{model}");
+                let reached = granted(&behind, "Resource").iter().any(|pattern| glob::matches(pattern, &elsewhere));
+                prop_assert!(reached, "{} is not reached through {}", elsewhere, arn);
+            }
+        }
+    }
 }
