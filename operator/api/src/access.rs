@@ -75,13 +75,22 @@ pub struct ResourceGrant {
     /// ARN, for example `arn:aws:bedrock:eu-central-1:111122223333:knowledge-base/ABCDEFGHIJ`. `*` stands for any
     /// characters after the type; `…:agent/*` is every agent, and is needed to list or create agents. What lies below a
     /// resource, such as a flow's aliases, is included.
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = 256))]
     #[x_kube(validation = Rule::new("self.matches('^arn:[a-z-]+:bedrock(-agentcore)?:[a-z0-9-]+:([0-9]{12}|aws):[a-z-]+/[A-Za-z0-9._:/*-]+$')").message("arn must be the ARN of a Bedrock or AgentCore resource with Region, account and type, such as arn:aws:bedrock:eu-central-1:111122223333:knowledge-base/ABCDEFGHIJ"))]
     pub arn: String,
     /// `Use`: call, read and list. `Manage`: also create, change and delete. Default: Use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::resource_access")]
     pub access: Option<ResourceAccess>,
+}
+
+/// A shared resource in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EffectiveResource {
+    /// ARN.
+    pub arn: String,
+    /// `Use` or `Manage`.
+    pub access: String,
 }
 
 /// What a resource is reached for.

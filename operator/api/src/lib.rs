@@ -14,7 +14,8 @@ mod schema;
 mod tenant;
 
 pub use access::{
-    EffectiveModels, ModelMatch, Residency, ResourceAccess, ResourceGrant, TenantModels, Unmetered, UnmeteredPolicy,
+    EffectiveModels, EffectiveResource, ModelMatch, Residency, ResourceAccess, ResourceGrant, TenantModels, Unmetered,
+    UnmeteredPolicy,
 };
 pub use common::{GROUP, NamedObject, VERSION, annotations, labels};
 pub use gateway::{

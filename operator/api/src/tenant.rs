@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::access::{EffectiveModels, ResourceGrant, TenantModels};
+use crate::access::{EffectiveModels, EffectiveResource, ResourceGrant, TenantModels};
 
 /// A team's access to a gateway. What it asks for is a request; what binds it is the gateway's `tenants.rules`.
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,5 +186,5 @@ pub struct EffectiveTenant {
     /// Shared resources in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["arn".into()]))]
-    pub resources: Vec<ResourceGrant>,
+    pub resources: Vec<EffectiveResource>,
 }

@@ -109,12 +109,8 @@ pub fn grant(asked: &api::ResourceGrant) -> ResourceGrant {
 }
 
 /// A grant as the status has it.
-pub fn shown(grant: &ResourceGrant) -> api::ResourceGrant {
-    let access = match grant.access {
-        Access::Use => api::ResourceAccess::Use,
-        Access::Manage => api::ResourceAccess::Manage,
-    };
-    api::ResourceGrant { arn: grant.arn.clone(), access: Some(access) }
+pub fn shown(grant: &ResourceGrant) -> api::EffectiveResource {
+    api::EffectiveResource { arn: grant.arn.clone(), access: format!("{:?}", grant.access) }
 }
 
 /// Patterns, sorted: their order means nothing, and to change it is no change.
