@@ -19,11 +19,10 @@ test: ## Run every test suite, and say how many tests each ran
 	@tests/run.sh
 
 .PHONY: bench-scale
-bench-scale: ## Measure 1 to 5,000 tenants: time against AWS's quotas, calls, CPU; and the memory of the real operator
-	cargo build --release -p aigw-tests --no-default-features --bin scale
+bench-scale: functions ## Measure 1 to 5,000 tenants: time against AWS's quotas, calls, CPU; and the memory of the real operator
+	cargo build --release --workspace --bins
 	$(TARGET)/release/scale
-	cargo build --workspace --bins
-	$(TARGET)/debug/memory 5000
+	$(TARGET)/release/memory 5000
 
 .PHONY: lint
 lint: ## Check formatting and lints

@@ -51,6 +51,17 @@ impl Denial {
         Self::new(StatusCode::BAD_REQUEST, "ValidationException", message)
     }
 
+    /// The credential is no good: 401, as API Gateway answers where the authorizer says so.
+    pub fn unauthorized() -> Self {
+        let message = "the credential is missing or not valid for this gateway";
+        Self::new(StatusCode::UNAUTHORIZED, "UnrecognizedClientException", message)
+    }
+
+    /// The request body is too long: 413.
+    pub fn too_large(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", message)
+    }
+
     /// The caller may not do this: 403.
     pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "AccessDeniedException", message)

@@ -1,9 +1,10 @@
 //! The data plane: what runs in Lambda between API Gateway and Bedrock.
 //!
 //! [`proxy`] is the core, `(request, caller) → streamed response`, and knows nothing of Lambda; [`lambda`] turns
-//! API Gateway's events into its terms; [`runtime_api`] is the transport below. [`authorize`] decides who calls,
-//! [`admission`] whether they still may, [`rules`] what they may ask for, all from the gateway's [`table`]. There is no AWS SDK in here: start-up
-//! time and memory are what a Lambda function is paid in.
+//! API Gateway's events into its terms; [`runtime_api`] is the transport below, [`serve`] another one, an HTTP server.
+//! [`authorize`] decides who calls, [`admission`] whether they still may, [`rules`] what they may ask for, all from the
+//! gateway's [`table`]; [`meter`] reads from the response what the call used. There is no AWS SDK in here: start-up time
+//! and memory are what a Lambda function is paid in.
 
 pub mod access_log;
 pub mod admission;
@@ -14,10 +15,12 @@ pub mod gateway;
 pub mod http_client;
 pub mod lambda;
 pub mod memory;
+pub mod meter;
 pub mod policies;
 pub mod proxy;
 pub mod rules;
 pub mod runtime_api;
+pub mod serve;
 pub mod settings;
 pub mod sign;
 pub mod start;

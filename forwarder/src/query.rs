@@ -3,6 +3,8 @@
 //! Strict RFC 3986: only unreserved characters stay as they are, which is also what the signature demands, so what
 //! is sent and what is signed cannot differ.
 
+use std::borrow::Cow;
+
 /// Parameters of a presigned URL: a client's own signature means nothing to Bedrock behind the gateway.
 const PRESIGNED: &[&str] = &[
     "x-amz-algorithm",
@@ -32,23 +34,38 @@ pub fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
 }
 
 /// The decoded values of a parameter in an encoded query.
-pub fn values<'a>(encoded: &'a str, name: &'a str) -> impl Iterator<Item = String> + 'a {
+pub fn values<'a>(encoded: &'a str, name: &'a str) -> impl Iterator<Item = Cow<'a, str>> + 'a {
     let pairs = encoded.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.filter(move |(found, _)| decode(found) == name).map(|(_, value)| decode(value))
+    pairs.filter(move |(found, _)| percent_decoded(found) == name).map(|(_, value)| percent_decoded(value))
 }
 
-/// Decodes what [`encode`] has made.
-fn decode(text: &str) -> String {
+/// A name or value of a query as API Gateway decodes it: `+` is a space. What is not UTF-8 then stays as it came.
+pub fn decode(text: &str) -> Cow<'_, str> {
+    let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
+    match percent_decoded(&spaced) {
+        Cow::Owned(decoded) => Cow::Owned(decoded),
+        Cow::Borrowed(_) => spaced,
+    }
+}
+
+/// The text behind percent escapes; what is not UTF-8 then stays as it came, as do escapes that are none.
+pub fn percent_decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
     let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let mut digit = || bytes.next().and_then(|digit| char::from(digit).to_digit(16));
-        match byte {
-            b'%' => decoded.extend(digit().zip(digit()).and_then(|(high, low)| u8::try_from(high * 16 + low).ok())),
-            _ => decoded.push(byte),
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digit = |at: usize| after.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+        if let (b'%', Some(high), Some(low)) = (byte, digit(0), digit(1)) {
+            decoded.push(u8::try_from(high * 16 + low).unwrap_or(b'%'));
+            rest = &after[2..];
+        } else {
+            decoded.push(byte);
+            rest = after;
         }
     }
-    String::from_utf8_lossy(&decoded).into_owned()
+    String::from_utf8(decoded).map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
 fn push(encoded: &mut String, text: &str) {

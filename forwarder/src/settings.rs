@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use aigw_contract::{Partition, environment};
+use aigw_contract::{Family, Partition, environment};
 use aws_credential_types::Credentials;
 
 use crate::http_client::{Destination, InvalidEndpoint};
@@ -21,8 +21,8 @@ pub struct Settings {
     pub dynamodb: Destination,
     /// Identity of the gateway, for log lines.
     pub gateway: String,
-    /// Where every Bedrock family is instead of at its public host.
-    pub bedrock_override: Option<Destination>,
+    /// Where a Bedrock family is instead of at its public host, in the order of [`Family::ALL`].
+    pub bedrock_overrides: [Option<Destination>; Family::ALL.len()],
     /// Further certificate authorities.
     pub ca_file: Option<PathBuf>,
     /// Invocations this environment takes at a time.
@@ -39,7 +39,7 @@ pub enum SettingsError {
     #[error("environment variable {name} is not usable")]
     Endpoint {
         /// Which.
-        name: &'static str,
+        name: String,
         /// Why.
         source: InvalidEndpoint,
     },
@@ -53,10 +53,9 @@ impl Settings {
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let optional = |name: &str| variable(name).filter(|value| !value.is_empty());
         let required = |name: &'static str| optional(name).ok_or(SettingsError::Missing(name));
-        let endpoint = |name: &'static str| {
-            optional(name)
-                .map(|url| Destination::parse(&url).map_err(|source| SettingsError::Endpoint { name, source }))
-                .transpose()
+        let endpoint = |name: &str| {
+            let unusable = |source| SettingsError::Endpoint { name: name.to_owned(), source };
+            optional(name).map(|url| Destination::parse(&url).map_err(unusable)).transpose()
         };
 
         let region = required("AWS_REGION")?;
@@ -71,12 +70,19 @@ impl Settings {
             Some(given) => given,
             None => endpoint("AWS_ENDPOINT_URL")?.unwrap_or_else(|| Destination::https(dynamodb_host(&region))),
         };
+        let bedrock = endpoint(environment::BEDROCK_ENDPOINT_OVERRIDE)?;
+        let mut bedrock_overrides = Family::ALL.map(|_| bedrock.clone());
+        for (family, place) in Family::ALL.into_iter().zip(&mut bedrock_overrides) {
+            if let Some(own) = endpoint(&environment::family_endpoint(family))? {
+                *place = Some(own);
+            }
+        }
         Ok(Self {
             credentials,
             table: required(environment::TABLE_NAME)?,
             dynamodb,
             gateway: optional(environment::GATEWAY_ID).unwrap_or_default(),
-            bedrock_override: endpoint(environment::BEDROCK_ENDPOINT_OVERRIDE)?,
+            bedrock_overrides,
             ca_file: optional(environment::CA_FILE).map(PathBuf::from),
             concurrency: optional("AWS_LAMBDA_MAX_CONCURRENCY")
                 .and_then(|value| value.parse::<NonZeroUsize>().ok())
@@ -114,7 +120,17 @@ mod tests {
         let settings = read(&[]).unwrap();
         assert_eq!(settings.dynamodb, Destination::https("dynamodb.eu-central-1.amazonaws.com"));
         assert_eq!(settings.concurrency, 1);
-        assert!(settings.bedrock_override.is_none());
+        assert!(settings.bedrock_overrides.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn a_familys_own_endpoint_goes_before_the_one_of_all() {
+        let all = (environment::BEDROCK_ENDPOINT_OVERRIDE, "http://localhost:1");
+        let one = ("AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME", "http://localhost:2");
+        let ports = read(&[all, one]).unwrap().bedrock_overrides.map(|place| place.unwrap().port);
+        let expected = Family::ALL.map(|family| if family == Family::BedrockAgentRuntime { 2 } else { 1 });
+        assert_eq!(ports, expected);
+        assert_eq!(read(&[one]).unwrap().bedrock_overrides.iter().flatten().count(), 1);
     }
 
     #[test]

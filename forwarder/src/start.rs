@@ -1,4 +1,4 @@
-//! Start-up: environment → parts → invocation loops.
+//! Start-up: environment → parts → invocation loops, or a server.
 //!
 //! Lambda does not throttle the init phase, so TLS configuration and first connections are made there, within a
 //! bound: a table or an endpoint that does not answer must not keep the function from saying so to its callers.
@@ -6,6 +6,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+
+use aigw_contract::environment;
+use tokio::net::TcpListener;
 
 use crate::access_log::AccessLog;
 use crate::admission::Admission;
@@ -16,6 +19,7 @@ use crate::lambda::{Authorizer, Forwarder};
 use crate::memory;
 use crate::proxy::{Proxy, Upstream};
 use crate::runtime_api::{Function, RuntimeApi, serve};
+use crate::serve::{Options, PolicyFile, PolicyFileError, Server};
 use crate::settings::{Settings, SettingsError};
 use crate::sign::Signer;
 use crate::table::Table;
@@ -33,6 +37,9 @@ pub enum StartError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The policy file is not usable.
+    #[error(transparent)]
+    PolicyFile(#[from] PolicyFileError),
 }
 
 /// Parts both functions are made of.
@@ -52,14 +59,23 @@ impl Base {
     }
 }
 
-/// Runs the forwarder until the environment ends.
+/// Runs the forwarder until the environment ends; with arguments, as a server until it is stopped.
 pub fn forwarder() -> ExitCode {
-    run(async |settings: &Settings| build_forwarder(settings, AccessLog::stdout(&settings.gateway)).await)
+    match Options::parse(std::env::args_os().skip(1)) {
+        Ok(None) => run(lambda(async |settings: &Settings| {
+            build_forwarder(settings, AccessLog::stdout(&settings.gateway)).await
+        })),
+        Ok(Some(options)) => run(serve_http(options)),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Runs the authorizer until the environment ends.
 pub fn authorizer() -> ExitCode {
-    run(async |settings: &Settings| build_authorizer(settings, AccessLog::stdout(&settings.gateway)).await)
+    run(lambda(async |settings: &Settings| build_authorizer(settings, AccessLog::stdout(&settings.gateway)).await))
 }
 
 /// The forwarder, warmed up.
@@ -67,14 +83,42 @@ pub fn authorizer() -> ExitCode {
 /// # Errors
 /// [`StartError`] where it cannot work whatever happens later.
 pub async fn build_forwarder(settings: &Settings, log: AccessLog) -> Result<Forwarder, StartError> {
-    let Base { client, signer, table } = Base::new(settings)?;
-    let gateway = Arc::new(Gateway::new(Arc::clone(&table)));
-    let upstream = Upstream::new(client, signer, &settings.region, settings.bedrock_override.clone());
-    // Both are best effort: what fails here fails again, and is then answered, with the first call.
-    let warm = async { tokio::join!(upstream.warm(), gateway.config(|_| true)) };
-    let _ = tokio::time::timeout(WARM_UP, warm).await;
-    let proxy = Proxy::new(Arc::clone(&gateway), Admission::new(table), upstream);
+    let base = Base::new(settings)?;
+    let (gateway, proxy) = proxy(settings, base).await;
     Ok(Forwarder::new(gateway, proxy, log))
+}
+
+/// The forwarder as a server, warmed up. Its tenants are those of the policy file, if there is one.
+///
+/// # Errors
+/// [`StartError`] where it cannot work whatever happens later.
+pub async fn build_server(
+    settings: &Settings,
+    policy_file: Option<PolicyFile>,
+    log: AccessLog,
+) -> Result<Server, StartError> {
+    let mut base = Base::new(settings)?;
+    if let Some(file) = policy_file {
+        base.table = Arc::new(file.into_table()?);
+    }
+    let authorization = Authorization::new(Arc::clone(&base.table));
+    let (_, proxy) = proxy(settings, base).await;
+    Ok(Server::new(proxy, authorization, log))
+}
+
+async fn proxy(settings: &Settings, base: Base) -> (Arc<Gateway>, Proxy) {
+    let Base { client, signer, table } = base;
+    let gateway = Arc::new(Gateway::new(Arc::clone(&table)));
+    let upstream = Upstream::new(client, signer, &settings.region, &settings.bedrock_overrides);
+    // Best effort: what fails here fails again, and is then answered, with the first call. The configuration comes
+    // first because it says which host is connected to.
+    let warm = async {
+        if let Ok(config) = gateway.config(|_| true).await {
+            let _ = upstream.warm(config.fips).await;
+        }
+    };
+    let _ = tokio::time::timeout(WARM_UP, warm).await;
+    (Arc::clone(&gateway), Proxy::new(gateway, Admission::new(table), upstream))
 }
 
 /// The authorizer, warmed up.
@@ -87,11 +131,11 @@ pub async fn build_authorizer(settings: &Settings, log: AccessLog) -> Result<Aut
     Ok(Authorizer::new(Authorization::new(table), log))
 }
 
-fn run<F: Function + 'static>(build: impl AsyncFnOnce(&Settings) -> Result<F, StartError>) -> ExitCode {
+fn run(program: impl Future<Output = Result<(), String>>) -> ExitCode {
     memory::keep_large_buffers();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(start(build)),
+        Ok(runtime) => runtime.block_on(program),
         Err(error) => Err(format!("the async runtime cannot start: {error}")),
     };
     match result {
@@ -103,11 +147,15 @@ fn run<F: Function + 'static>(build: impl AsyncFnOnce(&Settings) -> Result<F, St
     }
 }
 
-async fn start<F: Function + 'static>(
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+async fn lambda<F: Function + 'static>(
     build: impl AsyncFnOnce(&Settings) -> Result<F, StartError>,
 ) -> Result<(), String> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let endpoint = variable(RUNTIME_API).ok_or("this program runs as an AWS Lambda function only")?;
+    let endpoint = variable(RUNTIME_API)
+        .ok_or("without arguments this program runs as an AWS Lambda function only; see `serve` for a server")?;
     let endpoint = Destination::plain(&endpoint).map_err(|error| format!("{RUNTIME_API}: {error}"))?;
     let client = Client::new(client_config(None).map_err(|error| crate::describe(&error))?);
     let api = RuntimeApi::new(client, endpoint);
@@ -125,4 +173,25 @@ async fn start<F: Function + 'static>(
             Err(message)
         }
     }
+}
+
+async fn serve_http(options: Options) -> Result<(), String> {
+    let Options { listen, policy_file } = options;
+    let server: Result<_, StartError> = async {
+        let policy_file = policy_file.as_deref().map(PolicyFile::read).transpose()?;
+        // With a file there is no table to name.
+        let table = policy_file.as_ref().map(|_| "none");
+        let settings = Settings::read(|name| {
+            variable(name).or_else(|| table.filter(|_| name == environment::TABLE_NAME).map(str::to_owned))
+        })?;
+        build_server(&settings, policy_file, AccessLog::stdout(&settings.gateway)).await
+    }
+    .await;
+    let server = server.map_err(|error| crate::describe(&error))?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    if let Ok(address) = listener.local_addr() {
+        eprintln!("serving on http://{address}");
+    }
+    server.run(listener).await;
+    Ok(())
 }

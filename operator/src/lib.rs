@@ -3,6 +3,7 @@
 //! `main` names the AWS adapters and hands them to [`run`]; tests hand fakes to [`operate()`] and run the same operator. Two
 //! controllers ([`gateway`], [`tenant`]) stand on one [`harness`], which knows Kubernetes and nothing of AWS.
 
+pub mod allocator;
 pub mod args;
 mod cluster;
 pub mod context;

@@ -7,7 +7,7 @@ use aigw_aws::{AwsClouds, Call, Observer};
 use aigw_operator::args::{Args, Command, PlanArgs, RunArgs, Settings};
 use aigw_operator::harness::error::chain;
 use aigw_operator::plan_command::{self, PlanSettings};
-use aigw_operator::{Clock, Metrics, SystemClock, crdgen, run, telemetry};
+use aigw_operator::{Clock, Metrics, SystemClock, allocator, crdgen, run, telemetry};
 use clap::Parser;
 
 /// Bad arguments, as `clap` and shells have it.
@@ -22,8 +22,14 @@ impl Observer for Counted {
     }
 }
 
+fn main() {
+    // Before the runtime, whose threads would each begin a pool of their own.
+    allocator::stay_small();
+    operator();
+}
+
 #[tokio::main]
-async fn main() {
+async fn operator() {
     run::install_crypto_provider();
     let args = Args::parse();
     if let Some(Command::Crd { kind }) = &args.command {

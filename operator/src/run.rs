@@ -129,11 +129,15 @@ impl Watches {
     }
 }
 
+/// Objects per page of a list at the start of a watch. An object comes with all its managed fields, several times its own
+/// size, which go as soon as it is in the store: smaller pages, smaller peak.
+const LIST_PAGE: u32 = 100;
+
 fn scopes<K>(client: &Client, namespaces: &[String]) -> Vec<(Api<DeserializeGuard<K>>, watcher::Config)>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
 {
-    let config = watcher::Config::default();
+    let config = watcher::Config::default().page_size(LIST_PAGE);
     if namespaces.is_empty() {
         return vec![(Api::all(client.clone()), config)];
     }

@@ -1,5 +1,7 @@
 #!/bin/sh
-# Puts the AWS SDKs of the client programs in place and prints where: setup.sh [DIR]
+# Puts the AWS SDKs of the client programs in place and prints where: setup.sh [--matrix] [DIR]
+#
+# With --matrix also the further clients that only the client matrix of the end-to-end tests needs (matrix.sh).
 #
 # Default DIR: ${AIGW_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/aigw}/clients-<hash of the lock files>. Result:
 #
@@ -12,8 +14,13 @@ set -eu
 
 say() { printf '%s\n' "clients: $*" >&2; }
 
+with_matrix=
+if [ "${1:-}" = --matrix ]; then
+    with_matrix=1
+    shift
+fi
 if [ $# -gt 1 ]; then
-    echo "usage: setup.sh [DIR]" >&2
+    echo "usage: setup.sh [--matrix] [DIR]" >&2
     exit 2
 fi
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -81,4 +88,8 @@ if [ "$(cat "$dir/ready" 2>/dev/null || true)" != "$stamp" ]; then
     echo "$stamp" >"$dir/ready"
 fi
 cp "$here"/node/*.mjs "$dir/node"
+if [ -n "$with_matrix" ]; then
+    . "$here/matrix.sh"
+    install_matrix
+fi
 printf '%s\n' "$dir"

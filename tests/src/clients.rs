@@ -2,7 +2,7 @@
 //! Region, and nothing else.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -65,7 +65,8 @@ impl Client {
         self.secret.get(ENDPOINT).map_or("", String::as_str)
     }
 
-    fn env(&self) -> BTreeMap<String, String> {
+    /// Every variable its programs get.
+    pub fn env(&self) -> BTreeMap<String, String> {
         self.env.clone().into_iter().chain(self.secret.clone()).collect()
     }
 
@@ -76,6 +77,11 @@ impl Client {
             let script = repository::path("tests/clients/python").join(name);
             (self.dir.join("venv/bin/python"), script.display().to_string())
         }
+    }
+
+    /// The folder with the SDKs.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Runs a client program.

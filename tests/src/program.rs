@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 use aigw_env::process::die_with_parent;
 
@@ -49,6 +50,30 @@ pub fn run(program: &Path, arguments: &[&str], env: &BTreeMap<String, String>) -
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let stdout = text(&output.stdout);
     Ok(Ended { success: output.status.success(), output: stdout.clone() + &text(&output.stderr), stdout })
+}
+
+/// Runs a program to its end and notes when each piece of its standard output came: milliseconds since it was started.
+pub fn run_timed(
+    program: &Path,
+    arguments: &[&str],
+    env: &BTreeMap<String, String>,
+) -> Outcome<(Ended, Vec<u8>, Vec<f64>)> {
+    let started = Instant::now();
+    let mut child = command(program, arguments, env).stdin(Stdio::null()).spawn()?;
+    let mut stdout = child.stdout.take().ok_or("no standard output")?;
+    let (mut bytes, mut arrivals, mut piece) = (Vec::new(), Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        let length = stdout.read(&mut piece)?;
+        if length == 0 {
+            break;
+        }
+        bytes.extend_from_slice(&piece[..length]);
+        arrivals.push(started.elapsed().as_secs_f64() * 1_000.0);
+    }
+    let output = child.wait_with_output()?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let whole = text.clone() + &String::from_utf8_lossy(&output.stderr);
+    Ok((Ended { success: output.status.success(), output: whole, stdout: text }, bytes, arrivals))
 }
 
 /// A program in the background that runs until its standard input closes. Dropping it kills it.

@@ -3,6 +3,7 @@
 //! Ctrl-C and SIGTERM end it too: the supervisor's library kills its processes and removes its folder. Programs started
 //! here die with this process.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -125,8 +126,13 @@ impl World {
         if let Some(dir) = self.clients.get() {
             return Ok(dir);
         }
-        let dir = client_sdks()?;
+        let dir = client_sdks(&[])?;
         Ok(self.clients.get_or_init(|| dir))
+    }
+
+    /// The same folder with the further clients of the client matrix in it, installed at first use.
+    pub fn client_matrix(&self) -> Outcome<PathBuf> {
+        Ok(client_sdks(&["--matrix".as_ref(), self.clients()?.as_os_str()])?.join("matrix"))
     }
 
     /// Waits for a future on the environment's runtime.
@@ -136,11 +142,12 @@ impl World {
 }
 
 /// The folder with the SDKs of the client programs, from the environment or installed where they are not yet.
-pub fn client_sdks() -> Outcome<PathBuf> {
-    if let Some(dir) = std::env::var_os("AIGW_CLIENTS_DIR") {
+pub fn client_sdks(arguments: &[&OsStr]) -> Outcome<PathBuf> {
+    if let Some(dir) = std::env::var_os("AIGW_CLIENTS_DIR").filter(|_| arguments.is_empty()) {
         return Ok(PathBuf::from(dir));
     }
-    let output = std::process::Command::new("/bin/sh").arg(repository::path("tests/clients/setup.sh")).output()?;
+    let script = repository::path("tests/clients/setup.sh");
+    let output = std::process::Command::new("/bin/sh").arg(script).args(arguments).output()?;
     crate::ensure!(output.status.success(), "the SDKs: {}", String::from_utf8_lossy(&output.stderr));
     Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
 }

@@ -84,7 +84,7 @@ fn chart_definitions() -> Outcome {
 
 /// With the service models of the SDK that the client programs pin: raising that pin shows what AWS has added.
 fn operations() -> Outcome {
-    let python = client_sdks()?.join("venv/bin/python").display().to_string();
+    let python = client_sdks(&[])?.join("venv/bin/python").display().to_string();
     let script = repository::path("forwarder/contract/operations/generate.py").display().to_string();
     let output = std::process::Command::new(python).args(["-B", &script, "--check"]).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

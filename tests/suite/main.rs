@@ -7,13 +7,14 @@ mod crd;
 mod e2e;
 mod functions;
 mod generated;
+mod metering;
 mod ports;
 mod scenario;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut suites = vec![architecture::suite(), generated::suite(), functions::suite()];
+    let mut suites = vec![architecture::suite(), generated::suite(), functions::suite(), metering::suite()];
     suites.extend(scenario::suites());
     suites.extend([conformance::fake(), conformance::apiserver()]);
     suites.extend(ports::suites());

@@ -1,7 +1,7 @@
 //! Bedrock's endpoint families: the host a request goes to and the service name it is signed for.
 //!
-//! Source: the endpoint prefixes and signing names of the eight Bedrock service models (botocore 1.44). The host is
-//! always looked up here and never built from client input, else a client could have any AWS host signed for.
+//! Source: the endpoint prefixes and signing names of the eight Bedrock service models (botocore 1.44); `endpoints.csv`
+//! has what botocore resolves for every Region, and a test compares. The host is always looked up here and never built from client input, else a client could have any AWS host signed for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,6 +31,14 @@ pub enum Family {
     /// AgentCore control plane.
     BedrockAgentcoreControl,
 }
+
+/// Families with FIPS endpoints, in [`FIPS_REGIONS`].
+const FIPS_FAMILIES: [Family; 2] = [Family::BedrockRuntime, Family::Bedrock];
+
+/// Regions where Bedrock has FIPS endpoints. Source: botocore's `endpoints.json`; the endpoint rules of the service
+/// models name such a host for every Region, but elsewhere it does not exist.
+pub const FIPS_REGIONS: [&str; 6] =
+    ["ca-central-1", "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-2"];
 
 /// The value names no family.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +84,12 @@ impl Family {
     pub fn host(self, region: &str) -> String {
         format!("{}.{region}.{}", self.endpoint_prefix(), Partition::of(region).dns_suffix)
     }
+
+    /// Host of this family in `region` whose TLS ends in a FIPS 140 validated module; `None` where AWS has none.
+    pub fn fips_host(self, region: &str) -> Option<String> {
+        let exists = FIPS_FAMILIES.contains(&self) && FIPS_REGIONS.contains(&region);
+        exists.then(|| format!("{}-fips.{region}.{}", self.endpoint_prefix(), Partition::of(region).dns_suffix))
+    }
 }
 
 impl fmt::Display for Family {
@@ -97,6 +111,8 @@ impl FromStr for Family {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -108,9 +124,24 @@ mod tests {
         assert!("s3".parse::<Family>().is_err());
     }
 
+    /// What botocore resolves; `tests/clients/python/endpoints.py` prints it.
+    const RESOLVED: &str = include_str!("../endpoints.csv");
+
     #[test]
-    fn hosts_follow_the_partition() {
-        assert_eq!(Family::BedrockRuntime.host("eu-central-1"), "bedrock-runtime.eu-central-1.amazonaws.com");
-        assert_eq!(Family::Bedrock.host("eusc-de-east-1"), "bedrock.eusc-de-east-1.amazonaws.eu");
+    fn hosts_signing_names_and_partitions_are_those_of_botocore_in_every_region() {
+        let mut regions = BTreeSet::new();
+        for line in RESOLVED.lines().skip(1) {
+            let fields: Vec<&str> = line.split(',').collect();
+            let &[region, partition, dns_suffix, family, signing_name, host, fips_host] = fields.as_slice() else {
+                panic!("{line}");
+            };
+            let family: Family = family.parse().unwrap();
+            assert_eq!(Partition::of(region), Partition { id: partition, dns_suffix }, "{line}");
+            assert_eq!((family.signing_name(), family.host(region).as_str()), (signing_name, host), "{line}");
+            assert_eq!(family.fips_host(region).unwrap_or_default(), fips_host, "{line}");
+            assert!(regions.insert((region, family)), "{line}");
+        }
+        // Fewer would mean that the file was cut: botocore 1.44.5 has 48 Regions in 8 partitions.
+        assert_eq!(regions.len(), 48 * Family::ALL.len());
     }
 }

@@ -21,6 +21,6 @@ mod redact;
 pub mod table;
 
 pub use credential::Credential;
-pub use family::Family;
+pub use family::{FIPS_REGIONS, Family};
 pub use partition::Partition;
 pub use redact::redacted;

@@ -73,6 +73,13 @@ pub struct GatewayConfig {
     /// What happens to operations that are in no table of this version.
     #[serde(default)]
     pub unmetered: Unmetered,
+    /// Reach them at their FIPS endpoints, and a family that has none not at all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fips: bool,
+    /// Base paths of custom domains, without slashes at their ends, for example `ai`. API Gateway leaves them in the path
+    /// of an event, and the forwarder takes them off. None may begin as a path of Bedrock's or name a family.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub base_paths: Vec<String>,
 }
 
 impl GatewayConfig {

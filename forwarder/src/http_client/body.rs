@@ -1,13 +1,13 @@
 //! Bodies in both directions: what we send, and a reply that hands its connection back once it is read to its end.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
 
@@ -72,22 +72,27 @@ impl ReplyBody {
 
     /// The next bytes; `None` at the end. Trailers of the reply are read over.
     pub async fn chunk(&mut self) -> Option<Result<Bytes, hyper::Error>> {
+        poll_fn(|context| self.poll_chunk(context)).await
+    }
+
+    /// The same for who polls by hand.
+    pub fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, hyper::Error>>> {
         loop {
-            match self.incoming.frame().await {
+            match ready!(Pin::new(&mut self.incoming).poll_frame(context)) {
                 Some(Ok(frame)) => {
                     if let Ok(bytes) = frame.into_data()
                         && !bytes.is_empty()
                     {
-                        return Some(Ok(bytes));
+                        return Poll::Ready(Some(Ok(bytes)));
                     }
                 }
                 Some(Err(error)) => {
                     self.home = None;
-                    return Some(Err(error));
+                    return Poll::Ready(Some(Err(error)));
                 }
                 None => {
                     self.release();
-                    return None;
+                    return Poll::Ready(None);
                 }
             }
         }

@@ -88,7 +88,6 @@ impl Function for Authorizer {
             credential: identity.as_ref().map(|identity| identity.credential.as_str()),
             cause: undelivered.or(cause).as_deref(),
             duration_ms: started.elapsed().as_secs_f64() * 1_000.0,
-            ..Line::default()
         });
     }
 }

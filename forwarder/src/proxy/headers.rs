@@ -11,12 +11,12 @@ use crate::denial::Denial;
 use crate::sign::TARGET;
 
 /// Bedrock's request id under a name that API Gateway does not replace with its own.
-const BEDROCK_REQUEST_ID: HeaderName = HeaderName::from_static("x-bedrock-request-id");
+pub const BEDROCK_REQUEST_ID: HeaderName = HeaderName::from_static("x-bedrock-request-id");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// Headers that end with a connection, in requests and responses.
 const HOP_BY_HOP: &[&str] =
-    &["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"];
+    &["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings", "content-length"];
 
 /// Request headers that do not reach Bedrock.
 const DROPPED: &[&str] = &[
@@ -143,6 +143,7 @@ mod tests {
             "Trailer",
             "Transfer-Encoding",
             "Upgrade",
+            "HTTP2-Settings",
             "Proxy-Authorization",
             "Proxy-Connection",
             "Expect",

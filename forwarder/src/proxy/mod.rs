@@ -4,6 +4,7 @@
 //! to Bedrock is being made ready; nothing is signed for a caller who was not admitted, or whose rules do not allow it. The host is looked up in a
 //! table and never built from what a client sent.
 
+mod begin;
 mod headers;
 mod path;
 mod route;
@@ -21,8 +22,11 @@ use tokio::time::Instant;
 use crate::admission::{Admission, Caller};
 use crate::denial::{Denial, Refusal};
 use crate::gateway::Gateway;
+use crate::meter::{self, Shape};
 use crate::rules::{self, Call};
 
+pub use begin::Begun;
+pub use headers::BEDROCK_REQUEST_ID;
 pub use stream::{Broken, UpstreamStream};
 pub use upstream::Upstream;
 use upstream::{Forwarded, Prepared};
@@ -53,10 +57,21 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Body.
     pub body: AnswerBody,
-    /// Family, once known.
-    pub family: Option<Family>,
+    /// What the request turned out to be.
+    pub target: Target,
     /// Why the gateway answered itself, for the log; never holds content of the call.
     pub cause: Option<String>,
+}
+
+/// What a request is for, as far as it was found out before it was answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// Bedrock family.
+    pub family: Option<Family>,
+    /// API within the family.
+    pub shape: Option<Shape>,
+    /// Model the request names, decoded; as the client chose it.
+    pub model: Option<String>,
 }
 
 /// Where the body comes from.
@@ -83,30 +98,28 @@ impl Proxy {
 
     /// Answers one request.
     pub async fn call(&self, request: Request, caller: &Caller) -> Answer {
-        let mut family = None;
-        match self.forward(request, caller, &mut family).await {
+        let mut target = Target::default();
+        match self.forward(request, caller, &mut target).await {
             Ok(Forwarded { status, headers, stream }) => {
-                Answer { status, headers, body: AnswerBody::Upstream(Box::new(stream)), family, cause: None }
+                Answer { status, headers, body: AnswerBody::Upstream(Box::new(stream)), target, cause: None }
             }
-            Err(refusal) => Answer { family, ..Answer::refused(refusal) },
+            Err(refusal) => Answer { target, ..Answer::refused(refusal) },
         }
     }
 
-    async fn forward(
-        &self,
-        request: Request,
-        caller: &Caller,
-        found: &mut Option<Family>,
-    ) -> Result<Forwarded, Refusal> {
+    async fn forward(&self, request: Request, caller: &Caller, found: &mut Target) -> Result<Forwarded, Refusal> {
         path::check(&request.path)?;
         let route = route::resolve(&request.method, &request.path, &request.headers)?;
-        let family = *found.insert(route.family);
+        let family = *found.family.insert(route.family);
+        let shape = *found.shape.insert(Shape::of(family, &request.method, route.path));
+        found.model = meter::model(shape, route.path, &request.body).map(Into::into);
         let path_and_query = join(route.path, &request.query);
         let headers = headers::to_upstream(request.headers)?;
         let operation = rules::identify(family, &request.method, route.path, &headers)?;
         let config = self.open_config(family).await?;
+        let endpoint = self.upstream.endpoint(family, config.fips)?;
 
-        let (admitted, connection) = tokio::join!(self.admission.admit(caller), self.upstream.connection(family));
+        let (admitted, connection) = tokio::join!(self.admission.admit(caller), self.upstream.connection(endpoint));
         let (path, encoded) = (route.path, rules::is_encoded(&headers));
         let call = Call { family, operation, path, query: &request.query, body: &request.body, encoded };
         let judged =
@@ -117,8 +130,8 @@ impl Proxy {
             }
             return Err(refusal);
         }
-        let prepared = Prepared { family, method: request.method, path_and_query, headers, body: request.body };
-        self.upstream.forward(connection?, prepared, request.deadline).await
+        let prepared = Prepared { family, shape, method: request.method, path_and_query, headers, body: request.body };
+        self.upstream.forward(endpoint, connection?, prepared, request.deadline).await
     }
 
     /// The configuration, which has the family open.
@@ -144,7 +157,7 @@ impl Answer {
             status: denial.status,
             headers: denial.headers(),
             body: AnswerBody::Own(denial.body()),
-            family: None,
+            target: Target::default(),
             cause: Some(cause.unwrap_or_else(|| denial.message.to_string())),
         }
     }

@@ -18,9 +18,13 @@ pub(super) fn check(path: &str) -> Result<(), Denial> {
     if decoded.iter().any(u8::is_ascii_control) {
         return Err(Denial::invalid("the path must not contain encoded control characters"));
     }
-    // Encoded separators count as separators here: a server that decodes before it normalises would see the dots.
+    if std::str::from_utf8(&decoded).is_err() {
+        return Err(Denial::invalid("the path must decode to UTF-8"));
+    }
+    // Encoded separators count as separators here: a server that decodes before it normalises would see the dots. Some
+    // servers also take what follows a semicolon off a segment first.
     let mut segments = decoded.split(|byte| matches!(byte, b'/' | b'\\'));
-    if segments.any(|segment| matches!(segment, b"." | b"..")) {
+    if segments.any(|segment| matches!(segment.split(|byte| *byte == b';').next(), Some(b"." | b".."))) {
         return Err(Denial::invalid("the path must not contain dot segments"));
     }
     Ok(())
@@ -61,7 +65,7 @@ mod tests {
             "/model/arn%3Aaws%3Abedrock%3Aeu-central-1%3A1%3Ainference-profile%2Feu.a-v1%3A0/invoke",
             "/model/a:b@c/converse",
             "/agents/",
-            "/a...b/..c/.d",
+            "/a...b/..c/.d/;/x;y",
         ];
         for path in paths {
             assert_eq!(check(path), Ok(()), "{path}");
@@ -83,6 +87,9 @@ mod tests {
             "/model/.%2e/x",
             "/model/a%2F..%2Fb",
             "/model/a%5c..%5cb",
+            "/model/..;/x",
+            "/model/.;a=b/x",
+            "/model/%c0%ae%c0%ae/x",
             "/model\\x",
             "/model/%00",
             "/model/%0d%0aHost:x",

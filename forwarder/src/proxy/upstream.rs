@@ -12,16 +12,25 @@ use super::headers;
 use super::stream::UpstreamStream;
 use crate::denial::{Denial, Refusal};
 use crate::http_client::{Client, ConnectError, Connection, Destination};
+use crate::meter::{Meter, Shape};
 use crate::sign::{Signable, Signer};
 
 /// The way to every family's endpoint.
 pub struct Upstream {
     client: Arc<Client>,
     signer: Arc<Signer>,
-    endpoints: [Endpoint; Family::ALL.len()],
+    /// In the order of [`Family::ALL`].
+    endpoints: [Endpoints; Family::ALL.len()],
 }
 
-struct Endpoint {
+/// The endpoints of one family.
+struct Endpoints {
+    standard: Endpoint,
+    fips: Option<Endpoint>,
+}
+
+/// Where a call goes.
+pub(super) struct Endpoint {
     /// Host that is signed and named in the request.
     host: String,
     /// Where the connection leads: that host, or the override.
@@ -31,6 +40,7 @@ struct Endpoint {
 /// A request that may go out.
 pub(super) struct Prepared {
     pub family: Family,
+    pub shape: Shape,
     pub method: Method,
     pub path_and_query: String,
     pub headers: HeaderMap,
@@ -45,13 +55,21 @@ pub(super) struct Forwarded {
 }
 
 impl Upstream {
-    /// Bedrock in `region`, or all of it at `instead`.
-    pub fn new(client: Arc<Client>, signer: Arc<Signer>, region: &str, instead: Option<Destination>) -> Self {
-        let instead = instead.map(Arc::new);
+    /// Bedrock in `region`, some of it at the places `instead`, which are in the order of [`Family::ALL`].
+    pub fn new(
+        client: Arc<Client>,
+        signer: Arc<Signer>,
+        region: &str,
+        instead: &[Option<Destination>; Family::ALL.len()],
+    ) -> Self {
+        let mut instead = instead.iter();
         let endpoints = Family::ALL.map(|family| {
-            let host = family.host(region);
-            let destination = instead.clone().unwrap_or_else(|| Arc::new(Destination::https(host.clone())));
-            Endpoint { host, destination }
+            let instead = instead.next().and_then(Option::as_ref);
+            let endpoint = |host: String| {
+                let destination = instead.cloned().unwrap_or_else(|| Destination::https(host.clone()));
+                Endpoint { host, destination: Arc::new(destination) }
+            };
+            Endpoints { standard: endpoint(family.host(region)), fips: family.fips_host(region).map(endpoint) }
         });
         Self { client, signer, endpoints }
     }
@@ -60,15 +78,34 @@ impl Upstream {
     ///
     /// # Errors
     /// [`ConnectError`]; nothing is lost then but time later.
-    pub async fn warm(&self) -> Result<(), ConnectError> {
-        let connection = self.client.checkout(&self.endpoint(Family::BedrockRuntime).destination).await?;
+    pub async fn warm(&self, fips: bool) -> Result<(), ConnectError> {
+        let Ok(endpoint) = self.endpoint(Family::BedrockRuntime, fips) else { return Ok(()) };
+        let connection = self.client.checkout(&endpoint.destination).await?;
         self.client.release(connection);
         Ok(())
     }
 
-    /// A connection to the family's endpoint.
-    pub(super) async fn connection(&self, family: Family) -> Result<Connection, Refusal> {
-        let endpoint = self.endpoint(family);
+    /// The family's endpoint, or its FIPS endpoint.
+    ///
+    /// # Errors
+    /// [`Denial`] where the family has no FIPS endpoint in this Region.
+    pub(super) fn endpoint(&self, family: Family, fips: bool) -> Result<&Endpoint, Denial> {
+        let position = Family::ALL.iter().position(|other| *other == family).unwrap_or(0);
+        let Endpoints { standard, fips: validated } = &self.endpoints[position];
+        if !fips {
+            return Ok(standard);
+        }
+        let missing = || {
+            Denial::forbidden(format!(
+                "{family} has no FIPS endpoint in this Region, and this gateway calls no other; the platform team can \
+                 set spec.bedrock.fips of the AIGateway to false"
+            ))
+        };
+        validated.as_ref().ok_or_else(missing)
+    }
+
+    /// A connection to the endpoint.
+    pub(super) async fn connection(&self, endpoint: &Endpoint) -> Result<Connection, Refusal> {
         self.client.checkout(&endpoint.destination).await.map_err(|error| unreachable(&endpoint.host, &error))
     }
 
@@ -80,11 +117,12 @@ impl Upstream {
     /// Signs and sends; returns as soon as the response head is there.
     pub(super) async fn forward(
         &self,
+        endpoint: &Endpoint,
         connection: Connection,
         prepared: Prepared,
         deadline: Instant,
     ) -> Result<Forwarded, Refusal> {
-        let endpoint = self.endpoint(prepared.family);
+        let shape = prepared.shape;
         let request = self.sign(&endpoint.host, prepared)?;
         let response = match tokio::time::timeout_at(deadline, self.client.send(connection, request)).await {
             Ok(Ok(response)) => response,
@@ -95,12 +133,13 @@ impl Upstream {
             }
         };
         let (parts, body) = response.into_parts();
-        let stream = UpstreamStream::new(&parts.headers, body, deadline);
+        let meter = Meter::new(shape, parts.status, &parts.headers);
+        let stream = UpstreamStream::new(meter, body, deadline);
         Ok(Forwarded { status: parts.status, headers: headers::to_client(parts.headers), stream })
     }
 
     fn sign(&self, host: &str, prepared: Prepared) -> Result<http::Request<Bytes>, Refusal> {
-        let Prepared { family, method, path_and_query, mut headers, body } = prepared;
+        let Prepared { family, shape: _, method, path_and_query, mut headers, body } = prepared;
         let invalid = |_| Denial::invalid("the path or query holds characters that HTTP does not allow");
         let uri = Uri::try_from(&path_and_query).map_err(invalid)?;
         let signable = Signable {
@@ -119,11 +158,6 @@ impl Upstream {
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         Ok(request)
-    }
-
-    fn endpoint(&self, family: Family) -> &Endpoint {
-        let position = Family::ALL.iter().position(|other| *other == family).unwrap_or(0);
-        &self.endpoints[position]
     }
 }
 

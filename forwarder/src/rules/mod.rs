@@ -170,7 +170,7 @@ impl Values<'_> {
             }
             Site::Body(path) => Ok(self.body.at(path).map(Cow::Borrowed).collect()),
             Site::Query(name) => {
-                let values: Vec<_> = query::values(self.call.query, name).map(Cow::Owned).collect();
+                let values: Vec<_> = query::values(self.call.query, name).collect();
                 if values.len() > 1 {
                     return Err(Denial::invalid(format!("the query parameter {name} must be given once")));
                 }

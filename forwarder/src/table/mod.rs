@@ -1,10 +1,12 @@
-//! The gateway's DynamoDB table, read side: one operation of DynamoDB's JSON protocol, signed like everything else.
+//! The gateway's table, read side: DynamoDB, by one operation of its JSON protocol, signed like everything else; or,
+//! where the gateway is tried without one, items from a file.
 //!
 //! All reads are strongly consistent: a suspension written a moment ago must stop the next request. Reads are
 //! repeated on the errors DynamoDB calls transient. There is no cache here.
 
 mod item;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -31,7 +33,14 @@ const CONTENT: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.
 const GET_ITEM: HeaderValue = HeaderValue::from_static("DynamoDB_20120810.GetItem");
 
 /// The table.
-pub struct Table {
+pub struct Table(Source);
+
+enum Source {
+    DynamoDb(DynamoDb),
+    Fixed(HashMap<(String, String), Item>),
+}
+
+struct DynamoDb {
     client: Arc<Client>,
     endpoint: Arc<Destination>,
     host: String,
@@ -95,7 +104,13 @@ struct ErrorOutput {
 impl Table {
     /// The table `name` at `endpoint`.
     pub fn new(client: Arc<Client>, endpoint: Destination, signer: Arc<Signer>, name: impl Into<String>) -> Self {
-        Self { client, host: endpoint.host_header(), endpoint: Arc::new(endpoint), signer, name: name.into() }
+        let host = endpoint.host_header();
+        Self(Source::DynamoDb(DynamoDb { client, host, endpoint: Arc::new(endpoint), signer, name: name.into() }))
+    }
+
+    /// A table that always has exactly these items, by partition and sort key.
+    pub fn fixed(items: HashMap<(String, String), Item>) -> Self {
+        Self(Source::Fixed(items))
     }
 
     /// Opens a connection ahead of the first read.
@@ -103,8 +118,10 @@ impl Table {
     /// # Errors
     /// [`ConnectError`]; nothing is lost then but time later.
     pub async fn warm(&self) -> Result<(), ConnectError> {
-        let connection = self.client.checkout(&self.endpoint).await?;
-        self.client.release(connection);
+        if let Source::DynamoDb(table) = &self.0 {
+            let connection = table.client.checkout(&table.endpoint).await?;
+            table.client.release(connection);
+        }
         Ok(())
     }
 
@@ -113,13 +130,10 @@ impl Table {
     /// # Errors
     /// [`TableError`]; an item that does not exist is `None`.
     pub async fn get(&self, partition: &str, sort: &str) -> Result<Option<Item>, TableError> {
-        let key = json!({ table::PK: { "S": partition }, table::SK: { "S": sort } });
-        let input = json!({ "TableName": self.name, "Key": key, "ConsistentRead": true });
-        let input = Bytes::from(input.to_string());
-        let output = tokio::time::timeout(READ_TIMEOUT, self.attempts(&input)).await;
-        let output = output.map_err(|_| TableError::Timeout)??;
-        let output: GetItemOutput = serde_json::from_slice(&output).map_err(MalformedItem::json)?;
-        Ok(output.item)
+        match &self.0 {
+            Source::DynamoDb(table) => table.get(partition, sort).await,
+            Source::Fixed(items) => Ok(items.get(&(partition.to_owned(), sort.to_owned())).cloned()),
+        }
     }
 
     /// Reads one document item.
@@ -134,6 +148,18 @@ impl Table {
         let Some(item) = self.get(partition, sort).await? else { return Ok(None) };
         let content = serde_json::from_str(item.text(table::DOCUMENT)?).map_err(MalformedItem::json)?;
         Ok(Some(Document { version: item.integer(table::VERSION)?, content }))
+    }
+}
+
+impl DynamoDb {
+    async fn get(&self, partition: &str, sort: &str) -> Result<Option<Item>, TableError> {
+        let key = json!({ table::PK: { "S": partition }, table::SK: { "S": sort } });
+        let input = json!({ "TableName": self.name, "Key": key, "ConsistentRead": true });
+        let input = Bytes::from(input.to_string());
+        let output = tokio::time::timeout(READ_TIMEOUT, self.attempts(&input)).await;
+        let output = output.map_err(|_| TableError::Timeout)??;
+        let output: GetItemOutput = serde_json::from_slice(&output).map_err(MalformedItem::json)?;
+        Ok(output.item)
     }
 
     async fn attempts(&self, input: &Bytes) -> Result<Bytes, TableError> {

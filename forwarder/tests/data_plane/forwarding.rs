@@ -3,8 +3,9 @@
 use http::Response;
 use serde_json::json;
 
+use crate::support::bedrock::FakeBedrock;
 use crate::support::http::full;
-use crate::support::world::{World, converse, event};
+use crate::support::world::{World, converse, error, event};
 
 #[tokio::test]
 async fn a_call_arrives_signed_and_its_answer_goes_back() {
@@ -59,7 +60,6 @@ async fn paths_arrive_and_are_signed_byte_for_byte() {
 #[tokio::test]
 async fn families_are_signed_for_their_own_service_and_host() {
     let world = World::new().await;
-    world.bedrock.expect_service("bedrock-agentcore");
     world
         .forwarder(async {
             let mut event = event("POST", "/runtimes/r/invocations");
@@ -84,6 +84,108 @@ async fn the_target_of_aws_json_is_signed() {
             assert_eq!(world.call(&event).await.prelude["statusCode"], 200);
             let arrived = world.bedrock.take_arrived().pop().unwrap();
             assert!(arrived.signed_headers.contains(&"x-amz-target".to_owned()));
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn the_base_path_of_a_custom_domain_is_taken_off_and_nothing_else() {
+    let world = World::new().await;
+    let families = ["bedrock-runtime"];
+    let base_paths = ["ai", "teams/ai"];
+    let config = json!({ "restApiId": "api1", "stages": ["v1"], "families": families, "basePaths": base_paths });
+    world.set_config(&config);
+    let cases = [
+        ("/ai/bedrock-runtime/model/a%2Fb/converse", Some("/model/a%2Fb/converse")),
+        ("/teams/ai/bedrock-runtime/model/m/", Some("/model/m/")),
+        ("/bedrock-runtime/ai/model", Some("/ai/model")),
+        ("/ai/ai/bedrock-runtime/x", None),
+        ("/air/bedrock-runtime/x", None),
+        ("/ai%2Fbedrock-runtime/x", None),
+        ("/ai//bedrock-runtime/x", None),
+        ("/ai/../bedrock-runtime/x", None),
+        ("/ai", None),
+    ];
+    world
+        .forwarder(async {
+            for (path, expected) in cases {
+                let status = world.call(&event("POST", path)).await.prelude["statusCode"].clone();
+                assert_eq!(status, if expected.is_some() { 200 } else { 400 }, "{path}");
+                let arrived = world.bedrock.take_arrived().pop();
+                assert_eq!(arrived.as_ref().map(|request| request.parts.uri.path()), expected, "{path}");
+            }
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn every_header_of_an_answer_reaches_the_client_but_those_of_the_connection() {
+    let world = World::new().await;
+    let kept = [
+        ("content-type", "application/json"),
+        ("x-amzn-requestid", "r"),
+        ("x-amzn-errortype", "ModelErrorException"),
+        ("x-amzn-bedrock-input-token-count", "1"),
+        ("x-amzn-bedrock-performanceconfig-latency", "optimized"),
+        ("x-amzn-bedrock-service-tier", "flex"),
+        ("x-amzn-bedrock-content-type", "application/json"),
+        ("x-amzn-bedrock-anything-new", "x"),
+        ("retry-after", "1"),
+        ("anthropic-ratelimit-tokens-remaining", "5"),
+        ("openai-processing-ms", "7"),
+    ];
+    let mut response = Response::builder().status(424).header("keep-alive", "timeout=5").header("upgrade", "h2c");
+    for (name, value) in kept {
+        response = response.header(name, value);
+    }
+    world.bedrock.answer(response.body(full("{}")).unwrap());
+    world
+        .forwarder(async {
+            let mut headers = world.call(&converse()).await.prelude["multiValueHeaders"].clone();
+            let headers = headers.as_object_mut().unwrap();
+            for (name, value) in kept {
+                assert_eq!(headers.remove(name), Some(json!([value])), "{name}");
+            }
+            let rest: Vec<_> = headers.keys().map(String::as_str).collect();
+            assert_eq!(rest, ["date", "x-bedrock-request-id"]);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn with_fips_calls_go_to_fips_endpoints_and_nowhere_else() {
+    let world = World::with(None, &[("AWS_REGION", "us-east-1")]).await;
+    let families = ["bedrock-runtime", "bedrock", "bedrock-agent"];
+    world.set_config(&json!({ "restApiId": "api1", "stages": ["v1"], "families": families, "fips": true }));
+    world
+        .forwarder(async {
+            for family in ["bedrock-runtime", "bedrock"] {
+                assert_eq!(world.call(&event("GET", &format!("/{family}/x"))).await.prelude["statusCode"], 200);
+                let arrived = world.bedrock.take_arrived().pop().unwrap();
+                assert_eq!(arrived.parts.headers["host"], format!("{family}-fips.us-east-1.amazonaws.com"));
+            }
+            let (status, error_type, message) = error(&world.call(&event("GET", "/bedrock-agent/agents/")).await);
+            assert_eq!((status, error_type.as_str()), (403, "AccessDeniedException"));
+            assert!(message.contains("spec.bedrock.fips"), "{message}");
+            assert!(world.bedrock.take_arrived().is_empty());
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_familys_private_endpoint_gets_its_calls_signed_for_the_public_host() {
+    let private = FakeBedrock::new();
+    let address = private.spawn(None).await;
+    let variable = aigw_contract::environment::family_endpoint(aigw_contract::Family::BedrockAgent);
+    let world = World::with(None, &[(&variable, &format!("http://{address}"))]).await;
+    world
+        .forwarder(async {
+            assert_eq!(world.call(&event("GET", "/bedrock-agent/agents/")).await.prelude["statusCode"], 200);
+            assert_eq!(world.call(&converse()).await.prelude["statusCode"], 200);
+            let arrived = private.take_arrived();
+            assert_eq!(arrived.len(), 1);
+            assert_eq!(arrived[0].parts.headers["host"], "bedrock-agent.eu-central-1.amazonaws.com");
+            assert_eq!(world.bedrock.take_arrived().len(), 1);
         })
         .await;
 }

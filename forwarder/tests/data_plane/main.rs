@@ -2,11 +2,15 @@
 //! real sockets on the loopback interface. No test measures time.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
+mod attacks;
 mod authorizing;
 mod connections;
 mod forwarding;
 mod measure;
+mod metering;
+mod operations;
 mod refusing;
+mod serving;
 mod starting;
 mod streaming;
 mod support;

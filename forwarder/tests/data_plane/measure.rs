@@ -1,10 +1,18 @@
-//! Not a test: prints what a 1 KB call costs between the fakes, which run in this process and are part of the time.
+//! Not tests: they print what a 1 KB call costs between the fakes, which run in this process and are part of the time,
+//! and what the meter costs alone.
 //!
 //! `forwarder/build-functions.sh`, then
-//! `AIGW_MEASURE=…/function/forwarder cargo test -p aigw-forwarder --test data_plane measure -- --ignored --nocapture`
+//! `AIGW_MEASURE=…/function/forwarder cargo test -p aigw-forwarder --test data_plane measure -- --ignored --nocapture`;
+//! with `--release` where the meter is meant.
 
 use std::fs::read_to_string;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use aigw_forwarder::meter::{Meter, Reading, Shape};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
 
 use crate::support::process::Process;
 use crate::support::world::{World, converse};
@@ -33,4 +41,70 @@ async fn measure_a_streamed_call() {
     durations.sort_unstable();
     println!("p50 {:?}, p99 {:?}", durations[durations.len() / 2], durations[durations.len() * 99 / 100]);
     println!("CPU per call with start-up {} us, {peak}", cpu / 1_000 / durations.len() as u64);
+}
+
+/// Events of a stream of ordinary length.
+const EVENTS: usize = 500;
+/// What a read from a socket usually brings.
+const READ: usize = 8 << 10;
+
+fn text(number: usize) -> String {
+    format!("some words of answer number {number}, as a model writes them; ").repeat(2)
+}
+
+fn frames(event: &str, payloads: impl Iterator<Item = Value>) -> Vec<u8> {
+    payloads.flat_map(|payload| crate::metering::frame(event, &payload)).collect()
+}
+
+/// Meters `body` in reads of the usual size, often enough; returns the time for one.
+fn time(shape: Shape, content_type: &'static str, body: &[u8]) -> Duration {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", content_type.parse().unwrap());
+    let mut best = Duration::MAX;
+    for _ in 0..200 {
+        let started = Instant::now();
+        let mut meter = Meter::new(shape, StatusCode::OK, &headers);
+        for read in body.chunks(READ) {
+            meter.push(read);
+        }
+        let metered = meter.read(true);
+        best = best.min(started.elapsed());
+        assert_eq!((metered.reading, metered.usage.output), (Reading::Complete, Some(7)));
+    }
+    best
+}
+
+#[test]
+#[ignore = "a measurement, not a check"]
+fn measure_the_meter() {
+    let bedrock = json!({ "inputTokens": 5, "outputTokens": 7 });
+    let deltas = || (0..EVENTS).map(|at| json!({ "contentBlockIndex": 0, "delta": { "text": text(at) }, "p": "abcd" }));
+    let mut converse = frames("contentBlockDelta", deltas());
+    converse.extend(crate::metering::frame("metadata", &json!({ "usage": bedrock })));
+    let chunk = |payload: Value| json!({ "bytes": STANDARD.encode(payload.to_string()) });
+    let mut invoke = frames("chunk", deltas().map(chunk));
+    let metrics = json!({ "amazon-bedrock-invocationMetrics": { "inputTokenCount": 5, "outputTokenCount": 7 } });
+    invoke.extend(crate::metering::frame("chunk", &chunk(metrics)));
+    let chat = |content: String| json!({ "choices": [{ "index": 0, "delta": { "content": content } }], "usage": null });
+    let events = |chunk: &dyn Fn(usize) -> Value| -> String {
+        (0..EVENTS).map(|at| chunk(at).to_string()).fold(String::new(), |all, data| all + "data: " + &data + "\n\n")
+    };
+    let last = json!({ "usage": { "prompt_tokens": 5, "completion_tokens": 7 } });
+    let with_null = events(&|at| chat(text(at))) + &format!("data: {last}\n\n");
+    let delta = json!({ "usage": { "input_tokens": 5, "output_tokens": 7 } });
+    let without = events(&|at| json!({ "delta": { "text": text(at) } })) + &format!("data: {delta}\n\n");
+    let whole =
+        json!({ "output": { "message": { "content": [{ "text": text(0).repeat(8_000) }] } }, "usage": bedrock });
+    let whole = whole.to_string();
+    for (name, shape, content_type, body) in [
+        ("ConverseStream", Shape::Converse, "application/vnd.amazon.eventstream", &converse[..]),
+        ("invoke stream", Shape::Invoke, "application/vnd.amazon.eventstream", &invoke),
+        ("Messages", Shape::Messages, "text/event-stream", without.as_bytes()),
+        ("Chat Completions", Shape::ChatCompletions, "text/event-stream", with_null.as_bytes()),
+    ] {
+        let time = time(shape, content_type, body);
+        let each = time.as_nanos() / EVENTS as u128;
+        println!("{name}: {EVENTS} events of {} bytes, {time:?}, {each} ns each", body.len() / EVENTS);
+    }
+    println!("Converse: {} bytes in {:?}", whole.len(), time(Shape::Converse, "application/json", whole.as_bytes()));
 }

@@ -196,6 +196,11 @@ pub struct Bedrock {
     /// What happens to operations that this version does not know, because AWS added them later. Default: refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmetered: Option<Unmetered>,
+    /// Call Bedrock at its FIPS endpoints, whose TLS ends in a FIPS 140 validated module; nothing else is called then.
+    /// They exist for `bedrock-runtime` and `bedrock`, in the US and GovCloud Regions and in ca-central-1. The TLS library
+    /// of the functions themselves is not a validated module. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fips: Option<bool>,
 }
 
 /// One Bedrock endpoint family, named by its endpoint prefix.

@@ -104,6 +104,9 @@ pub struct EffectiveGateway {
     /// What happens to operations that this version does not know: `Deny` or `Allow`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unmetered: String,
+    /// Whether Bedrock is called at its FIPS endpoints.
+    #[serde(default)]
+    pub fips: bool,
     /// Instruction set of the functions.
     pub architecture: Architecture,
     /// Memory of the forwarder in MiB.

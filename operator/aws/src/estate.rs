@@ -51,24 +51,37 @@ impl Listed {
     }
 }
 
+/// The installation's among what was listed. Judged page by page: ten thousand keys with all their tags are more than the
+/// operator needs for anything else.
+struct Owned<'a> {
+    installation: &'a str,
+    objects: Vec<OwnedObject>,
+}
+
+impl Extend<Listed> for Owned<'_> {
+    fn extend<T: IntoIterator<Item = Listed>>(&mut self, page: T) {
+        self.objects.extend(page.into_iter().filter_map(|listed| listed.owned_by(self.installation)));
+    }
+}
+
 #[async_trait]
 impl Estate for AwsEstate {
     async fn owned(&self, installation: &str) -> Result<Vec<OwnedObject>, CloudError> {
         // One after the other: nobody waits for a sweep, and API Gateway's quota is small.
-        let mut all = self.rest_apis().await?;
-        all.extend(self.usage_plans().await?);
-        all.extend(self.api_keys().await?);
-        all.extend(self.functions().await?);
-        all.extend(self.roles().await?);
-        all.extend(self.log_groups().await?);
-        all.extend(self.tables().await?);
-        Ok(all.into_iter().filter_map(|listed| listed.owned_by(installation)).collect())
+        let mut owned = Owned { installation, objects: Vec::new() };
+        self.rest_apis(&mut owned).await?;
+        self.usage_plans(&mut owned).await?;
+        self.api_keys(&mut owned).await?;
+        self.functions(&mut owned).await?;
+        self.roles(&mut owned).await?;
+        self.log_groups(&mut owned).await?;
+        self.tables(&mut owned).await?;
+        Ok(owned.objects)
     }
 }
 
 impl AwsEstate {
-    async fn rest_apis(&self) -> Result<Vec<Listed>, CloudError> {
-        let mut listed = Vec::new();
+    async fn rest_apis(&self, owned: &mut Owned<'_>) -> Result<(), CloudError> {
         let mut position = None;
         loop {
             let page = self
@@ -77,7 +90,7 @@ impl AwsEstate {
                     gateway.get_rest_apis().limit(PAGE).set_position(position.take()).send()
                 })
                 .await?;
-            listed.extend(page.items.unwrap_or_default().into_iter().filter_map(|api| {
+            owned.extend(page.items.unwrap_or_default().into_iter().filter_map(|api| {
                 Some(Listed {
                     kind: Kind::RestApi,
                     id: api.id?,
@@ -89,13 +102,12 @@ impl AwsEstate {
             }));
             position = page.position;
             if position.is_none() {
-                return Ok(listed);
+                return Ok(());
             }
         }
     }
 
-    async fn usage_plans(&self) -> Result<Vec<Listed>, CloudError> {
-        let mut listed = Vec::new();
+    async fn usage_plans(&self, owned: &mut Owned<'_>) -> Result<(), CloudError> {
         let mut position = None;
         loop {
             let page = self
@@ -104,7 +116,7 @@ impl AwsEstate {
                     gateway.get_usage_plans().limit(PAGE).set_position(position.take()).send()
                 })
                 .await?;
-            listed.extend(page.items.unwrap_or_default().into_iter().filter_map(|plan| {
+            owned.extend(page.items.unwrap_or_default().into_iter().filter_map(|plan| {
                 let stages = plan.api_stages.unwrap_or_default().into_iter();
                 Some(Listed {
                     kind: Kind::UsagePlan,
@@ -117,13 +129,12 @@ impl AwsEstate {
             }));
             position = page.position;
             if position.is_none() {
-                return Ok(listed);
+                return Ok(());
             }
         }
     }
 
-    async fn api_keys(&self) -> Result<Vec<Listed>, CloudError> {
-        let mut listed = Vec::new();
+    async fn api_keys(&self, owned: &mut Owned<'_>) -> Result<(), CloudError> {
         let mut position = None;
         loop {
             let page = self
@@ -138,7 +149,7 @@ impl AwsEstate {
                         .send()
                 })
                 .await?;
-            listed.extend(page.items.unwrap_or_default().into_iter().filter_map(|key| {
+            owned.extend(page.items.unwrap_or_default().into_iter().filter_map(|key| {
                 Some(Listed {
                     kind: Kind::ApiKey,
                     id: key.id?,
@@ -150,13 +161,12 @@ impl AwsEstate {
             }));
             position = page.position;
             if position.is_none() {
-                return Ok(listed);
+                return Ok(());
             }
         }
     }
 
-    async fn functions(&self) -> Result<Vec<Listed>, CloudError> {
-        let mut listed = Vec::new();
+    async fn functions(&self, owned: &mut Owned<'_>) -> Result<(), CloudError> {
         let mut marker = None;
         loop {
             let page = self
@@ -176,18 +186,17 @@ impl AwsEstate {
                 if let Some(answer) = answer {
                     let tags = answer.tags.unwrap_or_default().into_iter().collect();
                     // Lambda tells when a function was changed, not when it was made.
-                    listed.push(Listed::named(Kind::Function, name, tags, None));
+                    owned.extend([Listed::named(Kind::Function, name, tags, None)]);
                 }
             }
             marker = page.next_marker.filter(|marker| !marker.is_empty());
             if marker.is_none() {
-                return Ok(listed);
+                return Ok(());
             }
         }
     }
 
-    async fn roles(&self) -> Result<Vec<Listed>, CloudError> {
-        let mut listed = Vec::new();
+    async fn roles(&self, owned: &mut Owned<'_>) -> Result<(), CloudError> {
         let mut marker = None;
         loop {
             let page = self
@@ -196,12 +205,12 @@ impl AwsEstate {
                 .await?;
             for role in page.roles {
                 if let Some(tags) = self.role_tags(&role.role_name).await? {
-                    listed.push(Listed::named(Kind::Role, role.role_name, tags, Some(role.create_date.secs())));
+                    owned.extend([Listed::named(Kind::Role, role.role_name, tags, Some(role.create_date.secs()))]);
                 }
             }
             marker = page.marker.filter(|_| page.is_truncated);
             if marker.is_none() {
-                return Ok(listed);
+                return Ok(());
             }
         }
     }
@@ -224,8 +233,7 @@ impl AwsEstate {
         }
     }
 
-    async fn log_groups(&self) -> Result<Vec<Listed>, CloudError> {
-        let mut listed = Vec::new();
+    async fn log_groups(&self, owned: &mut Owned<'_>) -> Result<(), CloudError> {
         let mut token = None;
         loop {
             let page = self
@@ -251,18 +259,17 @@ impl AwsEstate {
                 if let Some(answer) = answer {
                     let tags = answer.tags.unwrap_or_default().into_iter().collect();
                     let created = group.creation_time.map(|milliseconds| milliseconds / 1000);
-                    listed.push(Listed::named(Kind::LogGroup, name, tags, created));
+                    owned.extend([Listed::named(Kind::LogGroup, name, tags, created)]);
                 }
             }
             token = page.next_token;
             if token.is_none() {
-                return Ok(listed);
+                return Ok(());
             }
         }
     }
 
-    async fn tables(&self) -> Result<Vec<Listed>, CloudError> {
-        let mut listed = Vec::new();
+    async fn tables(&self, owned: &mut Owned<'_>) -> Result<(), CloudError> {
         let mut start = None;
         loop {
             let page = self
@@ -273,12 +280,12 @@ impl AwsEstate {
                 .await?;
             for name in page.table_names.unwrap_or_default() {
                 if name.starts_with(NAME_PREFIX) {
-                    listed.extend(self.table(name).await?);
+                    owned.extend(self.table(name).await?);
                 }
             }
             start = page.last_evaluated_table_name;
             if start.is_none() {
-                return Ok(listed);
+                return Ok(());
             }
         }
     }

@@ -125,9 +125,11 @@ impl Functions for LambdaFunctions {
     }
 
     async fn create(&self, function: &FunctionSpec, code: &FunctionCode) -> Result<(), CloudError> {
-        let code = aws_sdk_lambda::types::FunctionCode::builder().zip_file(Blob::new(code.zip.as_ref())).build();
+        const OPERATION: &str = "lambda:CreateFunction";
+        let zip = zip(OPERATION, code)?;
+        let code = aws_sdk_lambda::types::FunctionCode::builder().zip_file(zip).build();
         self.lambda
-            .call("lambda:CreateFunction", |lambda| {
+            .call(OPERATION, |lambda| {
                 lambda
                     .create_function()
                     .function_name(&function.name)
@@ -174,13 +176,15 @@ impl Functions for LambdaFunctions {
         code: &FunctionCode,
         revision_id: Option<&str>,
     ) -> Result<(), CloudError> {
+        const OPERATION: &str = "lambda:UpdateFunctionCode";
+        let zip = zip(OPERATION, code)?;
         self.lambda
-            .call("lambda:UpdateFunctionCode", |lambda| {
+            .call(OPERATION, |lambda| {
                 lambda
                     .update_function_code()
                     .function_name(&function.name)
                     .architectures(Architecture::from(function.architecture.as_str()))
-                    .zip_file(Blob::new(code.zip.as_ref()))
+                    .zip_file(zip)
                     .publish(false)
                     .set_revision_id(revision_id.map(str::to_owned))
                     .send()
@@ -269,6 +273,14 @@ impl Functions for LambdaFunctions {
             .await
             .map(drop)
     }
+}
+
+/// The content of `code` for an upload.
+fn zip(operation: &'static str, code: &FunctionCode) -> Result<Blob, CloudError> {
+    let unreadable = |error: aigw_cloud::CodeError| {
+        CloudError::new(operation, Class::Transient, "FunctionCodeUnreadable", error.to_string())
+    };
+    code.zip().map(Blob::new).map_err(unreadable)
 }
 
 fn environment(function: &FunctionSpec) -> Environment {

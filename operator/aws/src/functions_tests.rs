@@ -106,7 +106,7 @@ async fn a_role_lambda_does_not_know_yet_passes_by_itself() {
         log_group: "/aigw/f".into(),
         tags: Tags::new(),
     };
-    let code = FunctionCode { zip: (*b"PK").into(), sha256: "hash".into() };
+    let code = FunctionCode::held(b"PK", "hash");
     let failure = aws.cloud.functions.create(&function, &code).await.unwrap_err();
     assert_eq!(failure.class, Class::Eventual);
     let request = &aws.requests()[0].body;

@@ -1,4 +1,6 @@
 //! The functions' code as the operator carries it: one zip per function and architecture.
+//!
+//! Zips stay on disk until one is uploaded, which is rare: together they are a tenth of what the operator needs itself.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,10 +11,38 @@ use aigw_plan::Function;
 /// One zip.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FunctionCode {
-    /// Content.
-    pub zip: Arc<[u8]>,
+    zip: Zip,
     /// SHA-256 of the content, base64: what Lambda reports as `CodeSha256`.
     pub sha256: String,
+}
+
+/// Where the content is.
+#[derive(Clone, PartialEq, Eq)]
+enum Zip {
+    Held(Arc<[u8]>),
+    File(PathBuf),
+}
+
+impl FunctionCode {
+    /// Code that is at hand, for tests.
+    pub fn held(zip: &[u8], sha256: impl Into<String>) -> Self {
+        Self { zip: Zip::Held(zip.into()), sha256: sha256.into() }
+    }
+
+    /// The content.
+    ///
+    /// # Errors
+    /// [`CodeError::Unreadable`] where the file is no longer there.
+    pub fn zip(&self) -> Result<Vec<u8>, CodeError> {
+        match &self.zip {
+            Zip::Held(zip) => Ok(zip.to_vec()),
+            Zip::File(path) => read(path),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CodeError> {
+    std::fs::read(path).map_err(|source| CodeError::Unreadable { path: path.to_owned(), source })
 }
 
 /// Every zip of this build of the operator, by function and architecture (`arm64`, `x86_64`).
@@ -58,9 +88,8 @@ impl FunctionCodes {
                 if !path.exists() {
                     continue;
                 }
-                let zip = std::fs::read(&path).map_err(|source| CodeError::Unreadable { path, source })?;
-                let sha256 = hash(&zip);
-                codes.insert((function, architecture.to_owned()), FunctionCode { zip: zip.into(), sha256 });
+                let sha256 = hash(&read(&path)?);
+                codes.insert((function, architecture.to_owned()), FunctionCode { zip: Zip::File(path), sha256 });
             }
         }
         let complete = Self::ARCHITECTURES.iter().any(|architecture| {

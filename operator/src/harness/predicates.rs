@@ -1,8 +1,7 @@
 //! Which changes of an object are worth a look. A controller that reacts to its own status writes runs for ever.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
 
 use futures::stream::BoxStream;
@@ -63,33 +62,31 @@ fn filter<K>(
 where
     K: Resource<DynamicType = ()> + Send + Sync + 'static,
 {
-    let mut memory = Memory { seen: HashMap::new(), predicate };
+    let mut memory = Memory { names: RandomState::new(), seen: HashMap::new(), predicate };
     changes.filter(move |change| std::future::ready(memory.moved(change)))
 }
 
 /// The last hash of each object that exists. Not kube-runtime's filter, which keeps entries by age: ours sees deletions.
+/// Sixteen bytes an object: there are several of these for every kind, and thousands of tenants.
 struct Memory<K> {
-    seen: HashMap<Key, (Option<String>, u64)>,
+    /// Keyed at random, so that nobody can choose names that are taken for one another.
+    names: RandomState,
+    /// Hash of an object's name → hash of what is watched of it.
+    seen: HashMap<u64, u64>,
     predicate: fn(&K) -> u64,
 }
 
 impl<K: Resource> Memory<K> {
     fn moved(&mut self, change: &Change<K>) -> bool {
         let object = change.object();
-        let key = Key::of(&**object);
+        let name = self.names.hash_one(Key::of(&**object));
         if matches!(change, Change::Deleted(_)) {
-            self.seen.remove(&key);
+            self.seen.remove(&name);
             return true;
         }
         // The UID: an object re-created under the same name may well have the same generation.
-        let now = (object.meta().uid.clone(), (self.predicate)(object));
-        match self.seen.entry(key) {
-            Entry::Occupied(mut entry) => entry.insert(now.clone()) != now,
-            Entry::Vacant(entry) => {
-                entry.insert(now);
-                true
-            }
-        }
+        let now = hash_of(&(&object.meta().uid, (self.predicate)(object)));
+        self.seen.insert(name, now) != Some(now)
     }
 }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::stream::{BoxStream, SelectAll};
 use futures::{Stream, StreamExt};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -27,6 +28,9 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::error;
+
+/// Annotation in which `kubectl apply` keeps what it was given.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Name of an object within its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -224,13 +228,22 @@ fn see<K: Resource>(event: Event<DeserializeGuard<K>>) -> Event<Seen<K>> {
     }
 }
 
+/// Drops what repeats the rest of an object and nobody here reads, which is more than half of its size: who owns which
+/// field, and kubectl's own copy of it.
+fn forget_copies(meta: &mut ObjectMeta) {
+    meta.managed_fields = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
+}
+
 /// Joins the events of all scopes into one store, and turns re-lists into the changes they stand for. Pure.
 struct Merge<K>
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
     writer: Writer<K>,
-    /// Scope each object in the store came from.
+    /// Scope each object came from.
     known: HashMap<Key, usize>,
     /// Objects listed before the store is ready.
     initial: HashMap<Key, K>,
@@ -283,8 +296,7 @@ where
     fn apply(&mut self, scope: usize, seen: Seen<K>) {
         match seen {
             Seen::Valid(mut object) => {
-                // Nobody reads who owns which field, and it is half of an object's size.
-                object.meta_mut().managed_fields = None;
+                forget_copies(object.meta_mut());
                 let key = Key::of(&object);
                 self.invalid.remove(&key);
                 self.known.insert(key.clone(), scope);

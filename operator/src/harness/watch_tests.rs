@@ -109,3 +109,21 @@ async fn silence_is_measured_from_the_last_sign_of_life() {
     activity.mark();
     assert_eq!(activity.silence(), Some(Duration::ZERO));
 }
+
+#[test]
+fn what_repeats_the_rest_of_an_object_is_not_kept() {
+    let mut world = World::new(1);
+    let object = json!({
+        "metadata": {
+            "namespace": "n", "name": "a",
+            "annotations": {LAST_APPLIED: "{}", "aigateway.dev/reconcile-requested-at": "now"},
+            "managedFields": [{"manager": "kubectl"}],
+        },
+        "spec": {"gatewayRef": {"name": "g"}},
+    });
+    world.list(0, vec![Seen::Valid(serde_json::from_value(object).unwrap())]);
+    let [stored] = &world.merge.writer.as_reader().state()[..] else { panic!("one object") };
+    assert_eq!(stored.metadata.managed_fields, None);
+    let annotations: Vec<_> = stored.metadata.annotations.iter().flatten().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(annotations, ["aigateway.dev/reconcile-requested-at"]);
+}

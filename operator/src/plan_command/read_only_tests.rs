@@ -86,7 +86,7 @@ fn plan() -> UsagePlanSpec {
 async fn every_change_is_refused_and_none_reaches_the_ports_behind() {
     // The ports behind panic at every change.
     let cloud = ReadOnlyClouds(Arc::new(Everywhere(Arc::default()))).region("eu-central-1").await;
-    let (tags, code) = (Tags::new(), FunctionCode { zip: Arc::new([]), sha256: String::new() });
+    let (tags, code) = (Tags::new(), FunctionCode::held(b"", ""));
     let document = Document { version: 1, content: String::new() };
     let head = MeterHead { policy_version: 1, suspended: false };
     let mut refusals = Refusals::default();

@@ -211,11 +211,12 @@ impl Inventories {
         if held.listed.is_some_and(|listed| listed.elapsed() < self.fresh && !outdated(listed)) {
             return Ok(());
         }
+        held.empty();
         let table = identity.physical_name();
         let ids = tenants();
         let ((usage_plans, api_keys), items) =
             tokio::try_join!(list(cloud, identity), cloud.tables.tenants(&table, &ids))?;
-        held.replace(usage_plans, api_keys);
+        held.fill(usage_plans, api_keys);
         held.items = items.into_iter().collect();
         Ok(())
     }
@@ -226,15 +227,17 @@ impl Held {
         self.usage_plans.iter().find(|plan| plan.tier == tier).map(|plan| plan.id.clone())
     }
 
-    fn replace(&mut self, usage_plans: Vec<ObservedUsagePlan>, api_keys: Vec<ObservedApiKey>) {
-        let before = std::mem::take(&mut self.api_keys);
-        self.api_keys = api_keys.into_iter().map(|key| ((key.name.clone(), key.id.clone()), key)).collect();
+    /// Drops what is about to be listed, so that old and new are never held together, and what was made too long ago to
+    /// be missing in a list.
+    fn empty(&mut self) {
+        self.listed = None;
+        self.items.clear();
         self.made.retain(|_, made| made.elapsed() < BELIEVED);
-        for (place, key) in before {
-            if self.made.contains_key(&place) {
-                self.api_keys.entry(place).or_insert(key);
-            }
-        }
+        self.api_keys.retain(|place, _| self.made.contains_key(place));
+    }
+
+    fn fill(&mut self, usage_plans: Vec<ObservedUsagePlan>, api_keys: Vec<ObservedApiKey>) {
+        self.api_keys.extend(api_keys.into_iter().map(|key| ((key.name.clone(), key.id.clone()), key)));
         self.usage_plans = usage_plans;
         self.listed = Some(Instant::now());
     }

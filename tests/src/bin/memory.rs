@@ -1,8 +1,9 @@
 //! Memory of the real operator: its binary, with its real adapters, between a real kube-apiserver and the emulator.
 //!
-//! Brings up a local environment, applies tenants (an argument says how many), waits until all are Ready, then goes
-//! through rounds of churn, and prints what the kernel says of the operator's process after each: resident now, and the
-//! peak, both of which count the pages of the binary that were touched, and resident without those.
+//! Brings up a local environment, applies tenants (a first argument says how many, a second how many rounds), waits until
+//! all are Ready, goes through rounds of churn, starts the operator anew, and prints what the kernel says of its process
+//! after each: resident now, and the peak, both of which count the pages of the binary that were touched, and resident
+//! without those.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -23,6 +24,10 @@ const NAMESPACES: usize = 50;
 const ROUNDS: usize = 20;
 /// Requests of the bench to the apiserver at a time.
 const AT_ONCE: usize = 8;
+/// How long a fresh operator is given before it is measured.
+const START: Duration = Duration::from_secs(3);
+/// And one that finds everything in place: lists, and a pass for every tenant.
+const RESTART: Duration = Duration::from_mins(1);
 /// Longest time for one phase.
 const PATIENCE: Duration = Duration::from_mins(30);
 
@@ -48,7 +53,7 @@ fn measure() -> Outcome {
     let cluster = &world.cluster;
     prepare(cluster)?;
     let operator = Operator::start(&world)?;
-    wait::pause(Duration::from_secs(3));
+    wait::pause(START);
     println!("{:<24} {:>8} {:>12} {:>12} {:>12}", "after", "time", "resident", "without file", "peak");
     let began = Instant::now();
     operator.row("start", began);
@@ -56,11 +61,16 @@ fn measure() -> Outcome {
     all.create(cluster, 0..tenants)?;
     all.wait(cluster, tenants)?;
     operator.row(&format!("{tenants} tenants Ready"), began);
-    for round in 0..ROUNDS {
+    let rounds = std::env::args().nth(2).map_or(Ok(ROUNDS), |text| text.parse())?;
+    for round in 0..rounds {
         let began = Instant::now();
         all.churn(cluster, round)?;
         operator.row(&format!("round {} of churn", round + 1), began);
     }
+    drop(operator);
+    let (operator, began) = (Operator::start(&world)?, Instant::now());
+    wait::pause(RESTART);
+    operator.row("restart", began);
     Ok(())
 }
 

@@ -159,7 +159,7 @@ fn codes() -> Arc<aigw_cloud::FunctionCodes> {
     let codes = aigw_plan::Function::ALL.into_iter().flat_map(|function| {
         FunctionCodes::ARCHITECTURES.map(|architecture| {
             let name = format!("{}-{architecture}", function.as_str());
-            let code = FunctionCode { zip: name.clone().into_bytes().into(), sha256: format!("sha256-{name}") };
+            let code = FunctionCode::held(name.as_bytes(), format!("sha256-{name}"));
             ((function, architecture.to_owned()), code)
         })
     });

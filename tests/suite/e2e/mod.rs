@@ -15,7 +15,10 @@ mod faults;
 mod guard;
 mod leaks;
 mod limits;
+mod matrix;
+mod metering;
 mod metrics;
+mod operations;
 mod plan;
 mod ready;
 mod refused;
@@ -44,6 +47,9 @@ const OWN_FAULTS: &str = "brings faults of its own";
 
 /// Why a test is left out, if it is.
 fn left_out(name: &str) -> Option<&'static str> {
+    if let Some(reason) = matrix::left_out(name) {
+        return Some(reason);
+    }
     let exact = EXACT.iter().find(|(test, _)| name.strip_prefix("e2e::") == Some(*test));
     exact.filter(|_| weather::always()).map(|(_, reason)| *reason)
 }
@@ -53,6 +59,7 @@ pub fn suite() -> Suite {
         ready::tests(),
         metrics::tests(),
         answers::tests(),
+        metering::tests(),
         credentials::tests(),
         limits::tests(),
         suspension::tests(),
@@ -63,6 +70,8 @@ pub fn suite() -> Suite {
         refused::tests(),
         guard::tests(),
         endpoints::tests(),
+        operations::tests(),
+        matrix::tests(),
         deletion::tests(),
         restore::tests(),
         faults::tests(),

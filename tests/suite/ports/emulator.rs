@@ -46,7 +46,7 @@ fn codes() -> Outcome<[FunctionCode; 2]> {
     for zip in function_zip::of_this_machine() {
         let zip = std::fs::read(zip)?;
         let sha256 = STANDARD.encode(Sha256::digest(&zip));
-        codes.push(FunctionCode { zip: zip.into(), sha256 });
+        codes.push(FunctionCode::held(&zip, sha256));
     }
     Ok(codes.try_into().map_err(|_| "not two zips")?)
 }

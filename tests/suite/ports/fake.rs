@@ -21,7 +21,7 @@ fn run(case: &Case) -> Outcome {
         aws.behaviour(|behaviour| behaviour.quotas_enforced = false);
         let options = ClientOptions { limiter: false, ..ClientOptions::default() };
         let cloud = aws.clouds_with("ports", options).region(REGION).await;
-        let codes = ["one", "two"].map(|code| FunctionCode { zip: code.as_bytes().into(), sha256: code.to_owned() });
+        let codes = ["one", "two"].map(|code| FunctionCode::held(code.as_bytes(), code));
         Subject::new(cloud, codes, case.name).run(case).await
     })
 }

@@ -1,5 +1,6 @@
 //! Fakes around the functions and the world they make up together.
 
+pub mod api_gateway;
 pub mod bedrock;
 pub mod http;
 pub mod process;

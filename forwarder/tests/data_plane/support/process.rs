@@ -12,9 +12,20 @@ pub struct Process(Child);
 impl Process {
     /// Starts `program` in the world's environment, without the variables named in `unset`.
     pub fn start(world: &World, program: &str, unset: &[&str]) -> Self {
+        Self::start_with(world, program, &[], unset)
+    }
+
+    /// The same with arguments.
+    pub fn start_with(world: &World, program: &str, arguments: &[&str], unset: &[&str]) -> Self {
         let environment = world.environment.iter().filter(|(name, _)| !unset.contains(&name.as_str()));
         let mut command = Command::new(program);
-        command.env_clear().envs(environment).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         Self(command.spawn().unwrap())
     }
 

@@ -10,7 +10,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::Value;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, RwLock, mpsc};
 
 use super::http::{Body, full, spawn};
 
@@ -31,13 +31,15 @@ pub enum Seen {
 
 #[derive(Clone)]
 pub struct FakeRuntimeApi {
-    events: mpsc::UnboundedSender<(String, Duration)>,
-    queue: Arc<Mutex<mpsc::UnboundedReceiver<(String, Duration)>>>,
+    events: mpsc::UnboundedSender<(Bytes, Duration)>,
+    queue: Arc<Mutex<mpsc::UnboundedReceiver<(Bytes, Duration)>>>,
     seen: mpsc::UnboundedSender<Seen>,
     pub observed: Arc<Mutex<mpsc::UnboundedReceiver<Seen>>>,
     served: Arc<AtomicUsize>,
     /// Answers to `/response` at once with this status, without reading the body.
     pub refuse_responses: Arc<std::sync::Mutex<Option<StatusCode>>>,
+    /// While held, bodies are not read.
+    pub held: Arc<RwLock<()>>,
 }
 
 /// A whole streamed response.
@@ -61,6 +63,7 @@ impl FakeRuntimeApi {
             observed: Arc::new(Mutex::new(observed)),
             served: Arc::default(),
             refuse_responses: Arc::default(),
+            held: Arc::default(),
         }
     }
 
@@ -70,7 +73,12 @@ impl FakeRuntimeApi {
     }
 
     pub fn push(&self, event: &Value, lasts: Duration) {
-        self.events.send((event.to_string(), lasts)).unwrap();
+        self.push_bytes(event.to_string(), lasts);
+    }
+
+    /// Pushes what may be no event at all.
+    pub fn push_bytes(&self, event: impl Into<Bytes>, lasts: Duration) {
+        self.events.send((event.into(), lasts)).unwrap();
     }
 
     pub async fn next_seen(&self) -> Seen {
@@ -114,6 +122,7 @@ impl FakeRuntimeApi {
         }
         let (parts, mut body) = request.into_parts();
         let _ = self.seen.send(Seen::Post { path, headers: parts.headers });
+        drop(self.held.read().await);
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else {
                 let _ = self.seen.send(Seen::Broken);

@@ -30,7 +30,7 @@ pub struct World {
     /// What the functions' processes get to see.
     pub environment: HashMap<String, String>,
     runtime_api: RuntimeApi,
-    settings: Settings,
+    pub settings: Settings,
 }
 
 /// A log that can be read.
@@ -101,8 +101,11 @@ impl World {
     }
 
     pub fn configure(&self, families: &[&str]) {
-        let config = json!({ "restApiId": "api1", "stages": ["v1"], "families": families });
-        self.table.put_document("gateway", "config", 1, &config);
+        self.set_config(&json!({ "restApiId": "api1", "stages": ["v1"], "families": families }));
+    }
+
+    pub fn set_config(&self, config: &Value) {
+        self.table.put_document("gateway", "config", 1, config);
     }
 
     /// The tenant's policy with some fields replaced.
@@ -147,6 +150,11 @@ impl World {
     pub async fn call(&self, event: &Value) -> Streamed {
         self.api.push(event, LASTS);
         self.api.streamed().await
+    }
+
+    /// Starts forwarding what may be no event.
+    pub fn begin_bytes(&self, event: impl Into<bytes::Bytes>) {
+        self.api.push_bytes(event, LASTS);
     }
 
     /// Starts forwarding an event.

@@ -179,6 +179,8 @@ pub fn desire(
             region: valid.region.clone(),
             account_id: valid.account_id.clone(),
             unmetered: valid.unmetered,
+            fips: valid.fips,
+            base_paths: Vec::new(),
         }),
         permission_sources: rest_api_id.map(|id| permission_sources(valid, id)).unwrap_or_default(),
         rest_api: DesiredRestApi {

@@ -108,6 +108,7 @@ fn must_be(target: &ValidGateway, world: &World) {
     }
     let config = &aws.config.as_ref().unwrap().content;
     assert_eq!((&config.rest_api_id, &config.families), (&aws.rest_apis[0].id, &target.families));
+    assert_eq!(config.fips, target.fips);
     let table = aws.table.as_ref().unwrap();
     assert!(table.deletion_protection && table.time_to_live && table.point_in_time_recovery);
     let tagged = [&table.tags, &aws.rest_apis[0].tags, &stage.tags];

@@ -166,6 +166,7 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
             Unmetered::Deny => "Deny".into(),
             Unmetered::Allow => "Allow".into(),
         },
+        fips: valid.fips,
         architecture: valid.architecture,
         forwarder_memory_mib: valid.forwarder_memory_mib,
         timeout_seconds: valid.timeout_seconds,

@@ -202,10 +202,11 @@ impl fmt::Display for GatewayStep {
             }
             S::WriteConfig { table, config, .. } => write!(
                 formatter,
-                "write config to table {table}: api {}, stages {}, families {}",
+                "write config to table {table}: api {}, stages {}, families {}{}",
                 config.rest_api_id,
                 config.stages.join(","),
-                config.families.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+                config.families.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+                if config.fips { " (FIPS)" } else { "" }
             ),
             S::CreateRole { name, path, .. } => write!(formatter, "create role {path}{name}"),
             S::UpdateRoleTrust { name, .. } => write!(formatter, "update trust of role {name}"),

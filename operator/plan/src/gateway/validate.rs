@@ -7,12 +7,12 @@ use std::net::IpAddr;
 
 use aigw_api::conditions::reason;
 use aigw_api::{
-    AIGatewaySpec, Architecture, DeletionPolicy, EndpointType, Family, NamedObject, TenantRule, Throttle,
+    AIGatewaySpec, Architecture, Bedrock, DeletionPolicy, EndpointType, Family, NamedObject, TenantRule, Throttle,
     UnmeteredPolicy,
 };
 use aigw_contract::model::Place;
 use aigw_contract::table::Unmetered;
-use aigw_contract::{Family as WireFamily, Partition};
+use aigw_contract::{FIPS_REGIONS, Family as WireFamily, Partition};
 
 use super::document::Access;
 use super::roles;
@@ -50,6 +50,8 @@ pub struct ValidGateway {
     pub families: Vec<WireFamily>,
     /// What happens to operations no table has.
     pub unmetered: Unmetered,
+    /// Whether they are reached at their FIPS endpoints.
+    pub fips: bool,
     /// Instruction set of both functions.
     pub architecture: Architecture,
     /// Forwarder memory in MiB.
@@ -138,6 +140,11 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
             Violation::new(format!("spec.endpoint.sourceCidrs[{index}]"), reason::INVALID, message)
         },
     ));
+    let families = families(bedrock.as_ref());
+    let fips = bedrock.as_ref().and_then(|bedrock| bedrock.fips).unwrap_or(false);
+    if fips {
+        violations.extend(families.iter().filter_map(|family| fips_violation(*family, region)));
+    }
     let names: BTreeSet<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
     for (index, rule) in tenants.rules.iter().enumerate() {
         violations.extend(rule_violations(index, rule, &names));
@@ -160,13 +167,6 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         EndpointType::Regional if ranges.is_empty() => Access::Anyone,
         EndpointType::Regional => Access::SourceCidrs(ranges),
     };
-    let mut families: Vec<WireFamily> =
-        bedrock.iter().flat_map(|bedrock| &bedrock.families).map(|family| wire(*family)).collect();
-    if families.is_empty() {
-        families.push(WireFamily::BedrockRuntime);
-    }
-    families.sort();
-    families.dedup();
     let unmetered = bedrock.as_ref().and_then(|bedrock| bedrock.unmetered.as_ref()).map(|unmetered| unmetered.policy);
     let valid = ValidGateway {
         region: region.clone(),
@@ -182,6 +182,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
             UnmeteredPolicy::Deny => Unmetered::Deny,
             UnmeteredPolicy::Allow => Unmetered::Allow,
         },
+        fips,
         architecture: forwarder.architecture.unwrap_or(Architecture::Arm64),
         forwarder_memory_mib: forwarder.memory_mib.unwrap_or(DEFAULT_FORWARDER_MEMORY),
         timeout_seconds: forwarder.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT_SECONDS),
@@ -220,6 +221,29 @@ fn role_too_large(valid: &ValidGateway) -> Option<Violation> {
         "the forwarder's role would need a policy of {size} characters for these rules, and IAM allows {most}; use fewer or wider patterns in allow.models and allow.resources, or give a role in spec.functions.forwarder.roleArn"
     );
     (size > most).then(|| Violation::new("spec.tenants.rules", reason::INVALID, message))
+}
+
+/// The reachable families, sorted: those named, else model inference.
+fn families(bedrock: Option<&Bedrock>) -> Vec<WireFamily> {
+    let named = bedrock.iter().flat_map(|bedrock| &bedrock.families);
+    let mut families: Vec<WireFamily> = named.map(|family| wire(*family)).collect();
+    if families.is_empty() {
+        families.push(WireFamily::BedrockRuntime);
+    }
+    families.sort();
+    families.dedup();
+    families
+}
+
+fn fips_violation(family: WireFamily, region: &str) -> Option<Violation> {
+    if family.fips_host(region).is_some() {
+        return None;
+    }
+    let message = format!(
+        "{family} has no FIPS endpoint in {region}; AWS has them for bedrock-runtime and bedrock in {}",
+        FIPS_REGIONS.join(", ")
+    );
+    Some(Violation::new("spec.bedrock.fips", reason::INVALID, message))
 }
 
 fn role_violation(function: &str, arn: &str, region: &str, account_id: &str) -> Option<Violation> {

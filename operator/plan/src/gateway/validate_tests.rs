@@ -28,7 +28,7 @@ fn the_smallest_spec_gets_the_documented_defaults() {
 
 #[test]
 fn each_violation_names_field_and_fix() {
-    let cases: [(&str, Value, &str, &str); 6] = [
+    let cases: [(&str, Value, &str, &str); 7] = [
         ("/endpoint/sourceCidrs", json!(["203.0.113.0"]), "spec.endpoint.sourceCidrs[0]", "203.0.113.0/24"),
         (
             "/functions",
@@ -45,6 +45,7 @@ fn each_violation_names_field_and_fix() {
         ("/tenants/rules/0/allow", json!({"tiers": ["gold"]}), "spec.tenants.rules[0].allow.tiers[0]", "bronze"),
         ("/tenants/rules/0/defaults", json!({"tier": "gold"}), "spec.tenants.rules[0].defaults.tier", "bronze"),
         ("/stages", json!([]), "spec.stages", "v1"),
+        ("/bedrock", json!({"fips": true}), "spec.bedrock.fips", "us-gov-west-1"),
     ];
     for (pointer, value, path, hint) in cases {
         let mut spec = spec();
@@ -55,6 +56,19 @@ fn each_violation_names_field_and_fix() {
         assert_eq!(violations[0].path, path);
         assert!(violations[0].to_string().contains(hint), "{}", violations[0]);
     }
+}
+
+#[test]
+fn fips_needs_an_endpoint_of_every_family() {
+    let fips = |region: &str, families: Value| {
+        let mut spec = spec();
+        spec["region"] = region.into();
+        spec["bedrock"] = json!({"fips": true, "families": families});
+        check(spec).map(|valid| valid.fips).map_err(|violations| violations.len())
+    };
+    assert_eq!(fips("us-east-1", json!([])), Ok(true));
+    assert_eq!(fips("us-gov-east-1", json!(["bedrock-runtime", "bedrock"])), Ok(true));
+    assert_eq!(fips("us-east-1", json!(["bedrock-runtime", "bedrock-agent", "bedrock-agentcore"])), Err(2));
 }
 
 #[test]

@@ -44,6 +44,7 @@ pub fn whole(answer: &Answer) -> Reply {
         "stopReason": answer.stop_reason(),
         "usage": answer.usage.converse(),
     }))
+    .used(answer.usage)
 }
 
 /// The frames of ConverseStream.
@@ -64,7 +65,7 @@ pub fn stream(answer: &Answer) -> Reply {
     ] {
         all.push(PacedFrame::prompt(frames::event(name, &payload)));
     }
-    Reply::stream(all)
+    Reply::stream(all).used(answer.usage)
 }
 
 /// CountTokens for a Converse or an InvokeModel input.

@@ -1,4 +1,4 @@
-//! InvokeModel and its stream in the body shapes of three model families. Pure.
+//! InvokeModel and its stream in the body shapes of the model families. Pure.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::error::AwsError;
 use super::frames;
+use super::openai;
 use super::reply::{PacedFrame, Reply};
 use super::text::{Answer, Prompt};
 
@@ -18,7 +19,16 @@ pub enum Shape {
     Nova,
     /// `amazon.titan*`: `inputText`.
     Titan,
+    /// `amazon.titan-embed*`: `inputText`, answered with a vector.
+    Embedding,
+    /// `meta.llama*`: `prompt`.
+    Llama,
+    /// `openai.*` and others that speak Chat Completions.
+    Chat,
 }
+
+/// Part of the ids of models that were imported: Bedrock does not count their tokens in headers.
+const IMPORTED: &str = "imported-model";
 
 impl Shape {
     /// The shape by model id, and by the body where the id hides the model (profiles).
@@ -27,8 +37,14 @@ impl Shape {
             Self::Anthropic
         } else if model.contains("amazon.nova") {
             Self::Nova
+        } else if model.contains("amazon.titan-embed") {
+            Self::Embedding
         } else if model.contains("amazon.titan") || body.get("inputText").is_some() {
             Self::Titan
+        } else if model.contains("meta.llama") {
+            Self::Llama
+        } else if ["openai.", "qwen.", "deepseek.", "mistral."].iter().any(|maker| model.contains(maker)) {
+            Self::Chat
         } else if body.get("anthropic_version").is_some() {
             Self::Anthropic
         } else {
@@ -40,8 +56,9 @@ impl Shape {
     pub fn prompt(self, body: &Value) -> Result<Prompt, AwsError> {
         let required: &[&str] = match self {
             Self::Anthropic => &["anthropic_version", "max_tokens", "messages"],
-            Self::Nova => &["messages"],
-            Self::Titan => &["inputText"],
+            Self::Nova | Self::Chat => &["messages"],
+            Self::Titan | Self::Embedding => &["inputText"],
+            Self::Llama => &["prompt"],
         };
         if let Some(missing) = required.iter().find(|key| body.get(**key).is_none()) {
             return Err(AwsError::validation(format!(
@@ -50,8 +67,9 @@ impl Shape {
         }
         let mut prompt = Prompt::default();
         match self {
-            Self::Titan => prompt.content(&body["inputText"]),
-            Self::Anthropic | Self::Nova => {
+            Self::Titan | Self::Embedding => prompt.content(&body["inputText"]),
+            Self::Llama => prompt.content(&body["prompt"]),
+            Self::Anthropic | Self::Nova | Self::Chat => {
                 prompt.content(&body["system"]);
                 for message in body["messages"].as_array().into_iter().flatten() {
                     prompt.content(&message["content"]);
@@ -62,6 +80,9 @@ impl Shape {
             Self::Anthropic => body["max_tokens"].as_u64(),
             Self::Nova => ["maxTokens", "max_new_tokens"].iter().find_map(|key| body["inferenceConfig"][key].as_u64()),
             Self::Titan => body["textGenerationConfig"]["maxTokenCount"].as_u64(),
+            Self::Embedding => Some(0),
+            Self::Llama => body["max_gen_len"].as_u64(),
+            Self::Chat => openai::max_tokens(body),
         };
         Ok(prompt)
     }
@@ -69,7 +90,14 @@ impl Shape {
     /// The reply of InvokeModel, with the counting headers Bedrock adds.
     pub fn whole(self, model: &str, answer: &Answer) -> Reply {
         let usage = answer.usage;
-        let mut reply = Reply::json(&self.body(model, answer));
+        let mut reply = Reply::json(&self.body(model, answer)).used(usage);
+        if model.contains(IMPORTED) {
+            return reply;
+        }
+        if self == Self::Embedding {
+            reply.headers = vec![("x-amzn-bedrock-input-token-count", usage.input.to_string())];
+            return reply;
+        }
         reply.headers = vec![
             ("x-amzn-bedrock-invocation-latency", super::LATENCY_MS.to_string()),
             ("x-amzn-bedrock-input-token-count", usage.input.to_string()),
@@ -94,7 +122,7 @@ impl Shape {
                 PacedFrame { bytes, paced }
             })
             .collect();
-        let mut reply = Reply::stream(frames);
+        let mut reply = Reply::stream(frames).used(answer.usage);
         reply.headers = vec![("x-amzn-bedrock-content-type", "application/json".to_owned())];
         reply
     }
@@ -120,6 +148,14 @@ impl Shape {
                     "completionReason": titan_reason(answer),
                 }],
             }),
+            Self::Embedding => json!({ "embedding": [0.25, -0.5, 0.125], "inputTextTokenCount": answer.usage.input }),
+            Self::Llama => json!({
+                "generation": answer.text(),
+                "prompt_token_count": answer.usage.input,
+                "generation_token_count": answer.usage.output,
+                "stop_reason": if answer.cut { "length" } else { "stop" },
+            }),
+            Self::Chat => openai::completion(model, answer),
         }
     }
 
@@ -128,20 +164,23 @@ impl Shape {
         match self {
             Self::Anthropic => anthropic_chunks(model, answer),
             Self::Nova => nova_chunks(answer),
-            Self::Titan => titan_chunks(answer),
+            Self::Titan | Self::Embedding => titan_chunks(answer),
+            Self::Llama => llama_chunks(answer),
+            Self::Chat => openai::chunks(model, answer, true),
         }
     }
 }
 
 /// A chunk and whether it is paced.
-type Chunk = (bool, Value);
+pub type Chunk = (bool, Value);
 
 /// One chunk for each piece of the text.
-fn deltas(answer: &Answer, wrap: impl Fn(String) -> Value) -> impl Iterator<Item = Chunk> {
+pub fn deltas(answer: &Answer, wrap: impl Fn(String) -> Value) -> impl Iterator<Item = Chunk> {
     answer.pieces().enumerate().map(move |(at, text)| (at > 0, wrap(text)))
 }
 
-fn anthropic_chunks(model: &str, answer: &Answer) -> Vec<Chunk> {
+/// The events of an Anthropic stream, here and in the Messages API.
+pub fn anthropic_chunks(model: &str, answer: &Answer) -> Vec<Chunk> {
     let message = json!({
         "id": "msg_bdrk_stub", "type": "message", "role": "assistant", "model": model, "content": [],
         "stop_reason": null, "stop_sequence": null, "usage": anthropic_usage(answer, 1),
@@ -190,8 +229,25 @@ fn titan_chunks(answer: &Answer) -> Vec<Chunk> {
     all
 }
 
-fn anthropic_usage(answer: &Answer, output: u64) -> Value {
+fn llama_chunks(answer: &Answer) -> Vec<Chunk> {
+    let mut all: Vec<Chunk> = deltas(answer, |text| json!({ "generation": text, "stop_reason": null })).collect();
+    if let Some((_, first)) = all.first_mut() {
+        first["prompt_token_count"] = answer.usage.input.into();
+        first["generation_token_count"] = 1.into();
+    }
+    let last = json!({ "generation": "", "prompt_token_count": null, "generation_token_count": answer.usage.output, "stop_reason": "stop" });
+    all.push((false, last));
+    all
+}
+
+/// Anthropic's `usage` object.
+pub fn anthropic_usage(answer: &Answer, output: u64) -> Value {
+    let usage = answer.usage;
     json!({
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": usage.cache_write - usage.cache_write_1h,
+            "ephemeral_1h_input_tokens": usage.cache_write_1h,
+        },
         "input_tokens": answer.usage.input,
         "cache_creation_input_tokens": answer.usage.cache_write,
         "cache_read_input_tokens": answer.usage.cache_read,

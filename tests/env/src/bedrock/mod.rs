@@ -1,18 +1,22 @@
 //! A stub of Amazon Bedrock's data plane: verifies signatures like AWS, answers the inference operations in their wire
-//! shapes (event streams included), misbehaves on order, and remembers what it was asked.
+//! shapes (event streams and server-sent events included), misbehaves on order, and remembers what it was asked.
 //!
 //! It stands where `bedrock-runtime.<region>.amazonaws.com` would, for the forwarder's tests and the local
-//! environment. Answers are deterministic (see `text`). It holds no state worth keeping and listens where it is told.
+//! environment. Answers are deterministic (see `text`), and the record of a request says what it really used. It holds no state worth keeping and listens where it is told.
 //!
 //! Control endpoints: `GET|DELETE /_stub/requests`, `GET|POST|DELETE /_stub/faults`, `POST /_stub/credentials`,
 //! `GET /_stub/health`.
 
+mod agent;
 mod control;
 mod converse;
 mod error;
+mod events;
 mod fault;
 mod frames;
 mod invoke;
+mod messages;
+mod openai;
 mod play;
 mod record;
 mod reply;
@@ -28,6 +32,7 @@ pub use fault::{Cut, FAULT_HEADER, Fault, Match, Rule};
 pub use record::{BODY_KEPT, End, KEPT, Record, now_us};
 pub use sigv4::Secret;
 pub use state::Stub;
+pub use text::Usage;
 
 use std::collections::HashMap;
 use std::convert::Infallible;

@@ -11,7 +11,9 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::StreamBody;
+use serde_json::json;
 
+use super::events;
 use super::fault::{Cut, Fault};
 use super::frames;
 use super::record::{End, Trace};
@@ -71,6 +73,7 @@ pub fn response(reply: Reply, fault: &Fault, interval: Duration, reset: ResetSwi
     let (content_type, length, mut frames) = match reply.content {
         Content::Whole(text) => ("application/json", Some(text.len()), vec![PacedFrame::prompt(text)]),
         Content::Stream(frames) => ("application/vnd.amazon.eventstream", None, frames),
+        Content::Events(events) => (events::CONTENT_TYPE, None, events),
     };
     let mut cut = fault.cut;
     if length.is_some() {
@@ -81,14 +84,22 @@ pub fn response(reply: Reply, fault: &Fault, interval: Duration, reset: ResetSwi
         cut = None;
         frames.truncate(fault.after_frames);
         let text = fault.message.as_deref().unwrap_or("scripted by the stub");
-        frames.push(PacedFrame::prompt(frames::exception(name, text)));
+        let last = if content_type == events::CONTENT_TYPE {
+            events::named("error", &json!({ "type": "error", "error": { "type": name, "message": text } }))
+        } else {
+            frames::exception(name, text)
+        };
+        frames.push(PacedFrame::prompt(last));
     } else if cut.is_some() {
         let partial = frames.get(fault.after_frames).filter(|_| fault.inside_frame);
         let partial = partial.map(|frame| PacedFrame::prompt(frame.bytes.slice(..frame.bytes.len() / 2)));
         frames.truncate(fault.after_frames);
         frames.extend(partial);
     }
-    trace.update(|record| record.status = reply.status.as_u16());
+    trace.update(|record| {
+        record.status = reply.status.as_u16();
+        record.usage = reply.usage;
+    });
     let player = Player {
         frames: frames.into(),
         interval: fault.chunk_ms.map_or(interval, Duration::from_millis),
@@ -117,7 +128,8 @@ pub fn response(reply: Reply, fault: &Fault, interval: Duration, reset: ResetSwi
 pub fn scripted(fault: &Fault) -> Option<Reply> {
     let body = fault.body.clone()?;
     let status = fault.status.and_then(|status| StatusCode::from_u16(status).ok());
-    Some(Reply { status: status.unwrap_or(StatusCode::OK), headers: Vec::new(), content: Content::Whole(body.into()) })
+    let content = Content::Whole(body.into());
+    Some(Reply { status: status.unwrap_or(StatusCode::OK), headers: Vec::new(), content, usage: None })
 }
 
 /// Leaves the first half of the first frame.

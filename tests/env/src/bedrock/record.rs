@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::AwsError;
 use super::route::Route;
+use super::text::Usage;
 
 /// Requests kept.
 pub const KEPT: usize = 1000;
@@ -23,6 +24,9 @@ pub const BODY_KEPT: usize = 64 * 1024;
 pub struct Record {
     /// Number of the request, from 1.
     pub seq: u64,
+    /// The id the answer carries, `x-amzn-requestid`.
+    #[serde(default)]
+    pub request_id: String,
     /// When the head of the request had arrived.
     pub received_us: u64,
     /// Method.
@@ -51,6 +55,9 @@ pub struct Record {
     pub access_key: Option<String>,
     /// Status answered; 0 until then.
     pub status: u16,
+    /// What the call really used, whatever was sent of it; nothing where no model was asked.
+    #[serde(default)]
+    pub usage: Option<Usage>,
     /// When each frame of a stream (or the body) was handed to the connection.
     pub sent_us: Vec<u64>,
     /// How the answer ended.

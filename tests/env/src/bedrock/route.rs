@@ -20,8 +20,20 @@ pub enum Operation {
     InvokeModelWithResponseStream,
     /// `POST /model/{id}/count-tokens`
     CountTokens,
+    /// `POST /openai/v1/chat/completions`
+    ChatCompletions,
+    /// `POST /openai/v1/responses`
+    Responses,
+    /// `POST /anthropic/v1/messages`
+    Messages,
+    /// `POST /guardrail/{id}/version/{version}/apply`
+    ApplyGuardrail,
     /// `POST /knowledgebases/{id}/retrieve`
     Retrieve,
+    /// `POST /retrieveAndGenerate`
+    RetrieveAndGenerate,
+    /// `POST /agents/{id}/agentAliases/{alias}/sessions/{session}/text`
+    InvokeAgent,
     /// `GET /foundation-models`
     ListFoundationModels,
 }
@@ -35,14 +47,20 @@ impl Operation {
             Self::InvokeModel => "InvokeModel",
             Self::InvokeModelWithResponseStream => "InvokeModelWithResponseStream",
             Self::CountTokens => "CountTokens",
+            Self::ChatCompletions => "ChatCompletions",
+            Self::Responses => "Responses",
+            Self::Messages => "Messages",
+            Self::ApplyGuardrail => "ApplyGuardrail",
             Self::Retrieve => "Retrieve",
+            Self::RetrieveAndGenerate => "RetrieveAndGenerate",
+            Self::InvokeAgent => "InvokeAgent",
             Self::ListFoundationModels => "ListFoundationModels",
         }
     }
 
     fn family(self) -> &'static str {
         match self {
-            Self::Retrieve => "bedrock-agent-runtime",
+            Self::Retrieve | Self::RetrieveAndGenerate | Self::InvokeAgent => "bedrock-agent-runtime",
             Self::ListFoundationModels => "bedrock",
             _ => "bedrock-runtime",
         }
@@ -107,9 +125,25 @@ fn by_path(method: &Method, path: &str) -> (Option<Operation>, Option<String>) {
         };
         return (operation.filter(|_| method == Method::POST), Some(percent_decoded(model)));
     }
-    let knowledge_base = path.strip_prefix("/knowledgebases/").and_then(|rest| rest.strip_suffix("/retrieve"));
-    let retrieve = method == Method::POST && knowledge_base.is_some_and(|id| !id.is_empty() && !id.contains('/'));
-    (retrieve.then_some(Operation::Retrieve), None)
+    (by_segments(path).filter(|_| method == Method::POST), None)
+}
+
+/// Operations whose paths have no model in them.
+fn by_segments(path: &str) -> Option<Operation> {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    if segments.iter().any(|segment| segment.is_empty()) {
+        return None;
+    }
+    match segments.as_slice() {
+        ["openai", "v1", "chat", "completions"] => Some(Operation::ChatCompletions),
+        ["openai", "v1", "responses"] => Some(Operation::Responses),
+        ["anthropic", "v1", "messages"] => Some(Operation::Messages),
+        ["guardrail", _, "version", _, "apply"] => Some(Operation::ApplyGuardrail),
+        ["knowledgebases", _, "retrieve"] => Some(Operation::Retrieve),
+        ["retrieveAndGenerate"] => Some(Operation::RetrieveAndGenerate),
+        ["agents", _, "agentAliases", _, "sessions", _, "text"] => Some(Operation::InvokeAgent),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +166,9 @@ mod tests {
             ("/model", None, None),
             ("/knowledgebases/KB/retrieve", Some(Operation::Retrieve), None),
             ("/knowledgebases/a/b/retrieve", None, None),
+            ("/openai/v1/chat/completions", Some(Operation::ChatCompletions), None),
+            ("/agents/a/agentAliases/b/sessions/c/text", Some(Operation::InvokeAgent), None),
+            ("/agents/a/agentAliases//sessions/c/text", None, None),
         ] {
             let route = Route::of(&Method::POST, path, "127.0.0.1:1");
             assert_eq!((route.operation, route.model.as_deref()), (operation, model), "{path}");

@@ -19,7 +19,7 @@ use super::reply::Reply;
 use super::route::{Operation, Route};
 use super::sigv4::{Check, Secret};
 use super::text::{Answer, Prompt, Usage};
-use super::{Config, control, converse, invoke, play};
+use super::{Config, agent, control, converse, invoke, messages, openai, play};
 use crate::net::ResetSwitch;
 use crate::net::rules::Rules;
 use crate::net::wire::Body;
@@ -83,7 +83,9 @@ impl Stub {
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let route = Route::of(&parts.method, path, host);
         let verdict = self.verify(&parts, &route, &body);
+        let id = request_id();
         let mut entry = record::arrived(&parts, received_us, host, &route, &body);
+        entry.request_id = String::from_utf8_lossy(id.as_bytes()).into_owned();
         record::judge(&mut entry, &verdict);
         let trace = self.records.begin(entry);
         let mut response = match verdict {
@@ -93,7 +95,6 @@ impl Stub {
                 Ok(fault) => self.faulty(&route, &body, &fault, reset, trace).await,
             },
         };
-        let id = request_id();
         response.headers_mut().insert("x-amzn-requestid", id);
         response
     }
@@ -171,8 +172,23 @@ impl Stub {
                     shape.stream(model, &answer)
                 }
             }
+            Operation::ChatCompletions => {
+                let model = body["model"].as_str().unwrap_or_default();
+                openai::chat(&body, model, &self.complete(model, &openai::chat_prompt(&body)?))
+            }
+            Operation::Responses => {
+                let model = body["model"].as_str().unwrap_or_default();
+                openai::responses(&body, model, &self.complete(model, &openai::responses_prompt(&body)?))
+            }
+            Operation::Messages => {
+                let model = body["model"].as_str().unwrap_or_default();
+                messages::reply(&body, model, &self.complete(model, &messages::prompt(&body)?))
+            }
             Operation::CountTokens => converse::count_tokens(model, &body)?,
+            Operation::ApplyGuardrail => agent::apply_guardrail(),
             Operation::Retrieve => converse::retrieve(&body)?,
+            Operation::RetrieveAndGenerate => agent::generate(&self.complete(model, &agent::question(&body)?)),
+            Operation::InvokeAgent => agent::invoke(&body, &self.complete(model, &agent::prompt(&body)?)),
             Operation::ListFoundationModels => converse::list_models(&self.region),
         })
     }
@@ -192,6 +208,7 @@ impl Stub {
             output: words.len() as u64,
             cache_read: if first_time { 0 } else { cached },
             cache_write: if first_time { cached } else { 0 },
+            cache_write_1h: if first_time && prompt.hour { cached } else { 0 },
         };
         Answer { words, cut, usage }
     }

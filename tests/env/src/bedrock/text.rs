@@ -3,6 +3,7 @@
 //! The answer to `… text` is `echo of … text`; a prompt that starts with `<n> words` is answered with n words. Text
 //! before a cache marker counts as written to the cache the first time a model sees it and as read after that.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Most words a prompt can ask for.
@@ -15,6 +16,8 @@ pub struct Prompt {
     pub cached: Vec<String>,
     /// Text after it.
     pub fresh: Vec<String>,
+    /// Whether a marker asks for an hour in the cache; without one it is five minutes.
+    pub hour: bool,
     /// The most tokens the answer may have.
     pub max_tokens: Option<u64>,
 }
@@ -39,7 +42,8 @@ impl Prompt {
                     if let Some(text) = block["text"].as_str() {
                         self.text(text);
                     }
-                    if block.get("cachePoint").is_some() || block.get("cache_control").is_some() {
+                    if let Some(marker) = block.get("cachePoint").or_else(|| block.get("cache_control")) {
+                        self.hour |= marker["ttl"] == "1h";
                         self.cache_point();
                     }
                 }
@@ -83,7 +87,7 @@ fn words_for(prompt: &str) -> Vec<String> {
 }
 
 /// The four token counts of a call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Usage {
     /// Input without cached tokens.
     pub input: u64,
@@ -93,6 +97,8 @@ pub struct Usage {
     pub cache_read: u64,
     /// Input written to the cache.
     pub cache_write: u64,
+    /// The part of it that was written for an hour.
+    pub cache_write_1h: u64,
 }
 
 impl Usage {
@@ -104,7 +110,15 @@ impl Usage {
             "totalTokens": self.input + self.output + self.cache_read + self.cache_write,
             "cacheReadInputTokens": self.cache_read,
             "cacheWriteInputTokens": self.cache_write,
+            "cacheDetails": self.cache_details(),
         })
+    }
+
+    /// What was written to the cache for how long, longest first; empty where nothing was.
+    fn cache_details(self) -> Value {
+        let written = [("1h", self.cache_write_1h), ("5m", self.cache_write - self.cache_write_1h)];
+        let details = written.iter().filter(|(_, tokens)| *tokens > 0);
+        details.map(|(ttl, tokens)| json!({ "ttl": ttl, "inputTokens": tokens })).collect()
     }
 
     /// The `amazon-bedrock-invocationMetrics` object at the end of an invoke stream.

@@ -36,7 +36,7 @@ fn spec() -> FunctionSpec {
 }
 
 fn code() -> FunctionCode {
-    FunctionCode { zip: b"zip".as_slice().into(), sha256: "one".into() }
+    FunctionCode::held(b"zip", "one")
 }
 
 /// A world with a function that is being created, for two looks.

@@ -11,7 +11,7 @@ async fn converse_answers_and_is_recorded() {
     let body = value(&body);
     assert_eq!(body["output"]["message"]["content"][0]["text"], "echo of hello world");
     assert_eq!(body["stopReason"], "end_turn");
-    let usage = json!({ "inputTokens": 2, "outputTokens": 4, "totalTokens": 6, "cacheReadInputTokens": 0, "cacheWriteInputTokens": 0 });
+    let usage = json!({ "inputTokens": 2, "outputTokens": 4, "totalTokens": 6, "cacheReadInputTokens": 0, "cacheWriteInputTokens": 0, "cacheDetails": [] });
     assert_eq!(body["usage"], usage);
 
     let (status, records) = control(&stub, "GET", "/_stub/requests", json!(null)).await;
@@ -25,6 +25,8 @@ async fn converse_answers_and_is_recorded() {
     assert_eq!(record.header("content-type"), ["application/json"]);
     assert_eq!(value(record.body.as_bytes()), converse("hello world"));
     assert_eq!((record.status, record.end, record.sent_us.len()), (200, End::Complete, 1));
+    assert_eq!(record.request_id, header(&parts, "x-amzn-requestid"));
+    assert_eq!(record.usage, Some(Usage { input: 2, output: 4, ..Usage::default() }));
     control(&stub, "DELETE", "/_stub/requests", json!(null)).await;
     assert!(stub.stub().requests().is_empty());
 }

@@ -1,12 +1,22 @@
 //! One line of JSON per call on standard output, which Lambda ships to CloudWatch Logs.
 //!
 //! Written after the response and before the next invocation is asked for, so it costs no client any time and is
-//! never lost to a freeze. Lines name tenant and credential by id and hold no prompt, no answer, no secret.
+//! never lost to a freeze. Lines name tenant and credential by id and hold no prompt, no answer, no secret. Those of
+//! the forwarder are metrics as well ([`call`]).
 
+mod call;
+mod emf;
+
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
+
+pub use call::{Call, Outcome};
+
+/// What a gateway without an identity is called: a metric's dimension must not be empty.
+const NAMELESS: &str = "unknown";
 
 /// Where lines go.
 pub struct AccessLog {
@@ -14,11 +24,11 @@ pub struct AccessLog {
     out: Mutex<Box<dyn Write + Send>>,
 }
 
-/// What one call comes down to.
+/// What one authorization comes down to.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Line<'a> {
-    /// Which function writes: `call` or `authorize`.
+    /// Which function writes: `authorize`.
     pub event: &'static str,
     /// Lambda's request id.
     pub request_id: &'a str,
@@ -30,26 +40,11 @@ pub struct Line<'a> {
     /// Credential id within the tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<&'a str>,
-    /// Bedrock family.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub family: Option<&'a str>,
-    /// HTTP status the client got.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// Bedrock's own request id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bedrock_request_id: Option<&'a str>,
     /// Why, where the outcome alone does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<&'a str>,
     /// From the invocation to the end of the response.
     pub duration_ms: f64,
-    /// Bytes of the request body as it came in the event.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_bytes: Option<u64>,
-    /// Bytes of the response body that were sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub response_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -67,14 +62,37 @@ impl AccessLog {
 
     /// Writes to `out`.
     pub fn to(gateway: impl Into<String>, out: impl Write + Send + 'static) -> Self {
-        Self { gateway: gateway.into(), out: Mutex::new(Box::new(out)) }
+        let gateway = Some(gateway.into()).filter(|gateway| !gateway.is_empty());
+        Self { gateway: gateway.unwrap_or_else(|| NAMELESS.to_owned()), out: Mutex::new(Box::new(out)) }
+    }
+
+    /// Writes the line of one authorization.
+    pub fn write(&self, line: &Line<'_>) {
+        self.print(&Tagged { gateway: &self.gateway, line });
+    }
+
+    /// Writes the line of one call.
+    pub fn call(&self, call: &Call) {
+        self.print(&call.line(&self.gateway, crate::clock::unix_millis()));
     }
 
     /// Writes one line in one piece. A log that cannot be written must not fail the call it is about.
-    pub fn write(&self, line: &Line<'_>) {
-        let Ok(mut text) = serde_json::to_vec(&Tagged { gateway: &self.gateway, line }) else { return };
+    fn print(&self, line: &impl Serialize) {
+        let Ok(mut text) = serde_json::to_vec(line) else { return };
         text.push(b'\n');
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = out.write_all(&text).and_then(|()| out.flush());
     }
+}
+
+/// The beginning of a text whose length others decide: at most `limit` bytes, cut between characters.
+fn bounded(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit {
+        return Cow::Borrowed(text);
+    }
+    let mut end = limit;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    Cow::Owned(format!("{}…", &text[..end]))
 }

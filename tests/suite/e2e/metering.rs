@@ -1,0 +1,66 @@
+//! What the forwarder's log says of a call is what Bedrock counted.
+
+use std::collections::BTreeMap;
+
+use aigw_env::bedrock::{Record, Usage};
+use aigw_tests::harness::environment_test as test;
+use aigw_tests::inventory::boto3;
+use aigw_tests::shared::prod;
+use aigw_tests::{Outcome, ensure, ensure_eq, wait};
+use libtest_mimic::Trial;
+use serde_json::Value;
+
+/// One client program for each form a response can have.
+const PROGRAMS: [&str; 4] = ["converse.py", "converse_stream.py", "invoke_model.py", "invoke_stream.py"];
+
+/// The lines of all calls in the forwarders' log groups.
+const LINES: &str = "\
+logs = boto3.client('logs')
+found = []
+for group in logs.get_paginator('describe_log_groups').paginate().build_full_result()['logGroups']:
+    pages = logs.get_paginator('filter_log_events').paginate(logGroupName=group['logGroupName'])
+    for event in pages.build_full_result()['events']:
+        text = event['message'].strip()
+        if text.startswith('{') and json.loads(text).get('event') == 'call':
+            found.append(json.loads(text))
+print(json.dumps(found))
+";
+
+pub fn tests() -> Vec<Trial> {
+    vec![test(module_path!(), "the_log_line_of_every_call_has_the_tokens_bedrock_counted", counted)]
+}
+
+fn counted() -> Outcome {
+    let shared = prod()?;
+    let client = shared.search_client()?;
+    client.until_answered()?;
+    for program in PROGRAMS {
+        client.run(program, &[])?.ok()?;
+    }
+    let records = shared.world.bedrock()?.requests();
+    let known: BTreeMap<&str, (&Record, Usage)> =
+        records.iter().filter_map(|record| Some((record.request_id.as_str(), (record, record.usage?)))).collect();
+    let last = records.last().map(|record| record.request_id.clone()).unwrap_or_default();
+    let lines = wait::until("the last call's line is in the log", || {
+        let found = boto3(&shared.world, LINES)?;
+        let lines = found.as_array().cloned().unwrap_or_default();
+        ensure!(lines.iter().any(|line| line["bedrockRequestId"] == last.as_str()), "not yet");
+        Ok(lines)
+    })?;
+    let mut compared = BTreeMap::new();
+    for line in &lines {
+        let Some((record, usage)) = line["bedrockRequestId"].as_str().and_then(|id| known.get(id)) else { continue };
+        // Other tests break streams on purpose; their lines say so.
+        if line["usage"] == "complete" {
+            let all = usage.input + usage.cache_read + usage.cache_write;
+            let expected = [all, usage.output, usage.cache_read, usage.cache_write];
+            let names = ["input_tokens", "output_tokens", "cache_read.input_tokens", "cache_creation.input_tokens"];
+            let read = names.map(|name| line.get(format!("gen_ai.usage.{name}")).and_then(Value::as_u64));
+            ensure_eq!(read, expected.map(Some), "{line}");
+            ensure_eq!(line["gen_ai.request.model"].as_str(), record.model.as_deref(), "{line}");
+            *compared.entry(record.operation.clone().unwrap_or_default()).or_insert(0) += 1;
+        }
+    }
+    ensure!(compared.len() >= PROGRAMS.len(), "only these were compared: {compared:?}");
+    Ok(())
+}
