@@ -105,7 +105,7 @@ pub struct EffectiveGateway {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unmetered: String,
     /// Whether Bedrock is called at its FIPS endpoints.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,
     /// Instruction set of the functions.
     pub architecture: Architecture,
