@@ -2,9 +2,9 @@
 //!
 //! [`proxy`] is the core, `(request, caller) → streamed response`, and knows nothing of Lambda; [`lambda`] turns
 //! API Gateway's events into its terms; [`runtime_api`] is the transport below, [`serve`] another one, an HTTP server.
-//! [`authorize`] decides who calls, by key or by [`jwt`], [`admission`] whether they still may, both from the gateway's
-//! [`table`]; [`meter`] reads from the response what the call used. There is no AWS SDK in here: start-up time and memory
-//! are what a Lambda function is paid in.
+//! [`authorize`] decides who calls, by key or by [`jwt`], [`admission`] whether they still may, [`rules`] what they may
+//! ask for, all from the gateway's [`table`]; [`meter`] reads from the response what the call used. There is no AWS SDK in
+//! here: start-up time and memory are what a Lambda function is paid in.
 
 pub mod access_log;
 pub mod admission;
@@ -19,6 +19,7 @@ pub mod memory;
 pub mod meter;
 pub mod policies;
 pub mod proxy;
+pub mod rules;
 pub mod runtime_api;
 pub mod serve;
 pub mod settings;

@@ -33,6 +33,12 @@ pub fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     encoded
 }
 
+/// The decoded values of a parameter in an encoded query.
+pub fn values<'a>(encoded: &'a str, name: &'a str) -> impl Iterator<Item = Cow<'a, str>> + 'a {
+    let pairs = encoded.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(move |(found, _)| percent_decoded(found) == name).map(|(_, value)| percent_decoded(value))
+}
+
 /// A name or value of a query as API Gateway decodes it: `+` is a space. What is not UTF-8 then stays as it came.
 pub fn decode(text: &str) -> Cow<'_, str> {
     let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
@@ -84,6 +90,14 @@ mod tests {
         let pairs = [("a b", "c+d"), ("e", "~-._/"), ("e", ""), ("\u{e9}", "=&%;")];
         assert_eq!(encode(pairs.into_iter()), "a%20b=c%2Bd&e=~-._%2F&e=&%C3%A9=%3D%26%25%3B");
         assert_eq!(encode([].into_iter()), "");
+    }
+
+    #[test]
+    fn values_are_read_back() {
+        let encoded = encode([("a b", "c+d/\u{e9}"), ("x", ""), ("a b", "2")].into_iter());
+        assert_eq!(values(&encoded, "a b").collect::<Vec<_>>(), ["c+d/\u{e9}", "2"]);
+        assert_eq!(values(&encoded, "x").collect::<Vec<_>>(), [""]);
+        assert_eq!(values("", "x").count(), 0);
     }
 
     #[test]

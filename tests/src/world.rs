@@ -126,16 +126,13 @@ impl World {
         if let Some(dir) = self.clients.get() {
             return Ok(dir);
         }
-        let dir = match std::env::var_os("AIGW_CLIENTS_DIR") {
-            Some(dir) => PathBuf::from(dir),
-            None => install_clients(&[])?,
-        };
+        let dir = client_sdks(&[])?;
         Ok(self.clients.get_or_init(|| dir))
     }
 
     /// The same folder with the further clients of the client matrix in it, installed at first use.
     pub fn client_matrix(&self) -> Outcome<PathBuf> {
-        Ok(install_clients(&["--matrix".as_ref(), self.clients()?.as_os_str()])?.join("matrix"))
+        Ok(client_sdks(&["--matrix".as_ref(), self.clients()?.as_os_str()])?.join("matrix"))
     }
 
     /// Waits for a future on the environment's runtime.
@@ -144,7 +141,11 @@ impl World {
     }
 }
 
-fn install_clients(arguments: &[&OsStr]) -> Outcome<PathBuf> {
+/// The folder with the SDKs of the client programs, from the environment or installed where they are not yet.
+pub fn client_sdks(arguments: &[&OsStr]) -> Outcome<PathBuf> {
+    if let Some(dir) = std::env::var_os("AIGW_CLIENTS_DIR").filter(|_| arguments.is_empty()) {
+        return Ok(PathBuf::from(dir));
+    }
     let script = repository::path("tests/clients/setup.sh");
     let output = std::process::Command::new("/bin/sh").arg(script).args(arguments).output()?;
     crate::ensure!(output.status.success(), "the SDKs: {}", String::from_utf8_lossy(&output.stderr));

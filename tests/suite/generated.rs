@@ -7,6 +7,7 @@ use aigw_operator::crdgen;
 use aigw_plan::gateway::validate::validate;
 use aigw_tests::charts::{helm, template};
 use aigw_tests::harness::{Suite, test};
+use aigw_tests::world::client_sdks;
 use aigw_tests::{Outcome, ensure, ensure_eq, repository};
 use kube::CustomResourceExt as _;
 use serde_json::Value;
@@ -22,6 +23,7 @@ pub fn suite() -> Suite {
         test(module_path!(), "definitions_are_what_the_operator_prints", definitions),
         test(module_path!(), "the_chart_has_the_same_definitions_and_keeps_them", chart_definitions),
         test(module_path!(), "definitions_are_small_and_gitops_safe", gitops_safe),
+        test(module_path!(), "the_table_of_operations_is_what_the_service_models_say", operations),
         test(module_path!(), "helm_lint_finds_nothing", lint),
         test(module_path!(), "charts_render_the_same_twice", same_twice),
         test(module_path!(), "a_missing_installation_is_refused_with_the_reason", missing_installation),
@@ -77,6 +79,15 @@ fn chart_definitions() -> Outcome {
         ensure_eq!(document["metadata"]["annotations"]["helm.sh/resource-policy"], "keep", "policy on uninstall");
     }
     ensure_eq!(rendered.len(), 2, "rendered definitions");
+    Ok(())
+}
+
+/// With the service models of the SDK that the client programs pin: raising that pin shows what AWS has added.
+fn operations() -> Outcome {
+    let python = client_sdks(&[])?.join("venv/bin/python").display().to_string();
+    let script = repository::path("forwarder/contract/operations/generate.py").display().to_string();
+    let output = std::process::Command::new(python).args(["-B", &script, "--check"]).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }
 

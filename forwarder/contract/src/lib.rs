@@ -1,10 +1,13 @@
 //! What the operator and the functions exchange, and nothing else.
 //!
 //! Two contracts join the control plane to the data plane: the items of a gateway's DynamoDB table ([`table`],
-//! [`policy`], [`identity`], [`issuer`]) and the functions' environment ([`environment`]). This crate is their only definition. Operator and
+//! [`policy`], [`identity`], [`issuer`]) and the functions' environment ([`environment`]). This crate is their only
+//! definition; beside them it holds what both sides must read alike: Bedrock's operations ([`operations`]), model ids
+//! ([`model`]) and the rules about them ([`access`]). Operator and
 //! functions are never upgraded at one instant, so readers ignore unknown fields, writers only add fields, and one
 //! version of skew works both ways. Pure: no I/O, no clock, no randomness.
 
+pub mod access;
 pub mod context;
 pub mod credential;
 pub mod environment;
@@ -12,6 +15,8 @@ pub mod family;
 pub mod glob;
 pub mod identity;
 pub mod issuer;
+pub mod model;
+pub mod operations;
 pub mod partition;
 pub mod policy;
 mod redact;

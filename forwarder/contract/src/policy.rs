@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::{ModelRules, ResourceGrant};
+
 /// Decisions of the control plane about one tenant. Written by the operator only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,6 +35,12 @@ pub struct TenantPolicy {
     /// Identities whose tokens are accepted, in the order of their hashes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identities: Vec<AcceptedIdentity>,
+    /// Which models the tenant may call; absent where an operator wrote this that knew no such rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<ModelRules>,
+    /// Shared resources the tenant may reach.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<ResourceGrant>,
 }
 
 impl TenantPolicy {
@@ -108,6 +116,8 @@ mod tests {
             deleted: false,
             keys: vec![key],
             identities: vec![AcceptedIdentity { hash: "ab".repeat(32) }],
+            models: None,
+            resources: Vec::new(),
         };
         assert!(policy.key("k1", 99).is_some());
         assert!(policy.key("k1", 100).is_none());

@@ -15,8 +15,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Family;
 use crate::issuer::Issuer;
+use crate::model::Place;
+use crate::{Family, Partition};
 
 /// Partition key attribute.
 pub const PK: &str = "pk";
@@ -78,6 +79,15 @@ pub struct GatewayConfig {
     pub stages: Vec<String>,
     /// Families a client may reach.
     pub families: Vec<Family>,
+    /// Region of the gateway; empty where an older operator wrote this.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub region: String,
+    /// Account of the gateway; empty where an older operator wrote this.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub account_id: String,
+    /// What happens to operations that are in no table of this version.
+    #[serde(default)]
+    pub unmetered: Unmetered,
     /// Reach them at their FIPS endpoints, and a family that has none not at all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,
@@ -88,6 +98,25 @@ pub struct GatewayConfig {
     /// Who signs tokens the gateway accepts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub issuers: Vec<Issuer>,
+}
+
+impl GatewayConfig {
+    /// Where the gateway is, as far as the operator said.
+    pub fn place(&self) -> Option<Place<'_>> {
+        let told = !self.region.is_empty() && !self.account_id.is_empty();
+        let partition = Partition::of(&self.region).id;
+        told.then_some(Place { partition, region: &self.region, account_id: &self.account_id })
+    }
+}
+
+/// What happens to calls whose use can be neither metered nor checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unmetered {
+    /// They are refused.
+    #[default]
+    Deny,
+    /// They pass.
+    Allow,
 }
 
 /// The part of a meter item that gates every request.

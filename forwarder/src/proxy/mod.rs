@@ -1,7 +1,7 @@
 //! The proxy core: `(request, caller) → streamed response`, whatever transport they come and go by.
 //!
 //! Order matters: the path is judged before anything is read from it; the caller is admitted while the connection
-//! to Bedrock is being made ready; nothing is signed for a caller who was not admitted. The host is looked up in a
+//! to Bedrock is being made ready; nothing is signed for a caller who was not admitted, or whose rules do not allow it. The host is looked up in a
 //! table and never built from what a client sent.
 
 mod begin;
@@ -23,6 +23,7 @@ use crate::admission::{Admission, Caller};
 use crate::denial::{Denial, Refusal};
 use crate::gateway::Gateway;
 use crate::meter::{self, Shape};
+use crate::rules::{self, Call};
 
 pub use begin::Begun;
 pub use headers::BEDROCK_REQUEST_ID;
@@ -112,14 +113,18 @@ impl Proxy {
         let family = *found.family.insert(route.family);
         let shape = *found.shape.insert(Shape::of(family, &request.method, route.path));
         found.model = meter::model(shape, route.path, &request.body).map(Into::into);
-        path::check_supported(route.path)?;
         let path_and_query = join(route.path, &request.query);
         let headers = headers::to_upstream(request.headers)?;
-        let config = self.check_open(family).await?;
+        let operation = rules::identify(family, &request.method, route.path, &headers)?;
+        let config = self.open_config(family).await?;
         let endpoint = self.upstream.endpoint(family, config.fips)?;
 
         let (admitted, connection) = tokio::join!(self.admission.admit(caller), self.upstream.connection(endpoint));
-        if let Err(refusal) = admitted {
+        let (path, encoded) = (route.path, rules::is_encoded(&headers));
+        let call = Call { family, operation, path, query: &request.query, body: &request.body, encoded };
+        let judged =
+            admitted.and_then(|admitted| rules::judge(&call, &admitted.policy.content, &config).map_err(Refusal::from));
+        if let Err(refusal) = judged {
             if let Ok(connection) = connection {
                 self.upstream.give_back(connection);
             }
@@ -129,7 +134,8 @@ impl Proxy {
         self.upstream.forward(endpoint, connection?, prepared, request.deadline).await
     }
 
-    async fn check_open(&self, family: Family) -> Result<Arc<GatewayConfig>, Refusal> {
+    /// The configuration, which has the family open.
+    async fn open_config(&self, family: Family) -> Result<Arc<GatewayConfig>, Refusal> {
         let open = |config: &GatewayConfig| config.families.contains(&family);
         let config = self.gateway.config(open).await?;
         if open(&config) {

@@ -3,9 +3,6 @@
 
 use crate::denial::Denial;
 
-/// Operation whose two-way stream needs HTTP/2 from end to end, which a REST API does not offer.
-const BIDIRECTIONAL: &str = "/invoke-with-bidirectional-stream";
-
 /// Refuses paths that are ambiguous or no paths.
 pub(super) fn check(path: &str) -> Result<(), Denial> {
     if !path.starts_with('/') {
@@ -29,18 +26,6 @@ pub(super) fn check(path: &str) -> Result<(), Denial> {
     let mut segments = decoded.split(|byte| matches!(byte, b'/' | b'\\'));
     if segments.any(|segment| matches!(segment.split(|byte| *byte == b';').next(), Some(b"." | b".."))) {
         return Err(Denial::invalid("the path must not contain dot segments"));
-    }
-    Ok(())
-}
-
-/// Refuses operations that cannot pass this gateway, with what to use instead.
-pub(super) fn check_supported(path: &str) -> Result<(), Denial> {
-    let decoded = decode(path)?;
-    if decoded.strip_suffix(b"/").unwrap_or(&decoded).ends_with(BIDIRECTIONAL.as_bytes()) {
-        return Err(Denial::invalid(
-            "InvokeModelWithBidirectionalStream needs a two-way HTTP/2 stream, which cannot pass this gateway; use \
-             ConverseStream or InvokeModelWithResponseStream",
-        ));
     }
     Ok(())
 }
@@ -122,14 +107,6 @@ mod tests {
             let denial = check(path).expect_err(path);
             assert_eq!((denial.status.as_u16(), denial.error_type), (400, "ValidationException"), "{path}");
         }
-    }
-
-    #[test]
-    fn two_way_streams_are_refused_with_an_alternative() {
-        for path in ["/model/m/invoke-with-bidirectional-stream", "/model/m/invoke-with-bidirectional%2Dstream/"] {
-            assert!(check_supported(path).unwrap_err().message.contains("ConverseStream"));
-        }
-        assert!(check_supported("/model/m/invoke-with-response-stream").is_ok());
     }
 
     proptest! {

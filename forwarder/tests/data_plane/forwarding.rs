@@ -64,12 +64,26 @@ async fn families_are_signed_for_their_own_service_and_host() {
         .forwarder(async {
             let mut event = event("POST", "/runtimes/r/invocations");
             event["multiValueHeaders"]["AWS-Endpoint-Prefix"] = json!(["bedrock-agentcore"]);
-            event["multiValueHeaders"]["X-Amz-Target"] = json!(["T.Op"]);
             assert_eq!(world.call(&event).await.prelude["statusCode"], 200);
             let arrived = world.bedrock.take_arrived().pop().unwrap();
             assert_eq!(arrived.parts.headers["host"], "bedrock-agentcore.eu-central-1.amazonaws.com");
-            assert!(arrived.signed_headers.contains(&"x-amz-target".to_owned()));
             assert!(arrived.parts.headers.get("aws-endpoint-prefix").is_none());
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn the_target_of_aws_json_is_signed() {
+    let world = World::new().await;
+    world.configure(&["bedrock-data-automation-runtime"]);
+    world
+        .forwarder(async {
+            let mut event = event("POST", "/bedrock-data-automation-runtime");
+            event["multiValueHeaders"]["X-Amz-Target"] =
+                json!(["AmazonBedrockKeystoneRuntimeService.GetDataAutomationStatus"]);
+            assert_eq!(world.call(&event).await.prelude["statusCode"], 200);
+            let arrived = world.bedrock.take_arrived().pop().unwrap();
+            assert!(arrived.signed_headers.contains(&"x-amz-target".to_owned()));
         })
         .await;
 }

@@ -71,6 +71,33 @@ async fn a_closed_family_is_403_and_names_the_setting() {
 }
 
 #[tokio::test]
+async fn model_rules_bind_and_follow_the_policy() {
+    let world = World::new().await;
+    let call = |model: &str| event("POST", &format!("/bedrock-runtime/model/{model}/converse"));
+    world
+        .forwarder(async {
+            world.set_policy(2, &json!({ "models": { "rule": "default", "granted": ["anthropic.*"] } }));
+            world.set_meter(2, false);
+            assert_eq!(world.call(&call("eu.anthropic.claude-v2%3A1")).await.prelude["statusCode"], 200);
+            let (status, error_type, message) = error(&world.call(&call("amazon.nova-pro-v1%3A0")).await);
+            assert_eq!((status, error_type.as_str()), (403, "AccessDeniedException"));
+            assert!(message.contains("amazon.nova-pro-v1:0") && message.contains("team-a/chat"), "{message}");
+            let mut chat = event("POST", "/bedrock-runtime/openai/v1/chat/completions");
+            chat["body"] = r#"{"model":"anthropic.claude-v2:1","model":"openai.gpt-oss-20b-1:0"}"#.into();
+            assert_eq!(error(&world.call(&chat).await).0, 400);
+            let (status, _, message) = error(&world.call(&event("POST", "/bedrock-agent/new-thing")).await);
+            assert!(status == 403 && message.contains("spec.bedrock.unmetered"), "{message}");
+            assert_eq!(world.bedrock.take_arrived().len(), 1);
+
+            world.set_policy(3, &json!({ "models": { "rule": "default", "granted": ["amazon.*"] } }));
+            world.set_meter(3, false);
+            assert_eq!(error(&world.call(&call("eu.anthropic.claude-v2%3A1")).await).0, 403);
+            assert_eq!(world.call(&call("amazon.nova-pro-v1%3A0")).await.prelude["statusCode"], 200);
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn suspension_binds_on_the_next_call_and_says_who_can_lift_it() {
     let world = World::new().await;
     world

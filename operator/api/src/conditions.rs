@@ -72,6 +72,10 @@ pub mod reason {
     pub const TOO_MANY_TENANTS: &str = "TooManyTenants";
     /// The tier does not exist or the rule does not allow it.
     pub const TIER_NOT_ALLOWED: &str = "TierNotAllowed";
+    /// The rule does not allow a model pattern.
+    pub const MODEL_NOT_ALLOWED: &str = "ModelNotAllowed";
+    /// The rule does not allow a shared resource, or not for that access.
+    pub const RESOURCE_NOT_ALLOWED: &str = "ResourceNotAllowed";
     /// A Secret of that name exists and is not the operator's.
     pub const SECRET_NOT_OURS: &str = "SecretNotOurs";
     /// The credential was issued and is in the Secret.

@@ -8,6 +8,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::access::{ModelMatch, ResourceGrant, Unmetered};
 use crate::auth::{Auth, IdentityGrants};
 use crate::common::NamedObject;
 use crate::gateway_status::AIGatewayStatus;
@@ -173,6 +174,9 @@ pub struct Bedrock {
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub families: Vec<Family>,
+    /// What happens to operations that this version does not know, because AWS added them later. Default: refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmetered: Option<Unmetered>,
     /// Call Bedrock at its FIPS endpoints, whose TLS ends in a FIPS 140 validated module; nothing else is called then.
     /// They exist for `bedrock-runtime` and `bedrock`, in the US and GovCloud Regions and in ca-central-1. The TLS library
     /// of the functions themselves is not a validated module. Default: false.
@@ -230,8 +234,8 @@ pub struct ForwarderFunction {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 900))]
     pub timeout_seconds: Option<i32>,
-    /// ARN of an existing execution role. Default: the operator makes one that may call the named families, read the
-    /// table and write usage.
+    /// ARN of an existing execution role. Default: the operator makes one that may call what the rules allow within the
+    /// named families, read the table and write usage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     #[x_kube(validation = Rule::new("self.matches('^arn:[a-z-]+:iam::[0-9]{12}:role/.+$')").message("roleArn must be the ARN of an IAM role, such as arn:aws:iam::111122223333:role/name"))]
@@ -366,6 +370,16 @@ pub struct RuleAllow {
     /// Identities of tokens they may ask for. Default: ServiceAccounts of their own namespace only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identities: Option<IdentityGrants>,
+    /// Models they may call. Default: every foundation model, also through AWS's cross-Region profiles; nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["match".into()]))]
+    pub models: Vec<ModelMatch>,
+    /// Shared Bedrock resources they may ask for, such as knowledge bases and agents. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["arn".into()]))]
+    pub resources: Vec<ResourceGrant>,
 }
 
 /// What tenants under a rule get where they ask for nothing.

@@ -122,8 +122,11 @@ pub struct EffectiveGateway {
     /// Families clients may call.
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub families: Vec<Family>,
+    /// What happens to operations that this version does not know: `Deny` or `Allow`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unmetered: String,
     /// Whether Bedrock is called at its FIPS endpoints.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,
     /// Instruction set of the functions.
     pub architecture: Architecture,

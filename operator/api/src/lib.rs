@@ -5,6 +5,7 @@
 //! defaults: they would add fields that Git lacks and show as drift in GitOps tools; `aigw-plan` fills them in and
 //! `status.effective` shows them.
 
+mod access;
 mod auth;
 mod common;
 pub mod conditions;
@@ -13,6 +14,10 @@ mod gateway_status;
 mod schema;
 mod tenant;
 
+pub use access::{
+    EffectiveModels, EffectiveResource, ModelMatch, Residency, ResourceAccess, ResourceGrant, TenantModels, Unmetered,
+    UnmeteredPolicy,
+};
 pub use auth::{
     ApiKeyAuth, Auth, IdentityGrants, JwtAlgorithm, JwtGrant, JwtIdentity, JwtIssuer, ServiceAccountAuth,
     ServiceAccountCluster, ServiceAccountIdentity, TenantIdentities,

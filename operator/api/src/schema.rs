@@ -20,3 +20,14 @@ pub(crate) fn architecture(_: &mut SchemaGenerator) -> Schema {
 pub(crate) fn namespace_origin(_: &mut SchemaGenerator) -> Schema {
     string_enum("Same: the gateway's own namespace. All: every namespace.", &["Same", "All"])
 }
+
+pub(crate) fn residency(_: &mut SchemaGenerator) -> Schema {
+    let description = "Where calls have to be answered. Region: in the gateway's Region, through no cross-Region profile. \
+                       EU, US, APAC, JP, AU, USGov: in the gateway's Region if it lies there, or through a profile that \
+                       stays there. Default: anywhere.";
+    string_enum(description, &["Region", "EU", "US", "APAC", "JP", "AU", "USGov"])
+}
+
+pub(crate) fn resource_access(_: &mut SchemaGenerator) -> Schema {
+    string_enum("Use: call, read and list. Manage: also create, change and delete. Default: Use.", &["Use", "Manage"])
+}

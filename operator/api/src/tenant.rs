@@ -6,6 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::access::{EffectiveModels, EffectiveResource, ResourceGrant, TenantModels};
 use crate::auth::TenantIdentities;
 
 /// A team's access to a gateway. What it asks for is a request; what binds it is the gateway's `tenants.rules`.
@@ -60,6 +61,17 @@ pub struct TenantSpec {
     /// The Secret the credential is written to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<ApiKey>,
+
+    /// Which of the models that the gateway's rule allows may be called. Default: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<TenantModels>,
+
+    /// Shared Bedrock resources to be reached, such as knowledge bases and agents. Only what the gateway's rule allows.
+    /// Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["arn".into()]))]
+    pub resources: Vec<ResourceGrant>,
 
     /// Refuse all calls of this tenant: the team's own switch. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -160,7 +172,7 @@ pub struct CredentialStatus {
 }
 
 /// What is in force and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EffectiveTenant {
     /// Tier in force.
@@ -176,4 +188,11 @@ pub struct EffectiveTenant {
     /// How many identities' tokens are accepted, of a tenant that asks for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identities: Option<i32>,
+    /// Models in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<EffectiveModels>,
+    /// Shared resources in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["arn".into()]))]
+    pub resources: Vec<EffectiveResource>,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aigw_cloud::quotas::operation::{CREATE_API_KEY, DELETE_API_KEY};
 use aigw_cloud::{ApiKeys, CloudError};
 use aigw_plan::gateway::observed::Tags;
+use aigw_plan::identity::TAG_ID;
 use aigw_plan::tenant::step::ObservedApiKey;
 use async_trait::async_trait;
 use aws_sdk_apigateway::Client;
@@ -49,7 +50,7 @@ impl ApiKeys for GatewayApiKeys {
                     id: key.id?,
                     name: key.name?,
                     enabled: key.enabled,
-                    tags: key.tags.unwrap_or_default().into_iter().collect(),
+                    tags: key.tags.unwrap_or_default().remove_entry(TAG_ID).into_iter().collect(),
                     usage_plans: Vec::new(),
                 };
                 observed.name.starts_with(prefix).then_some(observed)

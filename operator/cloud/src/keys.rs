@@ -43,7 +43,8 @@ pub trait UsagePlans: Send + Sync {
 /// API keys of the account and Region.
 #[async_trait]
 pub trait ApiKeys: Send + Sync {
-    /// Keys whose name begins with `prefix`, over all pages, without their values. `usage_plans` is left empty.
+    /// Keys whose name begins with `prefix`, over all pages, without their values. `usage_plans` is left empty, and of the
+    /// tags there is only [`TAG_ID`](aigw_plan::identity::TAG_ID): with all of them ten thousand keys are ten megabytes.
     async fn list(&self, prefix: &str) -> Result<Vec<ObservedApiKey>, CloudError>;
     /// Creates an enabled key with that value; returns its id. A value that exists is class `Conflict`.
     async fn create(&self, name: &str, value: &str, tags: &Tags) -> Result<String, CloudError>;

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use aigw_api::{
     AIGatewaySpec, ApiKey, ApiKeyAuth, Architecture, Auth, AuthorizerFunction, Bedrock, DeletionPolicy, Endpoint,
     EndpointType, Family, ForwarderFunction, Functions, GatewayRef, IdentityGrants, JwtAlgorithm, JwtGrant,
-    JwtIdentity, JwtIssuer, NamedObject, NamespaceMatch, NamespaceOrigin, RuleAllow, RuleDefaults, RuleMatch,
-    SecretGroup, ServiceAccountAuth, ServiceAccountCluster, Stage, TenantIdentities, TenantRule, TenantSpec, Tenants,
-    Throttle, Tier,
+    JwtIdentity, JwtIssuer, ModelMatch, NamedObject, NamespaceMatch, NamespaceOrigin, Residency, ResourceAccess,
+    ResourceGrant, RuleAllow, RuleDefaults, RuleMatch, SecretGroup, ServiceAccountAuth, ServiceAccountCluster, Stage,
+    TenantIdentities, TenantModels, TenantRule, TenantSpec, Tenants, Throttle, Tier, Unmetered, UnmeteredPolicy,
 };
 use aigw_contract::Partition;
 use proptest::option;
@@ -30,6 +30,10 @@ const FAMILIES: [Family; 8] = [
     Family::BedrockAgentcore,
     Family::BedrockAgentcoreControl,
 ];
+/// What rules allow where they name models.
+const MODELS: [&str; 3] = ["anthropic.*", "amazon.nova-*", "*.titan-*"];
+/// What lies within that.
+const NARROWER: [&str; 2] = ["eu.anthropic.claude-*", "amazon.nova-pro-v1:0"];
 const GROUPS: [SecretGroup; 4] = [SecretGroup::Aws, SecretGroup::Region, SecretGroup::Openai, SecretGroup::ClaudeCode];
 
 /// What can never change of a gateway.
@@ -56,21 +60,25 @@ pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + u
     let parts =
         (endpoint(type_), auth().prop_map(Some), option::of(bedrock()), option::of(functions(&region, &account_id)));
     let policies = (option::of(deletion_policy()), option::of(deletion_policy()));
-    (parts, option::of(throttle()), tiers(), suspended(), option::of(tags()), policies).prop_map(
-        move |((endpoint, auth, bedrock, functions), throttle, tiers, suspended, tags, policies)| AIGatewaySpec {
-            region: region.clone(),
-            account_id: account_id.clone(),
-            stages: vec![Stage { name: stage.clone() }],
-            endpoint,
-            auth,
-            bedrock,
-            functions,
-            throttle,
-            tenants: Tenants { rules: vec![everybody(&tiers)], suspended },
-            tiers,
-            tags,
-            deletion_policy: policies.0,
-            data_deletion_policy: policies.1,
+    // Boxed: with them the value trees of a whole life do not fit on a test's stack.
+    let granted = (models(&MODELS), resources(region.clone())).boxed();
+    (parts, option::of(throttle()), tiers(), (suspended(), granted), option::of(tags()), policies).prop_map(
+        move |((endpoint, auth, bedrock, functions), throttle, tiers, (suspended, granted), tags, policies)| {
+            AIGatewaySpec {
+                region: region.clone(),
+                account_id: account_id.clone(),
+                stages: vec![Stage { name: stage.clone() }],
+                endpoint,
+                auth,
+                bedrock,
+                functions,
+                throttle,
+                tenants: Tenants { rules: vec![everybody(&tiers, granted)], suspended },
+                tiers,
+                tags,
+                deletion_policy: policies.0,
+                data_deletion_policy: policies.1,
+            }
         },
     )
 }
@@ -118,9 +126,12 @@ fn auth() -> BoxedStrategy<Auth> {
         .boxed()
 }
 
-fn bedrock() -> impl Strategy<Value = Bedrock> {
+fn bedrock() -> BoxedStrategy<Bedrock> {
+    let unmetered = select(vec![UnmeteredPolicy::Deny, UnmeteredPolicy::Allow]).prop_map(|policy| Unmetered { policy });
     // FIPS endpoints exist in few Regions and for few families: most combinations would be no gateway.
-    subsequence(FAMILIES.to_vec(), 0..=FAMILIES.len()).prop_map(|families| Bedrock { families, fips: None })
+    (subsequence(FAMILIES.to_vec(), 0..=FAMILIES.len()), option::of(unmetered))
+        .prop_map(|(families, unmetered)| Bedrock { families, unmetered, fips: None })
+        .boxed()
 }
 
 fn functions(region: &str, account_id: &str) -> impl Strategy<Value = Functions> + use<> {
@@ -152,7 +163,7 @@ fn tiers() -> impl Strategy<Value = Vec<Tier>> {
     })
 }
 
-fn everybody(tiers: &[Tier]) -> TenantRule {
+fn everybody(tiers: &[Tier], (models, resources): (Vec<ModelMatch>, Vec<ResourceGrant>)) -> TenantRule {
     let names: Vec<String> = tiers.iter().map(|tier| tier.name.clone()).collect();
     TenantRule {
         name: "all".into(),
@@ -164,8 +175,27 @@ fn everybody(tiers: &[Tier]) -> TenantRule {
             identities: Some(IdentityGrants {
                 jwt: vec![JwtGrant { issuer: ISSUER.into(), claim: "groups".into(), values: vec!["team-*".into()] }],
             }),
+            models,
+            resources,
         }),
     }
+}
+
+/// All of the patterns or none: tenants ask for what lies within either.
+fn models(patterns: &'static [&'static str]) -> impl Strategy<Value = Vec<ModelMatch>> + use<> {
+    let all = patterns.iter().map(|pattern| ModelMatch { match_: (*pattern).into() }).collect::<Vec<_>>();
+    any::<bool>().prop_flat_map(move |some| Just(if some { all.clone() } else { vec![] }).prop_shuffle())
+}
+
+/// Every knowledge base, as tenants may ask for any, and perhaps a flow.
+fn resources(region: String) -> impl Strategy<Value = Vec<ResourceGrant>> + use<> {
+    any::<bool>().prop_map(move |flow| {
+        let base = format!("arn:{}:bedrock:{region}:111122223333:", Partition::of(&region).id);
+        let grant = |end: &str| ResourceGrant { arn: format!("{base}{end}"), access: Some(ResourceAccess::Manage) };
+        let mut grants = vec![grant("knowledge-base/*")];
+        grants.extend(flow.then(|| grant("flow/F")));
+        grants
+    })
 }
 
 fn suspended() -> impl Strategy<Value = Vec<NamedObject>> {
@@ -186,12 +216,23 @@ pub(crate) fn tenant(tiers: Vec<String>) -> impl Strategy<Value = TenantSpec> {
     let names = option::of("[a-z]{1,8}");
     let groups = subsequence(GROUPS.to_vec(), 0..=GROUPS.len()).prop_shuffle();
     let api_key = (names, groups).prop_map(|(secret_name, env)| ApiKey { secret_name, env });
-    (option::of(select(tiers)), option::of(identities()), option::of(api_key), option::of(any::<bool>())).prop_map(
-        |(tier, identities, api_key, suspend)| TenantSpec {
+    let asked = (option::of(tenant_models()), subsequence(vec!["A", "B", "*"], 0..3));
+    let asked = asked.boxed();
+    let identities = option::of(identities()).boxed();
+    (option::of(select(tiers)), identities, option::of(api_key), asked, option::of(any::<bool>())).prop_map(
+        |(tier, identities, api_key, (models, bases), suspend)| TenantSpec {
             gateway_ref: GatewayRef { name: "prod".into(), namespace: Some("ai-platform".into()) },
             tier,
             identities,
             api_key,
+            models,
+            resources: bases
+                .into_iter()
+                .map(|base| ResourceGrant {
+                    arn: format!("arn:aws:bedrock:eu-central-1:111122223333:knowledge-base/{base}"),
+                    access: None,
+                })
+                .collect(),
             suspend,
         },
     )
@@ -207,6 +248,12 @@ fn identities() -> impl Strategy<Value = TenantIdentities> {
             .map(|value| JwtIdentity { issuer: ISSUER.into(), claim: "groups".into(), value: value.into() })
             .collect(),
     })
+}
+
+fn tenant_models() -> impl Strategy<Value = TenantModels> {
+    let residencies = vec![Residency::Region, Residency::Eu, Residency::Us];
+    (models(&NARROWER), models(&["*opus*"]), option::of(select(residencies)))
+        .prop_map(|(allow, deny, residency)| TenantModels { allow, deny, residency })
 }
 
 /// `items` in another order, the same for the same seed.

@@ -8,8 +8,9 @@ use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::CloudError;
 use aigw_plan::Plan;
 use aigw_plan::gateway::observed::Document;
-use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, permitted_identities};
-use aigw_plan::tenant::diff::{GatewayFacts, diff, key_name, restrict, revoke};
+use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, bounds};
+use aigw_plan::tenant::bind::bind;
+use aigw_plan::tenant::diff::{GatewayFacts, diff, key_name};
 use aigw_plan::tenant::identities::asked;
 use aigw_plan::tenant::lint::lint;
 use aigw_plan::tenant::secret::observed;
@@ -58,23 +59,10 @@ pub(super) async fn plan(
     let in_aws = look(gateway, &tenant_id, &asked(&tenant.spec, &namespace)).await?;
     match admit(&tenant.spec, &facts, &gateway.valid, &gateway.identity) {
         Err(violation) => {
-            // Only a tenant that no rule admits loses what it had, and one that asks for others' identities those.
-            let permitted = match violation.reason {
-                reason::NOT_ALLOWED => Some(None),
-                reason::IDENTITY_NOT_ALLOWED => {
-                    Some(Some(permitted_identities(&tenant.spec, &facts, &gateway.valid, &gateway.identity)))
-                }
-                _ => None,
-            };
-            if let Some(permitted) = permitted {
-                let next = |observed: &ObservedTenant| {
-                    Ok::<_, Infallible>(match &permitted {
-                        None => revoke(&tenant_id, &gateway.identity, observed),
-                        Some(permitted) => restrict(&tenant_id, &gateway.identity, permitted, observed),
-                    })
-                };
-                rounds(next, in_aws, &mut report)?;
-            }
+            // What it had is bound to what its rule allows, if any.
+            let bounds = bounds(&tenant.spec, &facts, &gateway.valid, &gateway.identity);
+            let bind = |observed: &_| bind(&tenant_id, &gateway.identity, observed, bounds.as_ref());
+            rounds(|observed: &ObservedTenant| Ok::<_, Infallible>(bind(observed)), in_aws, &mut report)?;
             report.violations.push(violation.into());
         }
         Ok(admitted) => {

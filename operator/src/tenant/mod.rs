@@ -17,13 +17,14 @@ use std::time::Duration;
 use aigw_api::conditions::reason;
 use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::CloudError;
-use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, permitted_identities};
-use aigw_plan::tenant::diff::{GatewayFacts, diff, restrict, revoke};
+use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, bounds};
+use aigw_plan::tenant::bind::{Bounds, bind};
+use aigw_plan::tenant::diff::{GatewayFacts, diff};
 use aigw_plan::tenant::identities::conflicts;
 use aigw_plan::tenant::lint::lint;
 use aigw_plan::tenant::report::{TenantOutcome, conflict};
 use aigw_plan::tenant::step::{ObservedTenant, TenantStep};
-use aigw_plan::{Class, GatewayIdentity, Plan};
+use aigw_plan::{Class, Plan};
 use kube::ResourceExt;
 
 use crate::context::Context;
@@ -43,9 +44,6 @@ const POLL: Duration = Duration::from_secs(2);
 pub struct TenantReconciler {
     context: Arc<Context>,
 }
-
-/// What a tenant that is refused loses all the same: the plan for its id, its gateway and what was observed.
-type Curtail = Box<dyn Fn(&str, &GatewayIdentity, &ObservedTenant) -> Plan<TenantStep> + Send>;
 
 /// How a pass ended.
 struct Pass {
@@ -92,34 +90,31 @@ impl TenantReconciler {
                     TenantOutcome::Refused(violation.clone()),
                     Outcome::Done { requeue: self.context.settings.drift_interval },
                 );
-                // Only a tenant that no rule admits loses access; one that asks for too much keeps what it had, but for
-                // identities: a grant that was withdrawn must bind.
-                let plan: Option<Curtail> = match violation.reason {
-                    reason::NOT_ALLOWED => Some(Box::new(revoke)),
-                    reason::IDENTITY_NOT_ALLOWED => {
-                        let identity = &target.site.identity;
-                        let permitted = permitted_identities(&tenant.spec, &facts, &target.valid, identity);
-                        Some(Box::new(move |id, gateway, observed| restrict(id, gateway, &permitted, observed)))
-                    }
-                    _ => None,
-                };
-                if let Some(plan) = plan {
-                    match self.curtail(tenant, target, plan).await {
-                        Ok(observed) => pass.observed = Some(observed),
-                        Err(error) => pass = Pass::failed(&error, None, None, target),
-                    }
+                // A tenant that no rule admits loses access; one that asks for too much keeps what it had, as far as
+                // its rule still allows that.
+                let bounds = bounds(&tenant.spec, &facts, &target.valid, &target.site.identity);
+                match self.bind(tenant, target, bounds.as_ref()).await {
+                    Ok(observed) if violation.reason == reason::NOT_ALLOWED => pass.observed = Some(observed),
+                    Ok(_) => {}
+                    Err(error) => pass = Pass::failed(&error, None, None, target),
                 }
                 Ok(pass)
             }
         }
     }
 
-    async fn curtail(&self, tenant: &Tenant, target: &Target, next: Curtail) -> Result<ObservedTenant, CloudError> {
+    /// Binds the policy of a refused tenant to what its rule allows: nothing where no rule does.
+    async fn bind(
+        &self,
+        tenant: &Tenant,
+        target: &Target,
+        bounds: Option<&Bounds>,
+    ) -> Result<ObservedTenant, CloudError> {
         let site = &target.site;
         let tenant_id = site.tenant_id(tenant);
         loop {
             let observed = gather::in_aws(&self.context, site, &target.gateway, &tenant_id, &[]).await?;
-            let plan = next(&tenant_id, &site.identity, &observed);
+            let plan = bind(&tenant_id, &site.identity, &observed, bounds);
             if plan.steps.is_empty() {
                 return Ok(observed);
             }

@@ -45,8 +45,19 @@ async fn put(target: &Target, value: &Value, dry_run: bool) -> kube::Result<()> 
 fn replacing(object: &DynamicObject) -> Value {
     let mut spec = object.data["spec"].clone();
     if let Some(fields) = spec.as_object_mut() {
-        for optional in ["apiKey", "identities", "tier", "suspend", "tags", "bedrock", "throttle", "auth", "functions"]
-        {
+        for optional in [
+            "apiKey",
+            "identities",
+            "tier",
+            "models",
+            "resources",
+            "suspend",
+            "tags",
+            "bedrock",
+            "throttle",
+            "auth",
+            "functions",
+        ] {
             fields.entry(optional).or_insert(Value::Null);
         }
     }

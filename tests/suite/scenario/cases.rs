@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aigw_contract::policy::TenantPolicy;
+use aigw_contract::table::DOCUMENT;
 use aigw_fakes::aws::{InventoryOptions, Role};
 use aigw_tests::cluster::{gateway, secret, tenant};
 use aigw_tests::simulation::scenario::{End, Scenario, Start, from_nothing, objects};
@@ -65,6 +67,15 @@ pub fn check(scenario: &Scenario, end: &End) -> Outcome {
         }
         "namespace_of_a_team_deleted" => {
             ensure!(!end.state.contains("team-search/search"), "still there:\n{}", end.state);
+        }
+        "model_rules_edited" => {
+            let rules = policy_of_search(end)?.models.ok_or("no model rules")?;
+            ensure_eq!(rules.granted, ["amazon.*"], "what the rule allows");
+            ensure_eq!(rules.allow, ["anthropic.claude-*"], "what the tenant asks for");
+            ensure!(rules.check("anthropic.claude-haiku-4", None).is_err(), "the narrower rule does not bind");
+        }
+        "shared_resources_granted_and_taken_back" => {
+            ensure!(policy_of_search(end)?.resources.is_empty(), "a grant outlived its rule");
         }
         name if name.starts_with("drift_") => as_before(end)?,
         _ => {}
@@ -189,6 +200,26 @@ fn lifecycle() -> Vec<Scenario> {
     ]
 }
 
+/// The usual rule, with models.
+fn rules(patterns: &Value) -> Value {
+    let models: Vec<_> = patterns.as_array().into_iter().flatten().map(|pattern| json!({"match": pattern})).collect();
+    json!({"tenants": {"rules": [{
+        "name": "teams",
+        "match": {"namespaces": {"selector": {"matchLabels": {"ai-gateway": "enabled"}}}},
+        "allow": {"tiers": ["trial", "silver"], "maxTenantsPerNamespace": 3, "models": models},
+        "defaults": {"tier": "trial"},
+    }]}})
+}
+
+/// The policy of the tenant `search` in the table.
+fn policy_of_search(end: &End) -> Outcome<TenantPolicy> {
+    let account = end.world.aws.state();
+    let tables = account.regions["eu-central-1"].tables.values();
+    let documents = tables.flat_map(|table| table.items.values()).filter_map(|item| item.get(DOCUMENT)?.text());
+    let mut policies = documents.filter_map(|text| serde_json::from_str::<TenantPolicy>(text).ok());
+    Ok(policies.find(|policy| policy.name == "search").ok_or("no policy of search")?)
+}
+
 fn gateway_changes() -> Vec<Scenario> {
     vec![
         converged!("tier_limits_change", |world| {
@@ -259,6 +290,34 @@ fn gateway_changes() -> Vec<Scenario> {
             world.patch(&prod(), &json!({"spec": rules(json!(["trial", "silver", "golden"]))})).await?;
             world.condition(&prod(), "Accepted", "False", Some("Invalid")).await?;
             change(world, rules(json!(["trial", "silver"]))).await
+        }),
+        converged!("model_rules_edited", |world| {
+            change(world, rules(&json!(["anthropic.*", "amazon.nova-*"]))).await?;
+            let models =
+                json!({"allow": [{"match": "anthropic.claude-*"}], "deny": [{"match": "*opus*"}], "residency": "EU"});
+            world.patch(&search(), &json!({"spec": {"models": models}})).await?;
+            world.ready(&search()).await?;
+            // Narrower than what a team asks for: its spec is refused, and the rule binds all the same.
+            world.patch(&prod(), &json!({"spec": rules(&json!(["amazon.*"]))})).await?;
+            world.condition(&search(), "Accepted", "False", Some("ModelNotAllowed")).await?;
+            world.ready(&prod()).await?;
+            world.ready(&nightly()).await
+        }),
+        converged!("shared_resources_granted_and_taken_back", |world| {
+            let arn = "arn:aws:bedrock:eu-central-1:111122223333:knowledge-base";
+            let grant = |resources: Value| {
+                let mut spec = rules(&json!(["*"]));
+                spec["tenants"]["rules"][0]["allow"]["resources"] = resources;
+                spec["bedrock"] = json!({"families": ["bedrock-runtime", "bedrock-agent-runtime"]});
+                spec
+            };
+            change(world, grant(json!([{"arn": format!("{arn}/*")}]))).await?;
+            let asked = json!([{"arn": format!("{arn}/MINE")}]);
+            world.patch(&search(), &json!({"spec": {"resources": asked}})).await?;
+            world.ready(&search()).await?;
+            world.patch(&prod(), &json!({"spec": grant(json!([{"arn": format!("{arn}/OTHER")}]))})).await?;
+            world.condition(&search(), "Accepted", "False", Some("ResourceNotAllowed")).await?;
+            world.ready(&prod()).await
         }),
         converged!("several_changes_at_once", |world| {
             let spec = json!({

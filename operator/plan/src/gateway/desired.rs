@@ -176,6 +176,9 @@ pub fn desire(
             rest_api_id: id.into(),
             stages: vec![valid.stage.clone()],
             families: valid.families.clone(),
+            region: valid.region.clone(),
+            account_id: valid.account_id.clone(),
+            unmetered: valid.unmetered,
             fips: valid.fips,
             base_paths: Vec::new(),
             issuers: valid.issuers.iter().map(|issuer| issuer.contract.clone()).collect(),
@@ -227,7 +230,7 @@ fn desire_function(
     let (given_role, policy, memory_mib, timeout_seconds) = match function {
         Function::Forwarder => (
             &valid.forwarder_role_arn,
-            roles::forwarder(scope, &valid.families),
+            roles::forwarder(scope, valid),
             valid.forwarder_memory_mib,
             valid.timeout_seconds,
         ),

@@ -5,6 +5,7 @@ use aigw_api::{
     AIGatewayStatus, DeletionPolicy, EffectiveGateway, EffectiveTier, FunctionStatus, StageStatus, TenantsStatus,
     UsagePlanStatus,
 };
+use aigw_contract::table::Unmetered;
 
 use aigw_contract::issuer::REMOVED_KEY_SECONDS;
 
@@ -167,6 +168,10 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
         cache_seconds: valid.cache_seconds,
         revocation: Some(revocation(valid)),
         families: valid.families.iter().map(|family| unwire(*family)).collect(),
+        unmetered: match valid.unmetered {
+            Unmetered::Deny => "Deny".into(),
+            Unmetered::Allow => "Allow".into(),
+        },
         fips: valid.fips,
         architecture: valid.architecture,
         forwarder_memory_mib: valid.forwarder_memory_mib,

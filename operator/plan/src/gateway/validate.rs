@@ -8,11 +8,15 @@ use std::net::IpAddr;
 use aigw_api::conditions::reason;
 use aigw_api::{
     AIGatewaySpec, Architecture, Bedrock, DeletionPolicy, EndpointType, Family, NamedObject, TenantRule, Throttle,
+    UnmeteredPolicy,
 };
+use aigw_contract::model::Place;
+use aigw_contract::table::Unmetered;
 use aigw_contract::{FIPS_REGIONS, Family as WireFamily, Partition};
 
 use super::document::Access;
 use super::issuers::{self, ValidIssuer};
+use super::roles;
 use crate::violation::Violation;
 
 /// Seconds an authorizer's answer is reused unless the spec says otherwise.
@@ -47,6 +51,8 @@ pub struct ValidGateway {
     pub cache_seconds: i32,
     /// Reachable families, sorted.
     pub families: Vec<WireFamily>,
+    /// What happens to operations no table has.
+    pub unmetered: Unmetered,
     /// Whether they are reached at their FIPS endpoints.
     pub fips: bool,
     /// Instruction set of both functions.
@@ -89,6 +95,12 @@ pub struct ValidTier {
 }
 
 impl ValidGateway {
+    /// Where the gateway is.
+    pub fn place(&self) -> Place<'_> {
+        let partition = Partition::of(&self.region).id;
+        Place { partition, region: &self.region, account_id: &self.account_id }
+    }
+
     /// The tier of that name.
     pub fn tier(&self, name: &str) -> Option<&ValidTier> {
         self.tiers.iter().find(|tier| tier.name == name)
@@ -140,6 +152,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
     for (index, rule) in tenants.rules.iter().enumerate() {
         violations.extend(rule_violations(index, rule, &names));
         violations.extend(issuers::violations(index, rule, &auth));
+        violations.extend(resource_violations(index, rule, region));
     }
     let Some(stage) = stages.first() else {
         violations.push(Violation::new("spec.stages", reason::INVALID, "name one stage, for example v1"));
@@ -158,7 +171,8 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         EndpointType::Regional if ranges.is_empty() => Access::Anyone,
         EndpointType::Regional => Access::SourceCidrs(ranges),
     };
-    Ok(ValidGateway {
+    let unmetered = bedrock.as_ref().and_then(|bedrock| bedrock.unmetered.as_ref()).map(|unmetered| unmetered.policy);
+    let valid = ValidGateway {
         region: region.clone(),
         account_id: account_id.clone(),
         stage: stage.name.clone(),
@@ -169,6 +183,10 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         api_keys: auth.api_keys.is_none_or(|keys| keys.enabled),
         cache_seconds: auth.cache_seconds.unwrap_or(DEFAULT_CACHE_SECONDS),
         families,
+        unmetered: match unmetered.unwrap_or(UnmeteredPolicy::Deny) {
+            UnmeteredPolicy::Deny => Unmetered::Deny,
+            UnmeteredPolicy::Allow => Unmetered::Allow,
+        },
         fips,
         architecture: forwarder.architecture.unwrap_or(Architecture::Arm64),
         forwarder_memory_mib: forwarder.memory_mib.unwrap_or(DEFAULT_FORWARDER_MEMORY),
@@ -190,7 +208,24 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         tags: tags.clone().unwrap_or_default(),
         deletion_policy: deletion_policy.unwrap_or(DeletionPolicy::Delete),
         data_deletion_policy: data_deletion_policy.unwrap_or(DeletionPolicy::Retain),
-    })
+    };
+    match role_too_large(&valid) {
+        Some(violation) => Err(vec![violation]),
+        None => Ok(valid),
+    }
+}
+
+/// IAM refuses a role whose policy is too large; said before anything is changed, in terms of the spec.
+fn role_too_large(valid: &ValidGateway) -> Option<Violation> {
+    if valid.forwarder_role_arn.is_some() {
+        return None;
+    }
+    let size = roles::forwarder_size(valid);
+    let most = roles::MAX_POLICY_SIZE;
+    let message = format!(
+        "the forwarder's role would need a policy of {size} characters for these rules, and IAM allows {most}; use fewer or wider patterns in allow.models and allow.resources, or give a role in spec.functions.forwarder.roleArn"
+    );
+    (size > most).then(|| Violation::new("spec.tenants.rules", reason::INVALID, message))
 }
 
 /// The reachable families, sorted: those named, else model inference.
@@ -251,6 +286,27 @@ fn rule_violations(index: usize, rule: &TenantRule, tiers: &BTreeSet<&str>) -> V
         }
     }
     violations
+}
+
+/// The forwarder calls Bedrock in the gateway's Region only.
+fn resource_violations(index: usize, rule: &TenantRule, region: &str) -> Vec<Violation> {
+    let partition = Partition::of(region).id;
+    let elsewhere = |arn: &str| {
+        let mut fields = arn.split(':').skip(1);
+        fields.next() != Some(partition) || fields.nth(1) != Some(region)
+    };
+    let resources = rule.allow.iter().flat_map(|allow| &allow.resources).enumerate();
+    resources
+        .filter(|(_, granted)| elsewhere(&granted.arn))
+        .map(|(position, granted)| {
+            let path = format!("spec.tenants.rules[{index}].allow.resources[{position}].arn");
+            let message = format!(
+                "{:?} is not in partition {partition} and Region {region}, where this gateway calls Bedrock",
+                granted.arn
+            );
+            Violation::new(path, reason::INVALID, message)
+        })
+        .collect()
 }
 
 fn is_cidr(text: &str) -> bool {

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use aigw_api::conditions::reason;
 use aigw_api::{NamedObject, NamespaceMatch, NamespaceOrigin, SecretGroup, TenantRule, TenantSpec};
+use aigw_contract::access::{ModelRules, ResourceGrant};
 use aigw_contract::policy::Suspension;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
+use super::access::{self, Ceiling};
+use super::bind::Bounds;
 use super::identities::{self, WantedIdentity};
 use crate::gateway::validate::{ValidGateway, ValidTier};
 use crate::identity::GatewayIdentity;
@@ -46,6 +49,10 @@ pub struct AdmittedTenant {
     pub suspended: Option<Suspension>,
     /// Identities whose tokens are to be accepted, in the order of their hashes.
     pub identities: Vec<WantedIdentity>,
+    /// Models it may call.
+    pub models: ModelRules,
+    /// Shared resources it may reach, sorted.
+    pub resources: Vec<ResourceGrant>,
 }
 
 /// Applies the gateway's rules: the first whose match fits decides.
@@ -59,8 +66,8 @@ pub fn admit(
     identity: &GatewayIdentity,
 ) -> Result<AdmittedTenant, Violation> {
     // Exhaustive: a field nobody looks at does not compile.
-    let TenantSpec { gateway_ref: _, tier, identities, api_key, suspend } = spec;
-    let rule = rule(facts, gateway, identity).ok_or_else(|| not_allowed(facts, identity))?;
+    let TenantSpec { gateway_ref: _, tier, identities, api_key, models, resources, suspend } = spec;
+    let rule = deciding_rule(facts, gateway, identity).ok_or_else(|| not_allowed(facts, identity))?;
     let allow = rule.allow.clone().unwrap_or_default();
     if let Some(most) = allow.max_tenants_per_namespace.and_then(|most| usize::try_from(most).ok())
         && facts.earlier_in_namespace >= most
@@ -73,6 +80,9 @@ pub fn admit(
     }
     let tier = choose_tier(tier.as_deref(), rule, gateway)?;
     let identities = identities::wanted(identities.as_ref(), facts.namespace, rule, gateway)?;
+    let ceiling = Ceiling::of(rule);
+    let models = access::models(models.as_ref(), &ceiling, gateway.place())?;
+    let resources = access::resources(resources, &ceiling)?;
     let api_key = api_key.clone().unwrap_or_default();
     let mut groups = api_key.env;
     groups.push(SecretGroup::Aws);
@@ -94,22 +104,29 @@ pub fn admit(
         } else {
             suspend.unwrap_or(false).then_some(Suspension::Team)
         },
+        models,
+        resources,
     })
 }
 
-/// Hashes of the identities a tenant asks for and may have, also where it is refused for asking for others.
-pub fn permitted_identities(
+/// What the rule that decides about the tenant allows, also where its spec is refused for asking for more; `None` where no
+/// rule does.
+pub fn bounds(
     spec: &TenantSpec,
     facts: &TenantFacts<'_>,
     gateway: &ValidGateway,
     identity: &GatewayIdentity,
-) -> Vec<String> {
-    let Some(rule) = rule(facts, gateway, identity) else { return Vec::new() };
+) -> Option<Bounds> {
+    let rule = deciding_rule(facts, gateway, identity)?;
     let (permitted, _) = identities::sorted_out(spec.identities.as_ref(), facts.namespace, rule, gateway);
-    permitted.into_iter().map(|one| one.hash).collect()
+    Some(Bounds { ceiling: Ceiling::of(rule), identities: permitted.into_iter().map(|one| one.hash).collect() })
 }
 
-fn rule<'a>(facts: &TenantFacts<'_>, gateway: &'a ValidGateway, identity: &GatewayIdentity) -> Option<&'a TenantRule> {
+fn deciding_rule<'a>(
+    facts: &TenantFacts<'_>,
+    gateway: &'a ValidGateway,
+    identity: &GatewayIdentity,
+) -> Option<&'a TenantRule> {
     gateway.rules.iter().find(|rule| matches(&rule.match_.namespaces, facts, identity))
 }
 

@@ -20,9 +20,19 @@ fn ask(
     labels: &[(&str, &str)],
     earlier: usize,
 ) -> Result<AdmittedTenant, Violation> {
-    let spec: TenantSpec =
-        serde_json::from_value(json!({"gatewayRef": {"name": "prod", "namespace": "ai-platform"}, "tier": tier}))
-            .unwrap();
+    ask_for(rules, json!({"tier": tier}), name, labels, earlier)
+}
+
+fn ask_for(
+    rules: Value,
+    more: Value,
+    name: &str,
+    labels: &[(&str, &str)],
+    earlier: usize,
+) -> Result<AdmittedTenant, Violation> {
+    let mut spec = json!({"gatewayRef": {"name": "prod", "namespace": "ai-platform"}});
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let spec: TenantSpec = serde_json::from_value(spec).unwrap();
     let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let facts = TenantFacts { namespace: "team", name, namespace_labels: &labels, earlier_in_namespace: earlier };
     admit(&spec, &facts, &gateway(rules), &identity())
@@ -93,4 +103,41 @@ fn selectors_follow_kubernetes() {
         let selector = json!({"matchExpressions": [{"key": "env", "operator": operator, "values": values}]});
         assert_eq!(selects(&serde_json::from_value(selector).unwrap(), &labels), expected, "{operator}");
     }
+}
+
+#[test]
+fn models_and_resources_beyond_the_rule_are_refused_by_name() {
+    let base = "arn:aws:bedrock:eu-central-1:111122223333:";
+    let allow = json!({
+        "models": [{"match": "anthropic.*"}, {"match": format!("{base}application-inference-profile/abc")}],
+        "resources": [{"arn": format!("{base}knowledge-base/*")}, {"arn": format!("{base}flow/F"), "access": "Manage"}],
+    });
+    let asking = |more: Value| ask_for(json!([rule("r", json!({"from": "All"}), allow.clone())]), more, "a", &[], 0);
+    let models = |list: &str| json!({"models": {"allow": [{"match": "anthropic.claude-*"}, {"match": list}]}});
+    let resource = |end: &str, access: &str| json!({"resources": [{"arn": format!("{base}{end}"), "access": access}]});
+
+    let plain = asking(json!({})).unwrap();
+    assert_eq!((plain.models.granted.len(), plain.models.allow.len(), plain.resources.len()), (2, 0, 0));
+    for fits in ["eu.anthropic.claude-v2:1", &format!("{base}application-inference-profile/abc")] {
+        assert_eq!(asking(models(fits)).unwrap().models.allow.len(), 2, "{fits}");
+    }
+    for beyond in ["amazon.*", "*", "*claude*", &format!("{base}application-inference-profile/other")] {
+        let refused = asking(models(beyond)).unwrap_err();
+        assert_eq!((refused.path.as_str(), refused.reason), ("spec.models.allow[1].match", reason::MODEL_NOT_ALLOWED));
+        assert!(refused.message.contains(beyond) && refused.message.contains("\"r\""), "{refused}");
+    }
+    for fits in [resource("knowledge-base/K", "Use"), resource("flow/F", "Manage"), resource("flow/F/alias/A", "Use")] {
+        assert_eq!(asking(fits).unwrap().resources.len(), 1);
+    }
+    for beyond in [resource("knowledge-base/K", "Manage"), resource("flow/G", "Use"), resource("agent/*", "Use")] {
+        let refused = asking(beyond).unwrap_err();
+        assert_eq!((refused.path.as_str(), refused.reason), ("spec.resources[0].arn", reason::RESOURCE_NOT_ALLOWED));
+        assert!(refused.message.contains("allow.resources") && refused.message.contains("\"r\""), "{refused}");
+    }
+    let denied = asking(json!({"models": {"deny": [{"match": "*opus*"}], "residency": "EU"}})).unwrap();
+    assert_eq!(denied.models.residency.map(|residency| residency.to_string()).as_deref(), Some("EU"));
+    let mut unruled = rule("r", json!({"from": "All"}), json!({}));
+    unruled["allow"] = json!({});
+    let refused = ask_for(json!([unruled]), models(&format!("{base}custom-model/x")), "a", &[], 0).unwrap_err();
+    assert!(refused.message.contains("every foundation model"), "{refused}");
 }

@@ -1,7 +1,8 @@
 //! The next steps for one tenant.
 //!
-//! Order: suspension and identities given up first, because they must bind whatever else is stuck; then identities are
-//! claimed, so that a policy lists only what is the tenant's; then the internal key and its plan; then the Secret; then the policy that makes key and credential valid; the meter last, the commit point of the policy. So a
+//! Order: suspension, models, resources and identities given up first, because they must bind whatever else is stuck; then
+//! identities are claimed, so that a policy lists only what is the tenant's; then the internal key and its plan; then the
+//! Secret; then the policy that makes key and credential valid; the meter last, the commit point of the policy. So a
 //! crash anywhere leaves either the old state or a credential that is not valid yet, never one that is lost.
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use aigw_api::labels;
 use aigw_contract::Credential;
-use aigw_contract::policy::{KeyHash, Suspension, TenantPolicy};
+use aigw_contract::policy::{KeyHash, TenantPolicy};
 use aigw_contract::table::MeterHead;
 
 use super::admit::AdmittedTenant;
@@ -65,14 +66,9 @@ pub fn diff(
     random: &[u8; 32],
 ) -> Result<Plan<TenantStep>, SecretNotOurs> {
     let mut plan = Plan::default();
-    if let Some(policy) = observed
-        .policy
-        .as_ref()
-        .filter(|policy| !policy.content.deleted && policy.content.suspended != tenant.suspended)
-    {
-        let content = TenantPolicy { suspended: tenant.suspended, ..policy.content.clone() };
+    if let Some(content) = binding_change(tenant, observed) {
         write_policy(&tenant.tenant_id, gateway.identity, observed, content, None, &mut plan);
-        plan.wait("suspension is being written", Duration::ZERO);
+        plan.wait("suspension, models and resources are being written", Duration::ZERO);
         return Ok(plan);
     }
     let keep: Vec<String> = tenant.identities.iter().map(|one| one.hash.clone()).collect();
@@ -113,6 +109,8 @@ pub fn diff(
         deleted: false,
         keys: accepted_keys(credential.as_ref(), previous, now),
         identities: identities::accepted(&tenant.tenant_id, &tenant.identities, observed),
+        models: Some(tenant.models.clone()),
+        resources: tenant.resources.clone(),
     };
     if !identities::conflicts(&tenant.tenant_id, &tenant.identities, observed, now).is_empty() {
         plan.recheck(identities::CONFLICT_RECHECK);
@@ -129,33 +127,16 @@ pub fn diff(
     Ok(plan)
 }
 
-/// Refuses all calls of a tenant no rule admits any more. Empty where it has no valid policy.
-pub fn revoke(tenant_id: &str, identity: &GatewayIdentity, observed: &ObservedTenant) -> Plan<TenantStep> {
-    let mut plan = Plan::default();
-    let Some(policy) = observed.policy.as_ref().filter(|policy| !policy.content.deleted) else { return plan };
-    // Others may have its identities from now on.
-    identities::release((&identity.physical_name(), tenant_id), &[], observed, &mut plan);
-    let suspended = Some(Suspension::Platform);
-    let content = TenantPolicy { suspended, identities: Vec::new(), ..policy.content.clone() };
-    if content == policy.content {
-        diff_meter(tenant_id, identity, observed, policy.version, true, None, &mut plan);
-    } else {
-        write_policy(tenant_id, identity, observed, content, None, &mut plan);
-    }
-    plan
-}
-
-/// Gives up identities that a tenant may not have any more, although the rest of its spec is refused. `permitted` are
-/// those it may have.
-pub fn restrict(
-    tenant_id: &str,
-    identity: &GatewayIdentity,
-    permitted: &[String],
-    observed: &ObservedTenant,
-) -> Plan<TenantStep> {
-    let mut plan = Plan::default();
-    let_go(tenant_id, identity, permitted, observed, &mut plan);
-    plan
+/// The policy with what must bind whatever else is stuck, where that changed.
+fn binding_change(tenant: &AdmittedTenant, observed: &ObservedTenant) -> Option<TenantPolicy> {
+    let policy = &observed.policy.as_ref().filter(|policy| !policy.content.deleted)?.content;
+    let content = TenantPolicy {
+        suspended: tenant.suspended,
+        models: Some(tenant.models.clone()),
+        resources: tenant.resources.clone(),
+        ..policy.clone()
+    };
+    (content != *policy).then_some(content)
 }
 
 /// Releases and stops accepting identities that `keep` lacks or that another has by now; whether there were any.
@@ -348,7 +329,7 @@ fn diff_policy(
 }
 
 /// Policy item, then meter: the meter write is what makes the change bind.
-fn write_policy(
+pub(super) fn write_policy(
     tenant_id: &str,
     identity: &GatewayIdentity,
     observed: &ObservedTenant,
@@ -366,13 +347,13 @@ fn write_policy(
         tenant_id: tenant_id.clone(),
         expected,
         version,
-        policy,
+        policy: Box::new(policy),
         expires,
     });
     plan.step(TenantStep::WriteMeter { table, tenant_id, head, expires });
 }
 
-fn diff_meter(
+pub(super) fn diff_meter(
     tenant_id: &str,
     identity: &GatewayIdentity,
     observed: &ObservedTenant,

@@ -1,9 +1,11 @@
 use aigw_api::{GatewayRef, SecretGroup, TenantSpec};
+use aigw_contract::policy::Suspension;
 use serde_json::json;
 
 use super::*;
 use crate::gateway::fixtures::{identity, valid};
 use crate::gateway::validate::ValidGateway;
+use crate::tenant::bind::bind;
 use crate::tenant::fixtures::{NOW, World, admitted};
 
 fn gateway() -> ValidGateway {
@@ -20,6 +22,8 @@ fn tenant(tier: &str, suspend: bool) -> AdmittedTenant {
         tier: Some(tier.into()),
         identities: None,
         api_key: None,
+        models: None,
+        resources: vec![],
         suspend: Some(suspend),
     };
     admitted(&spec, &gateway())
@@ -211,11 +215,11 @@ fn a_foreign_secret_is_never_touched() {
 fn revocation_writes_once() {
     let mut world = settled();
     let tenant_id = tenant("bronze", false).tenant_id;
-    let plan = revoke(&tenant_id, &identity(), &world.sim.observed);
+    let plan = bind(&tenant_id, &identity(), &world.sim.observed, None);
     assert_eq!(plan.steps.len(), 2);
     world.must_be_clean(&plan);
     plan.steps.iter().for_each(|step| world.apply(step));
-    assert!(revoke(&tenant_id, &identity(), &world.sim.observed).in_sync());
+    assert!(bind(&tenant_id, &identity(), &world.sim.observed, None).in_sync());
     assert_eq!(world.policy().suspended, Some(Suspension::Platform));
 }
 

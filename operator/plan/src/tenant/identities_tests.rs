@@ -3,8 +3,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::gateway::fixtures::{identity, valid};
-use crate::tenant::admit::{AdmittedTenant, TenantFacts, admit, permitted_identities};
-use crate::tenant::diff::{restrict, revoke};
+use crate::tenant::access::Ceiling;
+use crate::tenant::admit::{AdmittedTenant, TenantFacts, admit, bounds};
+use crate::tenant::bind::{Bounds, bind};
 use crate::tenant::fixtures::{NOW, World, admitted};
 
 fn gateway(auth: &Value, values: &Value) -> ValidGateway {
@@ -66,7 +67,8 @@ fn what_neither_gateway_nor_rule_allows_is_refused_by_rule_and_value() {
         let facts = TenantFacts { namespace: "n", name: "t", namespace_labels: &labels, earlier_in_namespace: 0 };
         let violation = admit(spec, &facts, gateway, &identity()).unwrap_err();
         assert_eq!(violation.reason, reason::IDENTITY_NOT_ALLOWED);
-        (violation.to_string(), permitted_identities(spec, &facts, gateway, &identity()).len())
+        let permitted = bounds(spec, &facts, gateway, &identity()).unwrap().identities;
+        (violation.to_string(), permitted.len())
     };
     let (message, permitted) = refused(&standard(), &spec(&["api"], &["team-a", "finance"]));
     assert!(message.starts_with("spec.identities.jwt[1]: ") && message.contains("\"finance\""), "{message}");
@@ -160,9 +162,10 @@ fn a_grant_that_is_withdrawn_binds_although_the_spec_is_refused() {
     let tenant = tenant(&["api"], &["team-a"]);
     world.converge(&tenant);
     let permitted = [account("api")];
-    world.run(|world| restrict(&tenant.tenant_id, &identity(), &permitted, &world.sim.observed));
+    let bounds = Bounds { ceiling: Ceiling::of(&standard().rules[0]), identities: permitted.to_vec() };
+    world.run(|world| bind(&tenant.tenant_id, &identity(), &world.sim.observed, Some(&bounds)));
     assert_eq!(listed(&world), permitted);
-    world.run(|world| revoke(&tenant.tenant_id, &identity(), &world.sim.observed));
+    world.run(|world| bind(&tenant.tenant_id, &identity(), &world.sim.observed, None));
     assert!(listed(&world).is_empty() && world.policy().denied() && world.sim.observed.identities.is_empty());
 }
 

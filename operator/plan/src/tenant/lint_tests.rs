@@ -144,7 +144,7 @@ fn counters_only_grow_and_credentials_do_not_end_at_once() {
                 tenant_id: tenant_id.clone(),
                 expected,
                 version,
-                policy,
+                policy: Box::new(policy),
                 expires: None,
             },
             TenantStep::WriteMeter { table, tenant_id, head, expires: None },

@@ -1,6 +1,8 @@
 //! The tenant's pipeline: admit → diff → lint → report, each in its own file.
 
+pub mod access;
 pub mod admit;
+pub mod bind;
 pub mod diff;
 #[cfg(test)]
 pub(crate) mod fixtures;

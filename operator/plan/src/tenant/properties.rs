@@ -7,7 +7,7 @@ use aigw_contract::Credential;
 use proptest::prelude::*;
 
 use super::admit::AdmittedTenant;
-use super::diff::revoke;
+use super::bind::bind;
 use super::fixtures::{NOW, World, admitted};
 use super::step::{ObservedSecret, ObservedTenant};
 use crate::gateway::fixtures::{identity, place};
@@ -121,7 +121,7 @@ fn live(events: &[Event], first: &Asked) -> World {
             Event::Revoked(asked) => {
                 let tenant = ask(&mut world, asked);
                 world.run(|world| {
-                    let plan = revoke(&tenant.tenant_id, &identity(), &world.sim.observed);
+                    let plan = bind(&tenant.tenant_id, &identity(), &world.sim.observed, None);
                     world.must_be_clean(&plan);
                     plan
                 });
@@ -146,6 +146,7 @@ fn must_be(tenant: &AdmittedTenant, world: &World) {
     assert_eq!(meter.policy_version, observed.policy.as_ref().unwrap().version);
     assert_eq!(meter.suspended, tenant.suspended.is_some());
     assert_eq!((policy.suspended, policy.deleted, &policy.tier), (tenant.suspended, false, &tenant.tier.name));
+    assert_eq!((policy.models.as_ref(), &policy.resources), (Some(&tenant.models), &tenant.resources));
     let current =
         observed.api_keys.iter().find(|key| key.name.ends_with(&format!("-{}", policy.usage_key_generation))).unwrap();
     assert!(current.enabled);

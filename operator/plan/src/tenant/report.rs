@@ -1,10 +1,12 @@
 //! What the user is told of a tenant.
 
 use aigw_api::conditions::{kind, reason};
-use aigw_api::{CredentialStatus, CredentialsStatus, EffectiveTenant, TenantStatus};
+use aigw_api::{CredentialStatus, CredentialsStatus, EffectiveModels, EffectiveTenant, TenantStatus};
+use aigw_contract::access::ModelRules;
 use aigw_contract::policy::{Suspension, TenantPolicy};
 use jiff::Timestamp;
 
+use super::access;
 use super::admit::AdmittedTenant;
 use crate::conditions::{ConditionSpec, Progress};
 use crate::violation::Violation;
@@ -199,6 +201,18 @@ pub fn status(
             identities: policy
                 .filter(|_| !tenant.identities.is_empty())
                 .map(|policy| i32::try_from(policy.identities.len()).unwrap_or(i32::MAX)),
+            models: Some(effective_models(&tenant.models)),
+            resources: tenant.resources.iter().map(access::shown).collect(),
         }),
+    }
+}
+
+fn effective_models(rules: &ModelRules) -> EffectiveModels {
+    let ModelRules { rule: _, granted, allow, deny, residency } = rules;
+    let narrowest = [allow, granted].into_iter().find(|list| !list.is_empty());
+    EffectiveModels {
+        allow: narrowest.cloned().unwrap_or_else(|| vec!["*".into()]),
+        deny: deny.clone(),
+        residency: residency.map(|residency| residency.to_string()),
     }
 }

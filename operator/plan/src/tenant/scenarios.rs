@@ -1,5 +1,6 @@
 //! The main scenarios of a tenant as texts of plans, for a reviewer to read: `golden/*.txt`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use aigw_api::{ApiKey, GatewayRef, SecretGroup, TenantSpec};
@@ -7,8 +8,9 @@ use aigw_contract::Credential;
 use aigw_contract::table::MeterHead;
 use serde_json::{Value, json};
 
-use super::admit::AdmittedTenant;
-use super::diff::{RETIRING_SECONDS, revoke};
+use super::admit::{AdmittedTenant, TenantFacts, bounds};
+use super::bind::bind;
+use super::diff::RETIRING_SECONDS;
 use super::fixtures::{World, admitted};
 use super::step::ObservedSecret;
 use crate::gateway::fixtures::{identity, valid};
@@ -30,7 +32,15 @@ fn gateway() -> ValidGateway {
 fn tenant(tier: &str, suspend: bool) -> AdmittedTenant {
     let gateway_ref = GatewayRef { name: "prod".into(), namespace: None };
     admitted(
-        &TenantSpec { gateway_ref, tier: Some(tier.into()), identities: None, api_key: None, suspend: Some(suspend) },
+        &TenantSpec {
+            gateway_ref,
+            tier: Some(tier.into()),
+            identities: None,
+            api_key: None,
+            models: None,
+            resources: vec![],
+            suspend: Some(suspend),
+        },
         &gateway(),
     )
 }
@@ -82,6 +92,52 @@ fn suspend_and_resume() {
 }
 
 #[test]
+fn models_and_resources() {
+    let base = "arn:aws:bedrock:eu-central-1:111122223333:knowledge-base";
+    let allowing = |models: &[&str]| {
+        let models: Vec<_> = models.iter().map(|pattern| json!({"match": pattern})).collect();
+        let allow = json!({"models": models, "resources": [{"arn": format!("{base}/*")}]});
+        valid(json!({
+            "region": "eu-central-1", "accountId": "111122223333", "stages": [{"name": "v1"}],
+            "endpoint": {"type": "Regional"},
+            "tiers": [{"name": "bronze", "plan": {"requestsPerSecond": 5, "burst": 10}}],
+            "tenants": {"rules": [{"name": "all", "match": {"namespaces": {"from": "All"}}, "allow": allow}]},
+        }))
+    };
+    let asking = |gateway: &ValidGateway, more: Value| {
+        let mut spec = json!({"gatewayRef": {"name": "prod"}});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        admitted(&serde_json::from_value(spec).unwrap(), gateway)
+    };
+    let mut world = settled();
+    note(&mut world, "the rule names models");
+    let gateway = allowing(&["anthropic.*", "amazon.nova-*"]);
+    world.converge(&asking(&gateway, json!({})));
+    note(&mut world, "the team narrows them, and asks for a knowledge base");
+    let models = json!({"allow": [{"match": "anthropic.claude-*"}], "deny": [{"match": "*opus*"}], "residency": "EU"});
+    let narrower = json!({"models": models, "resources": [{"arn": format!("{base}/K")}]});
+    world.converge(&asking(&gateway, narrower));
+    note(&mut world, "the rule becomes narrower than what the team asks for, which is refused");
+    let facts = TenantFacts {
+        namespace: "team-search",
+        name: "search",
+        namespace_labels: &BTreeMap::new(),
+        earlier_in_namespace: 0,
+    };
+    let spec = serde_json::from_value(json!({"gatewayRef": {"name": "prod"}})).unwrap();
+    let bound = bounds(&spec, &facts, &allowing(&["amazon.nova-*"]), &identity()).unwrap();
+    let tenant_id = identity().tenant_id("team-search", "search");
+    world.run(|world| {
+        let plan = bind(&tenant_id, &identity(), &world.sim.observed, Some(&bound));
+        world.must_be_clean(&plan);
+        plan
+    });
+    let rules = world.policy().models.clone().unwrap();
+    assert!(rules.check("anthropic.claude-haiku", None).is_err());
+    check("models_and_resources", &world.log);
+}
+
+#[test]
 fn secret() {
     let mut world = settled();
     note(&mut world, "lost");
@@ -107,6 +163,8 @@ fn secret() {
         tier: Some("bronze".into()),
         identities: None,
         api_key: Some(api_key),
+        models: None,
+        resources: vec![],
         suspend: None,
     };
     world.converge(&admitted(&spec, &gateway()));
@@ -188,6 +246,6 @@ fn lost_its_table() {
 fn no_rule_admits_it_any_more() {
     let mut world = settled();
     let tenant = tenant("bronze", false);
-    world.run(|world| revoke(&tenant.tenant_id, &identity(), &world.sim.observed));
+    world.run(|world| bind(&tenant.tenant_id, &identity(), &world.sim.observed, None));
     check("revoked", &world.log);
 }

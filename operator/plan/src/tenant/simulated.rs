@@ -86,7 +86,7 @@ impl SimulatedTenant {
                 if expected != self.observed.policy.as_ref().map(|policy| policy.version) {
                     return Err("the policy has changed");
                 }
-                self.observed.policy = Some(Document { version, content: policy });
+                self.observed.policy = Some(Document { version, content: *policy });
             }
             TenantStep::WriteMeter { head, .. } => {
                 if self.observed.meter.is_some_and(|meter| meter.policy_version > head.policy_version) {

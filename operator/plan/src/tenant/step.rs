@@ -1,8 +1,9 @@
 //! The changes a tenant's plan can consist of, and what was observed of a tenant.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
+use aigw_contract::access::{ModelRules, ResourceGrant};
 use aigw_contract::identity::IdentityClaim;
 use aigw_contract::policy::TenantPolicy;
 use aigw_contract::table::MeterHead;
@@ -18,7 +19,7 @@ pub struct ObservedApiKey {
     pub name: String,
     /// Whether API Gateway accepts it.
     pub enabled: bool,
-    /// Tags.
+    /// Tags, or of them [`TAG_ID`](crate::identity::TAG_ID) alone.
     pub tags: Tags,
     /// Ids of this gateway's usage plans it is attached to.
     pub usage_plans: Vec<String>,
@@ -107,7 +108,7 @@ pub enum TenantStep {
         tenant_id: String,
         expected: Option<i64>,
         version: i64,
-        policy: TenantPolicy,
+        policy: Box<TenantPolicy>,
         expires: Option<i64>,
     },
     /// Write the meter item's head: the commit point of a policy change.
@@ -138,13 +139,14 @@ impl fmt::Display for TenantStep {
             }
             Self::WritePolicy { tenant_id, version, policy, .. } => write!(
                 formatter,
-                "write policy {version} of tenant {tenant_id}: tier {}, {} keys{}{}{}",
+                "write policy {version} of tenant {tenant_id}: tier {}, {} keys{}{}{}{}",
                 policy.tier,
                 policy.keys.len(),
                 match policy.identities.len() {
                     0 => String::new(),
                     count => format!(", {count} identities"),
                 },
+                access(policy),
                 if policy.suspended.is_some() { ", suspended" } else { "" },
                 if policy.deleted { ", deleted" } else { "" }
             ),
@@ -157,6 +159,25 @@ impl fmt::Display for TenantStep {
             }
         }
     }
+}
+
+/// What a policy says about models and resources, where it says more than the default.
+fn access(policy: &TenantPolicy) -> String {
+    let mut text = String::new();
+    if let Some(ModelRules { rule: _, granted, allow, deny, residency }) = &policy.models {
+        for (what, patterns) in [("granted", granted), ("allowed", allow), ("denied", deny)] {
+            if !patterns.is_empty() {
+                let _ = write!(text, ", {what} {}", patterns.join(" "));
+            }
+        }
+        if let Some(residency) = residency {
+            let _ = write!(text, ", within {residency}");
+        }
+    }
+    for ResourceGrant { arn, access } in &policy.resources {
+        let _ = write!(text, ", {access:?} {arn}");
+    }
+    text
 }
 
 impl fmt::Debug for TenantStep {

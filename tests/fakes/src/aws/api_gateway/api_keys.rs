@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aigw_plan::gateway::observed::Tags;
+use aigw_plan::identity::TAG_ID;
 use aigw_plan::tenant::step::ObservedApiKey;
 
 use super::{Page, check_tags, page};
@@ -50,7 +51,7 @@ pub(super) fn list(
             id: id.to_owned(),
             name: key.name.clone(),
             enabled: key.enabled,
-            tags: key.tags.clone(),
+            tags: key.tags.get_key_value(TAG_ID).map(|(name, id)| (name.clone(), id.clone())).into_iter().collect(),
             usage_plans: Vec::new(),
         })
     })
