@@ -72,7 +72,7 @@ ensure_target
 
 cd "$root"
 say "compiling for $arch (glibc $GLIBC); a minute or two the first time, seconds where nothing changed"
-cargo zigbuild --quiet --profile function --target "$target.$GLIBC" -p aigw-forwarder --bins >&2
+cargo zigbuild --quiet --profile function --target "$target.$GLIBC" -p aigw-forwarder --no-default-features --bins >&2
 
 built=${CARGO_TARGET_DIR:-$root/target}/$target/function
 out=${AIGW_FUNCTIONS_DIR:-$root/target/functions}/$arch

@@ -21,6 +21,7 @@ pub mod policies;
 pub mod proxy;
 pub mod rules;
 pub mod runtime_api;
+#[cfg(feature = "serve")]
 pub mod serve;
 pub mod settings;
 pub mod sign;

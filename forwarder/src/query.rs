@@ -40,6 +40,7 @@ pub fn values<'a>(encoded: &'a str, name: &'a str) -> impl Iterator<Item = Cow<'
 }
 
 /// A name or value of a query as API Gateway decodes it: `+` is a space. What is not UTF-8 then stays as it came.
+#[cfg(feature = "serve")]
 pub fn decode(text: &str) -> Cow<'_, str> {
     let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
     match percent_decoded(&spaced) {

@@ -1,4 +1,4 @@
-//! Start-up: environment → parts → invocation loops, or a server.
+//! Start-up: environment → parts → invocation loops.
 //!
 //! Lambda does not throttle the init phase, so TLS configuration and first connections are made there, within a
 //! bound: a table or an endpoint that does not answer must not keep the function from saying so to its callers.
@@ -6,9 +6,6 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-
-use aigw_contract::environment;
-use tokio::net::TcpListener;
 
 use crate::access_log::AccessLog;
 use crate::admission::Admission;
@@ -18,8 +15,9 @@ use crate::http_client::{Client, Destination, TlsError, client_config};
 use crate::lambda::{Authorizer, Forwarder};
 use crate::memory;
 use crate::proxy::{Proxy, Upstream};
-use crate::runtime_api::{Function, RuntimeApi, serve};
-use crate::serve::{Options, PolicyFile, PolicyFileError, Server};
+use crate::runtime_api::{self, Function, RuntimeApi};
+#[cfg(feature = "serve")]
+use crate::serve;
 use crate::settings::{Settings, SettingsError};
 use crate::sign::Signer;
 use crate::table::Table;
@@ -38,19 +36,20 @@ pub enum StartError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The policy file is not usable.
+    #[cfg(feature = "serve")]
     #[error(transparent)]
-    PolicyFile(#[from] PolicyFileError),
+    PolicyFile(#[from] serve::PolicyFileError),
 }
 
 /// Parts both functions are made of.
-struct Base {
+pub(crate) struct Base {
     client: Arc<Client>,
     signer: Arc<Signer>,
-    table: Arc<Table>,
+    pub(crate) table: Arc<Table>,
 }
 
 impl Base {
-    fn new(settings: &Settings) -> Result<Self, StartError> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, StartError> {
         let client = Client::new(client_config(settings.ca_file.as_deref())?);
         let signer = Arc::new(Signer::new(settings.credentials.clone(), settings.region.clone()));
         let table =
@@ -61,16 +60,16 @@ impl Base {
 
 /// Runs the forwarder until the environment ends; with arguments, as a server until it is stopped.
 pub fn forwarder() -> ExitCode {
-    match Options::parse(std::env::args_os().skip(1)) {
-        Ok(None) => run(lambda(async |settings: &Settings| {
-            build_forwarder(settings, AccessLog::stdout(&settings.gateway)).await
-        })),
-        Ok(Some(options)) => run(serve_http(options)),
+    #[cfg(feature = "serve")]
+    match serve::Options::parse(std::env::args_os().skip(1)) {
+        Ok(None) => {}
+        Ok(Some(options)) => return run(serve::start(options)),
         Err(error) => {
             eprintln!("{error}");
-            ExitCode::FAILURE
+            return ExitCode::FAILURE;
         }
     }
+    run(lambda(async |settings: &Settings| build_forwarder(settings, AccessLog::stdout(&settings.gateway)).await))
 }
 
 /// Runs the authorizer until the environment ends.
@@ -88,25 +87,7 @@ pub async fn build_forwarder(settings: &Settings, log: AccessLog) -> Result<Forw
     Ok(Forwarder::new(gateway, proxy, log))
 }
 
-/// The forwarder as a server, warmed up. Its tenants are those of the policy file, if there is one.
-///
-/// # Errors
-/// [`StartError`] where it cannot work whatever happens later.
-pub async fn build_server(
-    settings: &Settings,
-    policy_file: Option<PolicyFile>,
-    log: AccessLog,
-) -> Result<Server, StartError> {
-    let mut base = Base::new(settings)?;
-    if let Some(file) = policy_file {
-        base.table = Arc::new(file.into_table()?);
-    }
-    let authorization = Authorization::new(Arc::clone(&base.table));
-    let (_, proxy) = proxy(settings, base).await;
-    Ok(Server::new(proxy, authorization, log))
-}
-
-async fn proxy(settings: &Settings, base: Base) -> (Arc<Gateway>, Proxy) {
+pub(crate) async fn proxy(settings: &Settings, base: Base) -> (Arc<Gateway>, Proxy) {
     let Base { client, signer, table } = base;
     let gateway = Arc::new(Gateway::new(Arc::clone(&table)));
     let upstream = Upstream::new(client, signer, &settings.region, &settings.bedrock_overrides);
@@ -147,7 +128,7 @@ fn run(program: impl Future<Output = Result<(), String>>) -> ExitCode {
     }
 }
 
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -166,32 +147,13 @@ async fn lambda<F: Function + 'static>(
     }
     .await;
     match started {
-        Ok((function, concurrency)) => serve(api, function, concurrency).await.map_err(|error| crate::describe(&error)),
+        Ok((function, concurrency)) => {
+            runtime_api::serve(api, function, concurrency).await.map_err(|error| crate::describe(&error))
+        }
         Err(error) => {
             let message = crate::describe(&error);
             let _ = api.init_error("Gateway.Start", &message).await;
             Err(message)
         }
     }
-}
-
-async fn serve_http(options: Options) -> Result<(), String> {
-    let Options { listen, policy_file } = options;
-    let server: Result<_, StartError> = async {
-        let policy_file = policy_file.as_deref().map(PolicyFile::read).transpose()?;
-        // With a file there is no table to name.
-        let table = policy_file.as_ref().map(|_| "none");
-        let settings = Settings::read(|name| {
-            variable(name).or_else(|| table.filter(|_| name == environment::TABLE_NAME).map(str::to_owned))
-        })?;
-        build_server(&settings, policy_file, AccessLog::stdout(&settings.gateway)).await
-    }
-    .await;
-    let server = server.map_err(|error| crate::describe(&error))?;
-    let listener = TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-    if let Ok(address) = listener.local_addr() {
-        eprintln!("serving on http://{address}");
-    }
-    server.run(listener).await;
-    Ok(())
 }

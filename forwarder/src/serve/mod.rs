@@ -8,6 +8,7 @@ mod body;
 mod exchange;
 mod options;
 mod policy_file;
+mod start;
 
 use std::convert::Infallible;
 use std::io;
@@ -29,6 +30,8 @@ use crate::proxy::Proxy;
 
 pub use options::{Options, UsageError};
 pub use policy_file::{PolicyFile, PolicyFileError};
+pub use start::build_server;
+pub(crate) use start::start;
 
 /// Connections at a time; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 1_024;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aigw_forwarder::access_log::AccessLog;
 use aigw_forwarder::serve::PolicyFile;
-use aigw_forwarder::start::build_server;
+use aigw_forwarder::serve::build_server;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
