@@ -1,9 +1,12 @@
 //! Tokens as credentials: of ServiceAccounts, by the cluster's keys from its apiserver, and of an identity provider, by its
 //! keys over HTTPS. The provider is the same apiserver, whose URL is its issuer.
 
+use std::path::Path;
+
 use aigw_tests::clients::{Client, TOKEN};
 use aigw_tests::cluster::Object;
 use aigw_tests::harness::environment_test as test;
+use aigw_tests::program::run;
 use aigw_tests::shared::{Own, Shared, operator};
 use aigw_tests::{Outcome, ensure, repository, secrets, wait};
 use libtest_mimic::Trial;
@@ -127,7 +130,21 @@ fn providers(shared: &Shared, client: &Client, token: &str) -> Outcome {
     ensure!(ended.success, "boto3 with a token in a file: {}", ended.output);
     let ended = client.module(&snippets.join("javascript_v3.mjs"))?;
     ensure!(ended.success, "the AWS SDK for JavaScript with a token in a file: {}", ended.output);
+    openai(shared, &client, &snippets)?;
+    let ended = run(&snippets.join("print-token.sh"), &[], &client.env())?.ok()?;
+    ensure!(ended.stdout.trim() == token, "the helper prints another text than the token");
     std::fs::remove_dir_all(&folder)?;
+    Ok(())
+}
+
+fn openai(shared: &Shared, client: &Client, snippets: &Path) -> Outcome {
+    let python = shared.world.client_matrix()?.join("venv/bin/python");
+    let authority = shared.world.cluster.instance().ca_pem()?.display().to_string();
+    let mut env = client.env();
+    env.insert("OPENAI_BASE_URL".into(), format!("{}/openai/v1", client.endpoint()));
+    env.insert("SSL_CERT_FILE".into(), authority);
+    let ended = run(&python, &[&snippets.join("python_openai.py").display().to_string()], &env)?;
+    ensure!(ended.success, "the OpenAI SDK with a token in a file: {}", ended.output);
     Ok(())
 }
 
