@@ -29,6 +29,7 @@ use measure::Bench;
 use process::Placement;
 use report::Report;
 use subject::{Fakes, Form, Programs};
+use tokio::signal::unix::{SignalKind, signal};
 use upstream::Upstream;
 
 /// What anything here comes to.
@@ -94,7 +95,7 @@ impl Options {
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match (Options::parse(std::env::args().skip(1)), runtime) {
-        (Ok(options), Ok(runtime)) => runtime.block_on(run(options)),
+        (Ok(options), Ok(runtime)) => runtime.block_on(until_stopped(run(options))),
         (Err(error), _) => Err(error),
         (_, Err(error)) => Err(error.into()),
     };
@@ -104,6 +105,16 @@ fn main() -> ExitCode {
             eprintln!("bench: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Runs `work`; when this program is told to stop, ends what it started instead of leaving it behind.
+async fn until_stopped(work: impl Future<Output = Outcome<()>>) -> Outcome<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        outcome = work => outcome,
+        _ = interrupt.recv() => Err("interrupted".into()),
+        _ = terminate.recv() => Err("told to stop".into()),
     }
 }
 
