@@ -23,11 +23,11 @@ pub struct Ceiling {
 impl Ceiling {
     /// What `rule` allows.
     pub fn of(rule: &TenantRule) -> Self {
-        let allow = rule.allow.clone().unwrap_or_default();
+        let allow = rule.allow.as_ref();
         Self {
             rule: rule.name.clone(),
-            models: patterns(&allow.models),
-            resources: allow.resources.iter().map(grant).collect(),
+            models: allow.map_or_else(Vec::new, |allow| patterns(&allow.models)),
+            resources: allow.iter().flat_map(|allow| &allow.resources).map(grant).collect(),
         }
     }
 
@@ -51,9 +51,14 @@ impl Ceiling {
 ///
 /// # Errors
 /// The first pattern that goes beyond the rule.
-pub fn models(asked: Option<&TenantModels>, ceiling: &Ceiling, place: Place<'_>) -> Result<ModelRules, Violation> {
+pub(super) fn models(
+    asked: Option<&TenantModels>,
+    ceiling: &Ceiling,
+    place: Place<'_>,
+) -> Result<ModelRules, Violation> {
     // Exhaustive: a field nobody looks at does not compile.
-    let TenantModels { allow, deny, residency } = asked.cloned().unwrap_or_default();
+    let nothing = TenantModels::default();
+    let TenantModels { allow, deny, residency } = asked.unwrap_or(&nothing);
     for (index, pattern) in allow.iter().map(|allowed| allowed.match_.as_str()).enumerate() {
         if !within(&ceiling.models, pattern, Some(place)) {
             let allowed = match ceiling.models.as_slice() {
@@ -71,8 +76,8 @@ pub fn models(asked: Option<&TenantModels>, ceiling: &Ceiling, place: Place<'_>)
     Ok(ModelRules {
         rule: ceiling.rule.clone(),
         granted: ceiling.models.clone(),
-        allow: patterns(&allow),
-        deny: patterns(&deny),
+        allow: patterns(allow),
+        deny: patterns(deny),
         residency: residency.map(wire_residency),
     })
 }
@@ -81,7 +86,7 @@ pub fn models(asked: Option<&TenantModels>, ceiling: &Ceiling, place: Place<'_>)
 ///
 /// # Errors
 /// The first resource that the rule does not allow.
-pub fn resources(asked: &[api::ResourceGrant], ceiling: &Ceiling) -> Result<Vec<ResourceGrant>, Violation> {
+pub(super) fn resources(asked: &[api::ResourceGrant], ceiling: &Ceiling) -> Result<Vec<ResourceGrant>, Violation> {
     let mut grants = Vec::with_capacity(asked.len());
     for (index, asked) in asked.iter().map(grant).enumerate() {
         if !ceiling.covers(&asked) {
@@ -100,7 +105,7 @@ pub fn resources(asked: &[api::ResourceGrant], ceiling: &Ceiling) -> Result<Vec<
 }
 
 /// A grant as the policy has it.
-pub fn grant(asked: &api::ResourceGrant) -> ResourceGrant {
+fn grant(asked: &api::ResourceGrant) -> ResourceGrant {
     let access = match asked.access.unwrap_or_default() {
         api::ResourceAccess::Use => Access::Use,
         api::ResourceAccess::Manage => Access::Manage,
@@ -109,12 +114,12 @@ pub fn grant(asked: &api::ResourceGrant) -> ResourceGrant {
 }
 
 /// A grant as the status has it.
-pub fn shown(grant: &ResourceGrant) -> api::EffectiveResource {
+pub(super) fn shown(grant: &ResourceGrant) -> api::EffectiveResource {
     api::EffectiveResource { arn: grant.arn.clone(), access: format!("{:?}", grant.access) }
 }
 
 /// Patterns, sorted: their order means nothing, and to change it is no change.
-pub fn patterns(matches: &[api::ModelMatch]) -> Vec<String> {
+fn patterns(matches: &[api::ModelMatch]) -> Vec<String> {
     let mut patterns: Vec<String> = matches.iter().map(|pattern| pattern.match_.clone()).collect();
     patterns.sort();
     patterns

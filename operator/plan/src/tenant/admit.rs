@@ -68,8 +68,8 @@ pub fn admit(
     // Exhaustive: a field nobody looks at does not compile.
     let TenantSpec { gateway_ref: _, tier, identities, api_key, models, resources, suspend } = spec;
     let rule = deciding_rule(facts, gateway, identity).ok_or_else(|| not_allowed(facts, identity))?;
-    let allow = rule.allow.clone().unwrap_or_default();
-    if let Some(most) = allow.max_tenants_per_namespace.and_then(|most| usize::try_from(most).ok())
+    let most = rule.allow.as_ref().and_then(|allow| allow.max_tenants_per_namespace);
+    if let Some(most) = most.and_then(|most| usize::try_from(most).ok())
         && facts.earlier_in_namespace >= most
     {
         let message = format!(

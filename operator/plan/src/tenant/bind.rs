@@ -10,6 +10,7 @@ use super::access::Ceiling;
 use super::diff::{diff_meter, write_policy};
 use super::identities;
 use super::step::{ObservedTenant, TenantStep};
+use crate::gateway::observed::Document;
 use crate::identity::GatewayIdentity;
 use crate::plan::Plan;
 
@@ -32,17 +33,32 @@ pub fn bind(
 ) -> Plan<TenantStep> {
     let mut plan = Plan::default();
     let keep = bounds.map(|bounds| &*bounds.identities).unwrap_or_default();
-    identities::release((&identity.physical_name(), tenant_id), keep, observed, &mut plan);
-    let Some(policy) = observed.policy.as_ref().filter(|policy| !policy.content.deleted) else { return plan };
-    let bound = match bounds {
-        Some(bounds) => bounds.ceiling.bound(&policy.content),
-        None => TenantPolicy { suspended: Some(Suspension::Platform), ..policy.content.clone() },
+    let bound = |policy: &TenantPolicy| match bounds {
+        Some(bounds) => bounds.ceiling.bound(policy),
+        None => TenantPolicy { suspended: Some(Suspension::Platform), ..policy.clone() },
     };
-    let content = identities::without_lost(tenant_id, keep, &bound, &observed.identities).unwrap_or(bound);
-    if content == policy.content {
-        diff_meter(tenant_id, identity, observed, policy.version, content.denied(), None, &mut plan);
-    } else {
-        write_policy(tenant_id, identity, observed, content, None, &mut plan);
+    if let Some(kept) = narrow(tenant_id, identity, observed, keep, bound, &mut plan) {
+        diff_meter(tenant_id, identity, observed, kept.version, kept.content.denied(), None, &mut plan);
     }
     plan
+}
+
+/// Releases the identities that `keep` lacks, and makes the policy what `bound` makes of it, less those and those that
+/// another tenant has by now. Gives the policy where there is one and it is that already.
+pub(super) fn narrow<'a>(
+    tenant_id: &str,
+    identity: &GatewayIdentity,
+    observed: &'a ObservedTenant,
+    keep: &[String],
+    bound: impl FnOnce(&TenantPolicy) -> TenantPolicy,
+    plan: &mut Plan<TenantStep>,
+) -> Option<&'a Document<TenantPolicy>> {
+    identities::release(tenant_id, identity, keep, observed, plan);
+    let policy = observed.policy.as_ref().filter(|policy| !policy.content.deleted)?;
+    let content = identities::without_lost(tenant_id, keep, bound(&policy.content), &observed.identities);
+    if content == policy.content {
+        return Some(policy);
+    }
+    write_policy(tenant_id, identity, observed, content, None, plan);
+    None
 }

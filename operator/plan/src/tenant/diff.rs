@@ -14,6 +14,7 @@ use aigw_contract::policy::{KeyHash, TenantPolicy};
 use aigw_contract::table::MeterHead;
 
 use super::admit::AdmittedTenant;
+use super::bind::narrow;
 use super::identities;
 use super::secret;
 use super::step::{ObservedSecret, ObservedTenant, TenantStep};
@@ -72,12 +73,12 @@ pub fn diff(
         return Ok(plan);
     }
     let keep: Vec<String> = tenant.identities.iter().map(|one| one.hash.clone()).collect();
-    if let_go(&tenant.tenant_id, gateway.identity, &keep, observed, &mut plan) {
+    narrow(&tenant.tenant_id, gateway.identity, observed, &keep, TenantPolicy::clone, &mut plan);
+    if !plan.steps.is_empty() {
         plan.wait("identities are being given up", Duration::ZERO);
         return Ok(plan);
     }
-    let table = gateway.identity.physical_name();
-    identities::claim((&table, &tenant.tenant_id), &tenant.identities, observed, now, &mut plan);
+    identities::claim(&tenant.tenant_id, gateway.identity, &tenant.identities, observed, now, &mut plan);
     if !plan.steps.is_empty() {
         plan.wait("identities are being claimed", Duration::ZERO);
         return Ok(plan);
@@ -139,29 +140,11 @@ fn binding_change(tenant: &AdmittedTenant, observed: &ObservedTenant) -> Option<
     (content != *policy).then_some(content)
 }
 
-/// Releases and stops accepting identities that `keep` lacks or that another has by now; whether there were any.
-fn let_go(
-    tenant_id: &str,
-    identity: &GatewayIdentity,
-    keep: &[String],
-    observed: &ObservedTenant,
-    plan: &mut Plan<TenantStep>,
-) -> bool {
-    identities::release((&identity.physical_name(), tenant_id), keep, observed, plan);
-    let policy = observed.policy.as_ref().filter(|policy| !policy.content.deleted);
-    let next =
-        policy.and_then(|policy| identities::without_lost(tenant_id, keep, &policy.content, &observed.identities));
-    if let Some(next) = next {
-        write_policy(tenant_id, identity, observed, next, None, plan);
-    }
-    !plan.steps.is_empty()
-}
-
 /// What deletion of a tenant leaves to do while its gateway stands. The Secret goes with its owner reference.
 pub fn cleanup(tenant_id: &str, identity: &GatewayIdentity, observed: &ObservedTenant, now: i64) -> Plan<TenantStep> {
     let mut plan = Plan::default();
     let expires = Some(now + TOMBSTONE_SECONDS);
-    identities::release((&identity.physical_name(), tenant_id), &[], observed, &mut plan);
+    identities::release(tenant_id, identity, &[], observed, &mut plan);
     if let Some(policy) = &observed.policy {
         if policy.content.deleted {
             diff_meter(tenant_id, identity, observed, policy.version, true, expires, &mut plan);

@@ -16,15 +16,16 @@ use aigw_contract::policy::{AcceptedIdentity, TenantPolicy};
 
 use super::step::{ObservedIdentity, ObservedTenant, TenantStep};
 use crate::gateway::validate::ValidGateway;
+use crate::identity::GatewayIdentity;
 use crate::plan::Plan;
 use crate::violation::Violation;
 
 /// The cluster whose ServiceAccounts a tenant names.
-pub const LOCAL_CLUSTER: &str = "local";
+const LOCAL_CLUSTER: &str = "local";
 /// How long a claim may wait for its policy: longer than an operator needs to come back, short enough to wait out.
-pub const CLAIM_GRACE_SECONDS: i64 = 300;
+const CLAIM_GRACE_SECONDS: i64 = 300;
 /// When to look again at an identity that belongs to another tenant: nothing tells when that one lets go of it.
-pub const CONFLICT_RECHECK: Duration = Duration::from_mins(1);
+pub(super) const CONFLICT_RECHECK: Duration = Duration::from_mins(1);
 
 /// An identity a tenant is to have.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,8 +108,8 @@ fn jwt(identity: &JwtIdentity) -> Identity<'_> {
 
 fn grant(identity: &JwtIdentity, rule: &TenantRule, gateway: &ValidGateway) -> Result<(), String> {
     let JwtIdentity { issuer, claim, value } = identity;
-    let known = |kind| gateway.issuers.iter().any(|one| one.contract.kind == kind && one.contract.name == *issuer);
-    if !known(IssuerKind::Jwt) {
+    let mut issuers = gateway.issuers.iter().map(|one| &one.contract);
+    if !issuers.any(|known| known.kind == IssuerKind::Jwt && known.name == *issuer) {
         return Err(format!("the gateway has no issuer {issuer:?} in its spec.auth.jwt"));
     }
     let granted = rule.allow.iter().filter_map(|allow| allow.identities.as_ref()).flat_map(|granted| &granted.jwt);
@@ -138,14 +139,15 @@ pub fn conflicts<'a>(
 
 impl ObservedIdentity {
     /// Whether somebody else has it, or may be about to.
-    pub fn belongs_to_another(&self, tenant_id: &str, now: i64) -> bool {
+    pub(super) fn belongs_to_another(&self, tenant_id: &str, now: i64) -> bool {
         self.claim.tenant != tenant_id && (self.held || now.saturating_sub(self.claim.since) < CLAIM_GRACE_SECONDS)
     }
 }
 
 /// Claims what is wanted and free.
 pub(super) fn claim(
-    (table, tenant_id): (&str, &str),
+    tenant_id: &str,
+    identity: &GatewayIdentity,
     wanted: &[WantedIdentity],
     observed: &ObservedTenant,
     now: i64,
@@ -157,7 +159,7 @@ pub(super) fn claim(
             continue;
         }
         plan.step(TenantStep::ClaimIdentity {
-            table: table.to_owned(),
+            table: identity.physical_name(),
             hash: one.hash.clone(),
             expected: found.map(|found| found.version),
             claim: IdentityClaim { tenant: tenant_id.to_owned(), since: now },
@@ -167,7 +169,8 @@ pub(super) fn claim(
 
 /// Lets go of what this tenant has and `keep` lacks.
 pub(super) fn release(
-    (table, tenant_id): (&str, &str),
+    tenant_id: &str,
+    identity: &GatewayIdentity,
     keep: &[String],
     observed: &ObservedTenant,
     plan: &mut Plan<TenantStep>,
@@ -175,7 +178,7 @@ pub(super) fn release(
     for (hash, found) in &observed.identities {
         if found.claim.tenant == tenant_id && !keep.contains(hash) {
             plan.step(TenantStep::ReleaseIdentity {
-                table: table.to_owned(),
+                table: identity.physical_name(),
                 tenant_id: tenant_id.to_owned(),
                 hash: hash.clone(),
                 expected: found.version,
@@ -195,18 +198,17 @@ pub(super) fn accepted(tenant_id: &str, wanted: &[WantedIdentity], observed: &Ob
         .collect()
 }
 
-/// The policy without identities that are not to be accepted any more; `None` where it lists none of that kind. One
-/// that is wanted and whose claim got lost stays: it is claimed again.
+/// The policy without identities that are not to be accepted any more. One that is wanted and whose claim got lost
+/// stays: it is claimed again.
 pub(super) fn without_lost(
     tenant_id: &str,
     keep: &[String],
-    policy: &TenantPolicy,
+    mut policy: TenantPolicy,
     observed: &BTreeMap<String, ObservedIdentity>,
-) -> Option<TenantPolicy> {
+) -> TenantPolicy {
     let another = |hash: &String| observed.get(hash).is_some_and(|found| found.claim.tenant != tenant_id);
-    let mut next = policy.clone();
-    next.identities.retain(|one| keep.contains(&one.hash) && !another(&one.hash));
-    (next != *policy).then_some(next)
+    policy.identities.retain(|one| keep.contains(&one.hash) && !another(&one.hash));
+    policy
 }
 
 #[cfg(test)]
