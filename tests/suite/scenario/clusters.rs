@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aigw_api::annotations;
-use aigw_tests::cluster::{find_condition, gateway, tenant};
+use aigw_tests::cluster::find_condition;
 use aigw_tests::harness::test;
 use aigw_tests::simulation::invariants::no_duplicates;
 use aigw_tests::simulation::scenario::{Start, from_nothing, objects, rest};
@@ -14,20 +14,14 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 use tokio::time::sleep;
 
+use super::objects::{nightly, prod, search};
+
 pub fn tests() -> Vec<Trial> {
     vec![
         test(module_path!(), "a_new_cluster_adopts_what_a_lost_one_left", adopted),
         test(module_path!(), "the_old_cluster_comes_back_and_keeps_away_until_told", comes_back),
         test(module_path!(), "two_installations_in_one_account_do_not_touch_each_other", two_installations),
     ]
-}
-
-fn prod() -> aigw_tests::cluster::Object {
-    gateway("ai-platform", "prod")
-}
-
-fn search() -> aigw_tests::cluster::Object {
-    tenant("team-search", "search")
 }
 
 /// Ids in AWS that clients depend on: the REST API's, and the keys'.
@@ -69,7 +63,7 @@ fn adopted() -> Outcome {
         new.ready(&prod()).await?;
         ensure!(waiting.elapsed() < Duration::from_mins(17), "adopted after {:?}", waiting.elapsed());
         new.ready(&search()).await?;
-        new.ready(&tenant("team-ads", "nightly")).await?;
+        new.ready(&nightly()).await?;
         ensure_eq!(identity(&new), before, "REST API and keys");
         // The lost Secret's credential may be in running containers: it retires, while a new one is issued.
         ensure_eq!(keys(&new, &search()), [("k2".to_owned(), false), ("k1".to_owned(), true)], "credentials");
@@ -125,7 +119,7 @@ fn two_installations() -> Outcome {
         no_duplicates(&first)?;
         let before = state(&first);
         ensure_eq!(first.aws.state().regions["eu-central-1"].rest_apis.len(), 2, "REST APIs");
-        for object in [search(), tenant("team-ads", "nightly"), prod()] {
+        for object in [search(), nightly(), prod()] {
             second.delete(&object).await?;
         }
         second.gone(&prod()).await?;

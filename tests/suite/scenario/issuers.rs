@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use aigw_contract::identity::Identity;
 use aigw_contract::issuer::KeyMirror;
-use aigw_contract::policy::TenantPolicy;
-use aigw_fakes::aws::Attribute;
-use aigw_tests::cluster::{Object, find_condition, gateway, tenant};
+use aigw_tests::cluster::{Object, find_condition};
 use aigw_tests::harness::test;
 use aigw_tests::simulation::scenario::{Scenario, Start, alone};
 use aigw_tests::simulation::{ISSUER, World, simulate};
@@ -15,38 +13,14 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::objects::{converged, document, nightly, policy, prod, search, teams};
+
 /// How long a provider is away.
 const AWAY: Duration = Duration::from_hours(25);
 
-macro_rules! converged {
-    ($name:literal, |$world:ident| $acts:block) => {
-        Scenario { name: $name, start: Start::Converged, acts: |$world: &World| Box::pin(async move { $acts }) }
-    };
-}
-
-fn prod() -> Object {
-    gateway("ai-platform", "prod")
-}
-
-fn search() -> Object {
-    tenant("team-search", "search")
-}
-
-fn nightly() -> Object {
-    tenant("team-ads", "nightly")
-}
-
 /// Rules that grant these values of the claim `groups`.
 fn rules(values: &Value) -> Value {
-    json!({"rules": [{
-        "name": "teams",
-        "match": {"namespaces": {"selector": {"matchLabels": {"ai-gateway": "enabled"}}}},
-        "allow": {
-            "tiers": ["trial", "silver"], "maxTenantsPerNamespace": 3,
-            "identities": {"jwt": [{"issuer": "corp", "claim": "groups", "values": values}]},
-        },
-        "defaults": {"tier": "trial"},
-    }]})
+    teams(&json!({"identities": {"jwt": [{"issuer": "corp", "claim": "groups", "values": values}]}}))
 }
 
 fn jwt(value: &str) -> Value {
@@ -84,7 +58,7 @@ pub fn scenarios() -> Vec<Scenario> {
             world.condition(&search(), "IdentitiesReady", "True", None).await?;
             ask(world, &search(), json!({"serviceAccounts": null})).await?;
             world.ready(&search()).await?;
-            ensure_eq!(listed(world, "team-search/search")?, [hash("team-search")], "identities in force");
+            ensure_eq!(listed(world, &search())?, [hash("team-search")], "identities in force");
             Ok(())
         }),
         converged!("identity_conflict", |world| {
@@ -95,7 +69,7 @@ pub fn scenarios() -> Vec<Scenario> {
             world.condition(&nightly(), "IdentitiesReady", "False", Some("IdentityConflict")).await?;
             world.condition(&nightly(), "Ready", "False", Some("IdentityConflict")).await?;
             world.condition(&search(), "IdentitiesReady", "True", None).await?;
-            ensure_eq!(listed(world, "team-ads/nightly")?, [hash("team-b")], "identities of the second");
+            ensure_eq!(listed(world, &nightly())?, [hash("team-b")], "identities of the second");
             // The first lets go, and nobody has to tell the second.
             ask(world, &search(), Value::Null).await?;
             world.condition(&nightly(), "IdentitiesReady", "True", None).await?;
@@ -110,7 +84,7 @@ pub fn scenarios() -> Vec<Scenario> {
             world.patch(&prod(), &json!({"spec": {"tenants": rules(&json!(["finance"]))}})).await?;
             world.condition(&search(), "Accepted", "False", Some("IdentityNotAllowed")).await?;
             world.ready(&nightly()).await?;
-            ensure_eq!(listed(world, "team-search/search")?, Vec::<String>::new(), "identities after the withdrawal");
+            ensure_eq!(listed(world, &search())?, Vec::<String>::new(), "identities after the withdrawal");
             Ok(())
         }),
         converged!("issuers_keys_rotate_and_issuer_removed", |world| {
@@ -243,19 +217,7 @@ fn mirror(world: &World, key: &str) -> Outcome<KeyMirror> {
     Ok(serde_json::from_str(&document(world, "gateway", &format!("jwks#{key}"))?)?)
 }
 
-/// Identities in force for a tenant, by namespace and name.
-fn listed(world: &World, name: &str) -> Outcome<Vec<String>> {
-    let (namespace, name) = name.split_once('/').ok_or("no namespace")?;
-    let found = world.get(&tenant(namespace, name)).ok_or("no tenant")?;
-    let id = found["status"]["tenantId"].as_str().unwrap_or_default().to_owned();
-    let policy: TenantPolicy = serde_json::from_str(&document(world, &format!("tenant#{id}"), "policy")?)?;
-    Ok(policy.identities.into_iter().map(|one| one.hash).collect())
-}
-
-fn document(world: &World, pk: &str, sk: &str) -> Outcome<String> {
-    let account = world.aws.state();
-    let mut tables = account.regions.values().flat_map(|region| region.tables.values());
-    let item = tables.find_map(|table| table.items.get(&(pk.to_owned(), sk.to_owned())));
-    let text = item.and_then(|item| item.get("document")).and_then(Attribute::text);
-    Ok(text.ok_or_else(|| format!("no item {pk}/{sk}"))?.to_owned())
+/// Identities in force for a tenant.
+fn listed(world: &World, tenant: &Object) -> Outcome<Vec<String>> {
+    Ok(policy(world, tenant)?.identities.into_iter().map(|one| one.hash).collect())
 }

@@ -9,6 +9,7 @@ mod drift;
 mod issuers;
 mod leadership;
 mod leaks;
+mod objects;
 mod rbac;
 mod refused;
 mod scale;

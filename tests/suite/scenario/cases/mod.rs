@@ -1,0 +1,28 @@
+//! The scenarios: what happens, and up to where it has had its effect. What must be true at the end is the end state of
+//! the undisturbed run, which [`check`] looks at.
+
+mod checks;
+mod gateway_changes;
+mod lifecycle;
+mod removal;
+mod tenant_changes;
+
+use aigw_tests::simulation::scenario::Scenario;
+
+use super::{drift, issuers};
+
+pub use checks::check;
+
+/// All of them.
+pub fn all() -> Vec<Scenario> {
+    let own = [
+        lifecycle::scenarios(),
+        gateway_changes::scenarios(),
+        tenant_changes::scenarios(),
+        tenant_changes::admission(),
+        removal::scenarios(),
+        issuers::scenarios(),
+    ];
+    let drift = [drift::api_gateway(), drift::compute(), drift::table(), drift::cluster()];
+    [own.concat(), drift.concat()].concat()
+}

@@ -1,0 +1,75 @@
+//! What most scenarios are about: a gateway with two tenants, at rest, and how to reach what is behind them.
+
+use std::time::Duration;
+
+use aigw_contract::policy::TenantPolicy;
+use aigw_contract::table::{DOCUMENT, POLICY_SK, tenant_pk};
+use aigw_fakes::aws::Attribute;
+use aigw_tests::Outcome;
+use aigw_tests::cluster::{Object, gateway, tenant};
+use aigw_tests::simulation::World;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+/// A scenario that starts at rest, with a gateway and two tenants.
+macro_rules! converged {
+    ($name:literal, |$world:ident| $acts:block) => {
+        aigw_tests::simulation::scenario::Scenario {
+            name: $name,
+            start: aigw_tests::simulation::scenario::Start::Converged,
+            acts: |$world: &aigw_tests::simulation::World| Box::pin(async move { $acts }),
+        }
+    };
+}
+pub(super) use converged;
+
+pub fn prod() -> Object {
+    gateway("ai-platform", "prod")
+}
+
+pub fn search() -> Object {
+    tenant("team-search", "search")
+}
+
+pub fn nightly() -> Object {
+    tenant("team-ads", "nightly")
+}
+
+/// The usual rules of the gateway, with `more` beside what they allow.
+pub fn teams(more: &Value) -> Value {
+    let mut allow = json!({"tiers": ["trial", "silver"], "maxTenantsPerNamespace": 3});
+    if let (Some(allow), Some(more)) = (allow.as_object_mut(), more.as_object()) {
+        allow.extend(more.clone());
+    }
+    json!({"rules": [{
+        "name": "teams",
+        "match": {"namespaces": {"selector": {"matchLabels": {"ai-gateway": "enabled"}}}},
+        "allow": allow,
+        "defaults": {"tier": "trial"},
+    }]})
+}
+
+/// Changes the gateway's spec and waits until it, and with it its tenants, are ready.
+pub async fn change(world: &World, spec: Value) -> Outcome {
+    world.patch(&prod(), &json!({"spec": spec})).await?;
+    world.ready(&prod()).await?;
+    // The tenants look at their gateway's change as well.
+    sleep(Duration::from_secs(5)).await;
+    world.ready(&search()).await
+}
+
+/// A tenant's policy in the table.
+pub fn policy(world: &World, tenant: &Object) -> Outcome<TenantPolicy> {
+    let found = world.get(tenant).ok_or("no tenant")?;
+    let id = found["status"]["tenantId"].as_str().unwrap_or_default();
+    Ok(serde_json::from_str(&document(world, &tenant_pk(id), POLICY_SK)?)?)
+}
+
+/// The text of a document in a table.
+pub fn document(world: &World, pk: &str, sk: &str) -> Outcome<String> {
+    let account = world.aws.state();
+    let mut tables = account.regions.values().flat_map(|region| region.tables.values());
+    let item = tables.find_map(|table| table.items.get(&(pk.to_owned(), sk.to_owned())));
+    let text = item.and_then(|item| item.get(DOCUMENT)).and_then(Attribute::text);
+    Ok(text.ok_or_else(|| format!("no item {pk}/{sk}"))?.to_owned())
+}
