@@ -53,7 +53,7 @@ impl DynamoTables {
                 .flat_map(|id| [key_of((&tenant_pk(id), POLICY_SK)), key_of((&meter_pk(id), METER_SK))])
                 .collect();
             for item in self.items(table, keys).await? {
-                let pk = item.get(PK).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+                let pk = text_of(&item, PK).unwrap_or_default();
                 let of = |prefix: String| pk.strip_prefix(&prefix);
                 if let Some(tenant) = of(tenant_pk("")).and_then(|id| tenants.get_mut(id)) {
                     tenant.policy = Some(document_of(BATCH_GET_ITEM, &item)?);
@@ -74,7 +74,7 @@ impl DynamoTables {
         for batch in hashes.chunks(KEYS_A_BATCH) {
             let keys = batch.iter().map(|hash| key_of((&identity_pk(hash), IDENTITY_SK))).collect();
             for item in self.items(table, keys).await? {
-                let pk = item.get(PK).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+                let pk = text_of(&item, PK).unwrap_or_default();
                 if let Some(hash) = pk.strip_prefix(&identity_pk("")) {
                     found.insert(hash.to_owned(), document_of(BATCH_GET_ITEM, &item)?);
                 }
@@ -210,12 +210,16 @@ fn key_of((pk, sk): (&str, &str)) -> Item {
     HashMap::from([(PK.into(), AttributeValue::S(pk.into())), (SK.into(), AttributeValue::S(sk.into()))])
 }
 
+fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
+}
+
 fn document_of(operation: &'static str, item: &Item) -> Result<Document<String>, CloudError> {
     let version = number_of(item, VERSION);
-    let content = item.get(DOCUMENT).and_then(|value| value.as_s().ok()).cloned();
+    let content = text_of(item, DOCUMENT).map(str::to_owned);
     version.zip(content).map(|(version, content)| Document { version, content }).ok_or_else(|| {
         // Nobody but the operator writes here.
-        let key = |name| item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
+        let key = |name| text_of(item, name).unwrap_or_default();
         let message = format!("item {}/{} is no document", key(PK), key(SK));
         CloudError::new(operation, Class::Bug, "MalformedItem", message)
     })

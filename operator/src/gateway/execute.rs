@@ -104,15 +104,15 @@ pub(super) async fn put<T: Serialize + Sync>(
     expected: Option<i64>,
     content: &T,
 ) -> Result<(), CloudError> {
-    let document = document(expected, content)?;
+    let document = document(expected.unwrap_or(0) + 1, content)?;
     cloud.tables.put_document(table, (GATEWAY_PK, sk), expected, &document, None).await
 }
 
-/// The document that follows the one with counter `expected`.
-fn document<T: Serialize>(expected: Option<i64>, content: &T) -> Result<Document<String>, CloudError> {
+/// A document with that counter.
+pub(crate) fn document<T: Serialize>(version: i64, content: &T) -> Result<Document<String>, CloudError> {
     let content = serde_json::to_string(content)
         .map_err(|error| CloudError::new("dynamodb:PutItem", Class::Bug, "Serialize", error.to_string()))?;
-    Ok(Document { version: expected.unwrap_or(0) + 1, content })
+    Ok(Document { version, content })
 }
 
 async fn tag(cloud: &Cloud, resource: &TaggedResource, tags: &Tags) -> Result<(), CloudError> {

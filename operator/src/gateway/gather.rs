@@ -123,7 +123,7 @@ type Table = (
 async fn table(cloud: &Cloud, identity: &GatewayIdentity) -> Result<Table, CloudError> {
     let name = identity.physical_name();
     let table = cloud.tables.get(&name).await?;
-    if !table.as_ref().is_some_and(|table| table.active && !table.deleting) {
+    if !table.as_ref().is_some_and(ObservedTable::usable) {
         return Ok((table, None, None));
     }
     let (owner, config) = tokio::try_join!(document(cloud, &name, OWNER_SK), document(cloud, &name, CONFIG_SK))?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aigw_api::conditions::reason;
 use aigw_api::{AIGateway, annotations};
 use aigw_cloud::{Cloud, CloudError};
-use aigw_plan::gateway::observed::ObservedGateway;
+use aigw_plan::gateway::observed::{ObservedGateway, ObservedTable};
 use aigw_plan::gateway::ownership::{Claimant, Ownership, decide};
 use aigw_plan::gateway::report::GatewayOutcome;
 use aigw_plan::gateway::step::GatewayStep;
@@ -78,12 +78,7 @@ impl Refusal {
         match &self {
             Self::Wrong { .. } => {
                 let (reason, message) = self.describe();
-                Pass {
-                    outcome: GatewayOutcome::Stalled { reason, message },
-                    observed: None,
-                    issuers: None,
-                    next: self.outcome(),
-                }
+                Pass { outcome: GatewayOutcome::Stalled { reason, message }, observed: None, next: self.outcome() }
             }
             Self::Unknown(error) => failed(error, None),
         }
@@ -98,7 +93,7 @@ pub(super) async fn ownership(
     identity: &GatewayIdentity,
     observed: &ObservedGateway,
 ) -> Result<Option<Round>, CloudError> {
-    if !observed.table.as_ref().is_some_and(|table| table.active && !table.deleting) {
+    if !observed.table.as_ref().is_some_and(ObservedTable::usable) {
         return Ok(None);
     }
     match claim(context, gateway, observed) {

@@ -5,7 +5,7 @@
 //! side is driven on.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aigw_api::AIGateway;
@@ -14,7 +14,7 @@ use aigw_contract::issuer::KeyMirror;
 use aigw_contract::table::{GATEWAY_PK, jwks_sk};
 use aigw_plan::GatewayIdentity;
 use aigw_plan::gateway::issuers::{KeySource, ObservedIssuer, REFRESH_SECONDS, ValidIssuer, discovery, keys, mirrored};
-use aigw_plan::gateway::observed::{Document, ObservedGateway};
+use aigw_plan::gateway::observed::{Document, ObservedGateway, ObservedTable};
 use aigw_plan::gateway::validate::ValidGateway;
 use futures::future::try_join_all;
 use hyper::Request;
@@ -38,7 +38,7 @@ const APISERVER_KEYS: &str = "/openid/v1/jwks";
 pub(crate) struct Attempts(Mutex<HashMap<(String, String), Attempt>>);
 
 /// The last read of an issuer.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Attempt {
     /// When the next is due, in seconds since the Unix epoch.
     next: i64,
@@ -50,17 +50,16 @@ struct Attempt {
 
 impl Attempts {
     fn get(&self, place: &(String, String)) -> Option<Attempt> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
+        self.lock().get(place).cloned()
     }
 
     fn set(&self, place: (String, String), attempt: Attempt) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place, attempt);
+        self.lock().insert(place, attempt);
     }
 
     /// Forgets issuers of a gateway that are not among `kept`.
     fn retain(&self, uid: &str, kept: &[(String, String)]) {
-        let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        attempts.retain(|place, _| place.0 != uid || kept.contains(place));
+        self.lock().retain(|place, _| place.0 != uid || kept.contains(place));
     }
 
     /// Forgets a gateway.
@@ -70,8 +69,11 @@ impl Attempts {
 
     /// When the issuer that was read longest ago was read.
     fn oldest(&self) -> Option<i64> {
-        let attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        attempts.values().filter_map(|attempt| attempt.fetched_at).min()
+        self.lock().values().filter_map(|attempt| attempt.fetched_at).min()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Attempt>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,8 +94,7 @@ pub(super) async fn refresh(
     observed: Option<&ObservedGateway>,
 ) -> Result<Option<Looked>, CloudError> {
     let ours = observed.is_some_and(|observed| {
-        let table = observed.table.as_ref().is_some_and(|table| table.active && !table.deleting);
-        table
+        observed.table.as_ref().is_some_and(ObservedTable::usable)
             && observed.owner.as_ref().is_some_and(|owner| gateway.uid().as_deref() == Some(&owner.content.object_uid))
     });
     if !ours {
@@ -109,9 +110,7 @@ pub(super) async fn refresh(
     let now = context.clock.now().as_second();
     let due = places.iter().filter_map(|place| context.memory.issuers.get(place)).map(|attempt| attempt.next - now);
     let again = due.min().map(|seconds| Duration::from_secs(u64::try_from(seconds.max(1)).unwrap_or(1)));
-    if let Some(oldest) = context.memory.issuers.oldest() {
-        context.metrics.set_oldest_issuer(oldest);
-    }
+    context.metrics.set_oldest_issuer(context.memory.issuers.oldest().unwrap_or_default());
     Ok(Some(Looked { issuers, again }))
 }
 
@@ -141,31 +140,29 @@ async fn one(
     let by_age = mirror.as_ref().map_or(now, |mirror| mirror.fetched_at + REFRESH_SECONDS);
     let lost = mirror.is_none() && before.as_ref().is_none_or(|before| before.problem.is_none());
     let due = before.as_ref().map_or(by_age, |before| before.next);
-    if now < due && !lost {
-        let attempt = before.unwrap_or(Attempt { next: due, failures: 0, problem: None, fetched_at: None });
-        let fetched_at = mirror.as_ref().map(|mirror| mirror.fetched_at);
-        let problem = attempt.problem.clone();
-        attempts.set(place.clone(), Attempt { fetched_at, ..attempt });
-        return Ok(ObservedIssuer { key, mirror, problem });
-    }
-    let spread = 1.0 - SPREAD + 2.0 * SPREAD * context.random.jitter();
-    let attempt = match read(context, issuer).await {
-        Ok((name, keys)) => {
-            let next = mirrored(mirror.as_ref(), &name, keys, now);
-            execute::put(cloud, table, &jwks_sk(&key), expected, &next).await?;
-            mirror = Some(next);
-            Attempt { next: now + spaced(REFRESH_SECONDS, spread), failures: 0, problem: None, fetched_at: Some(now) }
-        }
-        Err(problem) => {
-            tracing::warn!(issuer = key, problem, "an issuer cannot be read");
-            let failures = before.map_or(0, |before| before.failures);
-            let pause = RETRY_SECONDS.saturating_mul(1 << failures.min(10)).min(REFRESH_SECONDS);
-            let fetched_at = mirror.as_ref().map(|mirror| mirror.fetched_at);
-            Attempt { next: now + spaced(pause, spread), failures: failures + 1, problem: Some(problem), fetched_at }
+    let attempt = if now < due && !lost {
+        before.unwrap_or(Attempt { next: due, ..Attempt::default() })
+    } else {
+        let spread = 1.0 - SPREAD + 2.0 * SPREAD * context.random.jitter();
+        match read(context, issuer).await {
+            Ok((name, keys)) => {
+                let next = mirrored(mirror.as_ref(), &name, keys, now);
+                execute::put(cloud, table, &jwks_sk(&key), expected, &next).await?;
+                mirror = Some(next);
+                Attempt { next: now + spaced(REFRESH_SECONDS, spread), ..Attempt::default() }
+            }
+            Err(problem) => {
+                tracing::warn!(issuer = key, problem, "an issuer cannot be read");
+                let failures = before.map_or(0, |before| before.failures);
+                let pause = RETRY_SECONDS.saturating_mul(1 << failures.min(10)).min(REFRESH_SECONDS);
+                let next = now + spaced(pause, spread);
+                Attempt { next, failures: failures + 1, problem: Some(problem), ..Attempt::default() }
+            }
         }
     };
     let problem = attempt.problem.clone();
-    attempts.set(place.clone(), attempt);
+    let fetched_at = mirror.as_ref().map(|mirror| mirror.fetched_at);
+    attempts.set(place.clone(), Attempt { fetched_at, ..attempt });
     Ok(ObservedIssuer { key, mirror, problem })
 }
 

@@ -33,7 +33,7 @@ use crate::context::Context;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
 pub(crate) use creations::{Creations, LAG};
-pub(crate) use execute::execute;
+pub(crate) use execute::{document, execute};
 pub(crate) use gather::{observe, parse};
 pub(crate) use guard::{HEARTBEAT, Refusal, account, cluster_uid};
 pub(crate) use issuers::Attempts;
@@ -54,7 +54,6 @@ pub struct GatewayReconciler {
 struct Pass {
     outcome: GatewayOutcome,
     observed: Option<ObservedGateway>,
-    issuers: Option<Vec<ObservedIssuer>>,
     next: Outcome,
 }
 
@@ -74,18 +73,19 @@ impl GatewayReconciler {
             }
         };
         let cloud = self.context.clouds.region(&valid.region).await;
-        let pass = match account(&cloud, &valid.account_id).await {
+        let (pass, issuers) = match account(&cloud, &valid.account_id).await {
             Ok(()) => {
                 let pass = self.converge(gateway, &identity, &valid, &cloud).await;
                 self.mirror(gateway, &identity, &valid, &cloud, pass).await
             }
-            Err(refusal) => refusal.into_pass(),
+            Err(refusal) => (refusal.into_pass(), None),
         };
-        report::passed(&self.context, gateway, &identity, &valid, &pass).await?;
+        report::passed(&self.context, gateway, &identity, &valid, &pass, issuers.as_deref()).await?;
         Ok(pass.next)
     }
 
-    /// Looks after the issuers' keys, whatever the pass came to: the data plane lives on them.
+    /// Looks after the issuers' keys, whatever the pass came to: the data plane lives on them. Gives the issuers where it
+    /// could look.
     async fn mirror(
         &self,
         gateway: &AIGateway,
@@ -93,10 +93,10 @@ impl GatewayReconciler {
         valid: &ValidGateway,
         cloud: &Cloud,
         mut pass: Pass,
-    ) -> Pass {
+    ) -> (Pass, Option<Vec<ObservedIssuer>>) {
         let looked = issuers::refresh(&self.context, cloud, gateway, identity, valid, pass.observed.as_ref()).await;
         match looked {
-            Ok(None) => pass,
+            Ok(None) => (pass, None),
             Ok(Some(looked)) => {
                 if let (Outcome::Done { requeue }, Some(again)) = (&pass.next, looked.again)
                     && again < *requeue
@@ -107,9 +107,9 @@ impl GatewayReconciler {
                     let message = "the keys of an issuer were never read; see the condition IssuersReady".to_owned();
                     pass.outcome = GatewayOutcome::Working { reason: reason::ISSUER_UNREACHABLE, message };
                 }
-                Pass { issuers: Some(looked.issuers), ..pass }
+                (pass, Some(looked.issuers))
             }
-            Err(error) => failed(&error, pass.observed),
+            Err(error) => (failed(&error, pass.observed), None),
         }
     }
 
@@ -125,7 +125,7 @@ impl GatewayReconciler {
             match self.round(gateway, identity, valid, cloud, &mut observed).await {
                 // A whole plan went through: what fails after it is another matter than what failed before.
                 Ok(Round::Again) => self.context.backoff.reset(Self::NAME, &gateway.uid().unwrap_or_default()),
-                Ok(Round::End(outcome, next)) => return Pass { outcome, observed, issuers: None, next },
+                Ok(Round::End(outcome, next)) => return Pass { outcome, observed, next },
                 Err(error) => return failed(&error, observed),
             }
         }
@@ -133,7 +133,6 @@ impl GatewayReconciler {
         Pass {
             outcome: GatewayOutcome::Working { reason: reason::PROGRESSING, message },
             observed,
-            issuers: None,
             next: Outcome::Waiting { after: POLL },
         }
     }
@@ -219,7 +218,7 @@ fn failed(error: &CloudError, observed: Option<ObservedGateway>) -> Pass {
     } else {
         GatewayOutcome::Working { reason, message }
     };
-    Pass { outcome, observed, issuers: None, next: Outcome::failed(error) }
+    Pass { outcome, observed, next: Outcome::failed(error) }
 }
 
 impl Reconciler for GatewayReconciler {

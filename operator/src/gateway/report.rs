@@ -2,7 +2,7 @@
 
 use aigw_api::conditions::kind;
 use aigw_api::{AIGateway, AIGatewayStatus};
-use aigw_plan::gateway::issuers;
+use aigw_plan::gateway::issuers::{self, ObservedIssuer};
 use aigw_plan::gateway::report::{GatewayOutcome, capacity, conditions, status};
 use aigw_plan::gateway::validate::ValidGateway;
 use aigw_plan::{ConditionSpec, GatewayIdentity, Violation};
@@ -16,7 +16,7 @@ use crate::report::{apply, held_for_generation};
 /// The spec was refused: AWS and the rest of the status stay as they are.
 pub(super) async fn refused(context: &Context, gateway: &AIGateway, violations: Vec<Violation>) -> Result<(), Error> {
     let next = gateway.status.clone().unwrap_or_default();
-    write(context, gateway, next, conditions(&GatewayOutcome::Refused(violations), false)).await
+    write(context, gateway, next, conditions(&GatewayOutcome::Refused(violations), false), &[]).await
 }
 
 /// A pass ended.
@@ -26,6 +26,7 @@ pub(super) async fn passed(
     identity: &GatewayIdentity,
     valid: &ValidGateway,
     pass: &Pass,
+    issuers: Option<&[ObservedIssuer]>,
 ) -> Result<(), Error> {
     let previous = gateway.status.clone().unwrap_or_default();
     let was_ready = held_for_generation(&previous.conditions, kind::READY, gateway.metadata.generation);
@@ -35,20 +36,14 @@ pub(super) async fn passed(
         Some(observed) => {
             specs.push(capacity(observed));
             let tenants = tenants_of(context, gateway).len();
-            let next = status(valid, identity, &context.memory.build, observed, tenants, &previous);
-            AIGatewayStatus { conditions: previous.conditions.clone(), ..next }
+            status(valid, identity, &context.memory.build, observed, tenants, &previous)
         }
         None => previous,
     };
-    if let Some(issuers) = &pass.issuers {
-        next.issuers = issuers::status(issuers);
-        let ready = issuers::condition(issuers, context.clock.now().as_second());
-        if ready.is_none() {
-            next.conditions.retain(|condition| condition.type_ != kind::ISSUERS_READY);
-        }
-        specs.extend(ready);
-    }
-    write(context, gateway, next, specs).await
+    let Some(issuers) = issuers else { return write(context, gateway, next, specs, &[]).await };
+    next.issuers = issuers::status(issuers);
+    specs.extend(issuers::condition(issuers, context.clock.now().as_second()));
+    write(context, gateway, next, specs, &[kind::ISSUERS_READY]).await
 }
 
 /// Conditions only, as while deleting.
@@ -57,7 +52,7 @@ pub(super) async fn conditions_only(
     gateway: &AIGateway,
     specs: Vec<ConditionSpec>,
 ) -> Result<(), Error> {
-    write(context, gateway, gateway.status.clone().unwrap_or_default(), specs).await
+    write(context, gateway, gateway.status.clone().unwrap_or_default(), specs, &[]).await
 }
 
 async fn write(
@@ -65,11 +60,13 @@ async fn write(
     gateway: &AIGateway,
     mut next: AIGatewayStatus,
     specs: Vec<ConditionSpec>,
+    optional: &[&str],
 ) -> Result<(), Error> {
     let generation = gateway.metadata.generation;
     let previous = gateway.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default();
     next.observed_generation = generation;
-    apply(&mut next.conditions, specs, generation, context.clock.now());
+    next.conditions.clone_from(&previous);
+    apply(&mut next.conditions, specs, optional, generation, context.clock.now());
     if context.statuses.write(gateway, &next).await? {
         tracing::debug!(name = gateway.name_any(), "status written");
         context.events.transitions(gateway, &previous, &next.conditions).await;

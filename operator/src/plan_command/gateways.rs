@@ -8,7 +8,7 @@ use aigw_cloud::{Cloud, CloudError};
 use aigw_plan::gateway::desired::{Build, desire, endpoint_url};
 use aigw_plan::gateway::diff::diff;
 use aigw_plan::gateway::lint::lint;
-use aigw_plan::gateway::observed::ObservedGateway;
+use aigw_plan::gateway::observed::{ObservedGateway, ObservedTable};
 use aigw_plan::gateway::ownership::{Claimant, Ownership, decide};
 use aigw_plan::gateway::simulated::{Place, SimulatedGateway};
 use aigw_plan::gateway::step::GatewayStep;
@@ -74,7 +74,7 @@ pub(super) async fn plan(
     let known = planner.cluster.gateway(&identity.namespace, &identity.name);
     let observed = look(&cloud, &identity, &valid, known).await?;
     let api_keys = keys(&cloud, &identity, &observed).await?;
-    let has_table = observed.table.as_ref().is_some_and(|table| table.active && !table.deleting);
+    let has_table = observed.table.as_ref().is_some_and(ObservedTable::usable);
     let place = Place { region: valid.region.clone(), account_id: valid.account_id.clone() };
     let mut simulated = SimulatedGateway::new(observed, api_keys, place, new_id);
     if changes {
@@ -181,7 +181,7 @@ impl Claims {
         identity: &GatewayIdentity,
         observed: &ObservedGateway,
     ) -> Result<Option<GatewayStep>, Block> {
-        if !observed.table.as_ref().is_some_and(|table| table.active && !table.deleting) {
+        if !observed.table.as_ref().is_some_and(ObservedTable::usable) {
             return Ok(None);
         }
         let (object_uid, cluster_uid) = match (&self.claimant, &observed.owner) {

@@ -89,7 +89,7 @@ async fn owner(context: &Context, identity: &GatewayIdentity, region: &str) -> R
     let cloud = context.clouds.region(region).await;
     let name = identity.physical_name();
     let Some(table) = cloud.tables.get(&name).await? else { return Ok(Some(Owner::NoTable)) };
-    if !table.active || table.deleting {
+    if !table.usable() {
         return Ok(None);
     }
     let record = gateway::parse::<OwnerRecord>(cloud.tables.document(&name, GATEWAY_PK, OWNER_SK).await?)?;

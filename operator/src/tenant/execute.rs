@@ -6,16 +6,15 @@ use aigw_api::Tenant;
 use aigw_cloud::CloudError;
 use aigw_contract::table::{IDENTITY_SK, POLICY_SK, identity_pk, tenant_pk};
 use aigw_plan::Class;
-use aigw_plan::gateway::observed::Document;
 use aigw_plan::tenant::step::TenantStep;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Resource, ResourceExt};
-use serde::Serialize;
 
 use super::{Site, Target};
 use crate::context::Context;
+use crate::gateway::document;
 use crate::harness::Error;
 
 /// Field manager of the Secret.
@@ -83,12 +82,6 @@ async fn cloud_step(site: &Site, step: &TenantStep) -> Result<Option<String>, Cl
         }
     }
     Ok(None)
-}
-
-fn document<T: Serialize>(version: i64, content: &T) -> Result<Document<String>, CloudError> {
-    let content = serde_json::to_string(content)
-        .map_err(|error| CloudError::new("dynamodb:PutItem", Class::Bug, "Serialize", error.to_string()))?;
-    Ok(Document { version, content })
 }
 
 async fn write_secret(

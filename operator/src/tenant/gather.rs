@@ -69,15 +69,15 @@ pub(crate) async fn identities(
     let mut observed = BTreeMap::new();
     for (hash, document) in cloud.tables.identities(&table, &hashes).await? {
         let Some(Document { version, content: claim }) = parse::<IdentityClaim>(Some(document))? else { continue };
+        let other: Option<Document<TenantPolicy>>;
         let holder = if claim.tenant == tenant_id {
-            policy.cloned()
+            policy
         } else {
-            parse(cloud.tables.document(&table, &tenant_pk(&claim.tenant), POLICY_SK).await?)?
+            other = parse(cloud.tables.document(&table, &tenant_pk(&claim.tenant), POLICY_SK).await?)?;
+            other.as_ref()
         };
-        let holder = holder.map(|policy: Document<TenantPolicy>| policy.content);
-        let held = holder
-            .as_ref()
-            .is_some_and(|policy| !policy.deleted && policy.identities.iter().any(|one| one.hash == hash));
+        let holder = holder.map(|policy| &policy.content);
+        let held = holder.is_some_and(|policy| !policy.deleted && policy.identities.iter().any(|one| one.hash == hash));
         let holder =
             holder.map_or_else(|| claim.tenant.clone(), |policy| format!("{}/{}", policy.namespace, policy.name));
         observed.insert(hash, ObservedIdentity { version, claim, held, holder });

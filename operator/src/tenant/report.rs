@@ -16,24 +16,20 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
     let was_ready = held_for_generation(&previous.conditions, kind::READY, tenant.metadata.generation);
     let policy = pass.observed.as_ref().and_then(|observed| observed.policy.as_ref()).map(|document| &document.content);
     let specs = conditions(&pass.outcome, pass.admitted.as_ref(), policy, was_ready);
-    let mut next = match (&pass.admitted, &pass.outcome) {
+    let next = match (&pass.admitted, &pass.outcome) {
         (Some(admitted), _) => {
             let next = status(admitted.tenant_id.clone(), pass.endpoint.clone(), Some(admitted), policy);
             // A pass that could not look keeps what an earlier one saw.
             TenantStatus {
-                credentials: next.credentials.or_else(|| previous.credentials.clone().filter(|_| policy.is_none())),
+                credentials: next.credentials.or_else(|| previous.credentials.filter(|_| policy.is_none())),
                 ..next
             }
         }
         // Not admitted: nothing is in force that could be shown.
-        (None, TenantOutcome::Refused(_)) => TenantStatus { effective: None, ..previous.clone() },
-        (None, _) => previous.clone(),
+        (None, TenantOutcome::Refused(_)) => TenantStatus { effective: None, ..previous },
+        (None, _) => previous,
     };
-    next.conditions = previous.conditions;
-    if !specs.iter().any(|spec| spec.type_ == kind::IDENTITIES_READY) {
-        next.conditions.retain(|condition| condition.type_ != kind::IDENTITIES_READY);
-    }
-    write(context, tenant, next, specs).await
+    write(context, tenant, next, specs, &[kind::IDENTITIES_READY]).await
 }
 
 /// Conditions only, as while deleting.
@@ -42,7 +38,7 @@ pub(super) async fn conditions_only(
     tenant: &Tenant,
     specs: Vec<ConditionSpec>,
 ) -> Result<(), Error> {
-    write(context, tenant, tenant.status.clone().unwrap_or_default(), specs).await
+    write(context, tenant, tenant.status.clone().unwrap_or_default(), specs, &[]).await
 }
 
 async fn write(
@@ -50,11 +46,13 @@ async fn write(
     tenant: &Tenant,
     mut next: TenantStatus,
     specs: Vec<ConditionSpec>,
+    optional: &[&str],
 ) -> Result<(), Error> {
     let generation = tenant.metadata.generation;
     let previous = tenant.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default();
     next.observed_generation = generation;
-    apply(&mut next.conditions, specs, generation, context.clock.now());
+    next.conditions.clone_from(&previous);
+    apply(&mut next.conditions, specs, optional, generation, context.clock.now());
     if context.statuses.write(tenant, &next).await? {
         context.events.transitions(tenant, &previous, &next.conditions).await;
     }

@@ -57,9 +57,9 @@ async fn remove(context: &Context, tenant: &Tenant) -> Result<Option<Duration>, 
         return Ok(None);
     }
     let tenant_id = site.tenant_id(tenant);
+    // Also what it claimed and never came to list.
+    let asked = asked(&tenant.spec, &tenant.namespace().unwrap_or_default());
     for _ in 0..MAX_ROUNDS {
-        // Also what it claimed and never came to list.
-        let asked = asked(&tenant.spec, &tenant.namespace().unwrap_or_default());
         let observed = gather::in_aws(context, &site, &gateway, &tenant_id, &asked).await?;
         let plan = cleanup(&tenant_id, &site.identity, &observed, context.clock.now().as_second());
         if plan.steps.is_empty() {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::observed::{ObservedGateway, Tags};
+use super::observed::{ObservedGateway, ObservedTable, Tags};
 use super::step::{GatewayStep, TaggedResource};
 use crate::identity::{Function, TAG_ID, TAG_INSTALLATION};
 
@@ -32,10 +32,8 @@ fn untouchable(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
         S::EnableTimeToLive { .. } | S::EnablePointInTimeRecovery { .. } | S::SetDeletionProtection { .. } => {
             observed.table.as_ref().is_some_and(|table| table.active)
         }
-        S::DeleteTable { .. } => observed.table.as_ref().is_some_and(|table| table.active && !table.deleting),
-        S::ClaimOwnership { .. } | S::WriteConfig { .. } => {
-            observed.table.as_ref().is_some_and(|table| table.active && !table.deleting)
-        }
+        S::DeleteTable { .. } => observed.table.as_ref().is_some_and(ObservedTable::usable),
+        S::ClaimOwnership { .. } | S::WriteConfig { .. } => observed.table.as_ref().is_some_and(ObservedTable::usable),
         S::ReleaseOwnership { .. } => observed.owner.is_some(),
         S::CreateRole { name, .. } => !has(&observed.roles, name),
         S::UpdateRoleTrust { name, .. } | S::DeleteRole { name } => has(&observed.roles, name),

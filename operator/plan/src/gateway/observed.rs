@@ -63,6 +63,13 @@ pub struct ObservedTable {
     pub tags: Tags,
 }
 
+impl ObservedTable {
+    /// Whether it can be read and written, and is to stay.
+    pub fn usable(&self) -> bool {
+        self.active && !self.deleting
+    }
+}
+
 /// An IAM role.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ObservedRole {

@@ -49,7 +49,7 @@ impl<'a> Granted<'a> {
         Self {
             place: valid.place(),
             families: &valid.families,
-            models: widest(patterns.collect()),
+            models: widest(&patterns.collect()),
             resources: ceilings.iter().flat_map(|ceiling| ceiling.resources.clone()).collect(),
         }
     }
@@ -95,10 +95,9 @@ fn profile_names(pattern: &str) -> Vec<String> {
 }
 
 /// Without patterns that lie within another. ARNs of what is opaque lie in none.
-fn widest(patterns: BTreeSet<String>) -> BTreeSet<String> {
-    let all = patterns.clone();
+fn widest(patterns: &BTreeSet<String>) -> BTreeSet<String> {
     let covered = |pattern: &String| {
-        !pattern.starts_with("arn:") && all.iter().any(|other| other != pattern && glob::covers(other, pattern))
+        !pattern.starts_with("arn:") && patterns.iter().any(|other| other != pattern && glob::covers(other, pattern))
     };
-    patterns.into_iter().filter(|pattern| !covered(pattern)).collect()
+    patterns.iter().filter(|pattern| !covered(pattern)).cloned().collect()
 }

@@ -212,7 +212,7 @@ impl SimulatedGateway {
     /// The table, if it can be changed, read and written.
     fn table(&mut self) -> Result<&mut ObservedTable, &'static str> {
         let table = self.aws.table.as_mut().ok_or("there is no table")?;
-        if table.active && !table.deleting { Ok(table) } else { Err("the table is not active") }
+        if table.usable() { Ok(table) } else { Err("the table is not active") }
     }
 
     fn role(&mut self, name: &str) -> Result<&mut ObservedRole, &'static str> {

@@ -19,7 +19,7 @@ const DESCRIBE_TABLE: &str = "dynamodb:DescribeTable";
 const GET_ITEM: &str = "dynamodb:GetItem";
 const BATCH_GET_ITEM: &str = "dynamodb:BatchGetItem";
 /// Tenants a batch: two items each.
-const TENANTS_A_BATCH: usize = 50;
+const TENANTS_A_BATCH: usize = items::MOST_KEYS / 2;
 
 /// Tables.
 pub(crate) struct TablesPort(pub Port);
