@@ -5,7 +5,7 @@ use aigw_plan::gateway::desired::Build;
 
 use crate::args::Settings;
 use crate::gateway::{Attempts, Creations};
-use crate::tenant::Inventories;
+use crate::tenant::{Inventories, ValidGateways};
 
 /// What is remembered of AWS between passes.
 pub struct Memory {
@@ -17,6 +17,8 @@ pub struct Memory {
     pub(crate) issuers: Attempts,
     /// Usage plans and keys of each gateway, shared by its tenants' passes.
     pub(crate) inventories: Inventories,
+    /// Gateways' specs as validated, for their tenants' passes.
+    pub(crate) valid_gateways: ValidGateways,
 }
 
 impl Memory {
@@ -34,6 +36,7 @@ impl Memory {
             creations: Creations::default(),
             issuers: Attempts::default(),
             inventories: Inventories::new(settings.drift_interval),
+            valid_gateways: ValidGateways::default(),
         }
     }
 }

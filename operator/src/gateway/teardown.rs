@@ -64,6 +64,7 @@ async fn finish(context: &Context, gateway: &AIGateway) -> Result<Outcome, Error
     let uid = gateway.uid().unwrap_or_default();
     context.memory.creations.forget(&uid);
     context.memory.issuers.forget(&uid);
+    context.memory.valid_gateways.forget(&uid);
     context.forget(GatewayReconciler::NAME, &uid);
     Ok(Outcome::Finished)
 }

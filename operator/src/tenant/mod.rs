@@ -10,6 +10,7 @@ mod inventory;
 mod report;
 mod target;
 mod teardown;
+mod valid_gateways;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,7 @@ use crate::harness::{Error, Outcome, Reconciler, finalizer};
 pub(crate) use gather::identities;
 pub(crate) use inventory::Inventories;
 use target::{GATEWAY_RECHECK, Site, Target};
+pub(crate) use valid_gateways::ValidGateways;
 
 /// Most rounds of observe → plan → execute in one pass. From nothing to ready takes four.
 const MAX_ROUNDS: usize = 10;

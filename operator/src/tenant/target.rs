@@ -8,7 +8,7 @@ use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::{Cloud, CloudError};
 use aigw_contract::table::OwnerRecord;
 use aigw_plan::GatewayIdentity;
-use aigw_plan::gateway::validate::{ValidGateway, validate};
+use aigw_plan::gateway::validate::ValidGateway;
 use aigw_plan::tenant::report::TenantOutcome;
 use kube::ResourceExt;
 
@@ -34,7 +34,7 @@ pub(super) struct Target {
     /// The object.
     pub(super) gateway: Arc<AIGateway>,
     /// Its spec.
-    pub(super) valid: ValidGateway,
+    pub(super) valid: Arc<ValidGateway>,
     /// Its URL.
     pub(super) endpoint: String,
 }
@@ -87,7 +87,7 @@ pub(super) async fn resolve(context: &Context, tenant: &Tenant) -> Result<Target
     };
     // Once it serves it takes tenants, also while a change of it is under way.
     let endpoint = gateway.status.as_ref().and_then(|status| status.endpoint.clone());
-    let (Some(endpoint), Ok(valid)) = (endpoint, validate(&gateway.spec)) else {
+    let (Some(endpoint), Some(valid)) = (endpoint, context.memory.valid_gateways.of(&gateway)) else {
         return Err(pending(reason::GATEWAY_NOT_READY, format!("{name} does not serve yet; see its conditions")));
     };
     let site = Site::of(context, &gateway).await;
