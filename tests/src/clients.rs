@@ -86,11 +86,6 @@ impl Client {
         }
     }
 
-    /// The folder with the SDKs.
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// Runs a client program.
     pub fn run(&self, name: &str, arguments: &[&str]) -> Outcome<Ended> {
         let (interpreter, script) = self.program(name);
@@ -127,11 +122,7 @@ impl Client {
 
     /// Fails unless a call ends in an error whose line begins with `class` and a colon; gives the message.
     pub fn must_fail(&self, class: &str) -> Outcome<String> {
-        let ended = self.converse()?;
-        let line = ended.output.trim().lines().last().unwrap_or_default().to_owned();
-        let found = line.strip_prefix(class).and_then(|rest| rest.strip_prefix(": "));
-        ensure!(!ended.success && found.is_some(), "expected {class}, got: {line}");
-        Ok(found.unwrap_or_default().to_owned())
+        self.converse()?.must_fail(class)
     }
 
     /// Calls without pause in the background.

@@ -19,6 +19,8 @@ pub mod repository;
 pub mod secrets;
 pub mod shared;
 pub mod simulation;
+pub mod streams;
+pub mod usage;
 pub mod wait;
 pub mod weather;
 pub mod world;

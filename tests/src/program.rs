@@ -33,6 +33,14 @@ impl Ended {
         ensure!(self.success, "a program failed: {}", self.output);
         Ok(self)
     }
+
+    /// Fails unless it ended in an error whose line begins with `class` and a colon; gives the message.
+    pub fn must_fail(&self, class: &str) -> Outcome<String> {
+        let line = self.output.trim().lines().last().unwrap_or_default();
+        let found = line.strip_prefix(class).and_then(|rest| rest.strip_prefix(": "));
+        ensure!(!self.success && found.is_some(), "expected {class}, got: {line}");
+        Ok(found.unwrap_or_default().to_owned())
+    }
 }
 
 fn command(program: &Path, arguments: &[&str], env: &BTreeMap<String, String>) -> Command {

@@ -26,6 +26,7 @@ pub struct World {
     /// The cluster, with the AWS side.
     pub cluster: Cluster,
     clients: OnceLock<PathBuf>,
+    matrix: OnceLock<PathBuf>,
     spare: Mutex<Option<Instance>>,
     // Last: the servers are its tasks.
     runtime: Runtime,
@@ -51,7 +52,13 @@ pub fn prepare() -> Result<(), String> {
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
     let options = Options { chunk_interval: Some(CHUNK_INTERVAL), ..Options::default() };
     let cluster = runtime.block_on(Cluster::up(options))?;
-    *world = Some(Arc::new(World { cluster, clients: OnceLock::new(), spare: Mutex::default(), runtime }));
+    *world = Some(Arc::new(World {
+        cluster,
+        clients: OnceLock::new(),
+        matrix: OnceLock::new(),
+        spare: Mutex::default(),
+        runtime,
+    }));
     Ok(())
 }
 
@@ -131,8 +138,12 @@ impl World {
     }
 
     /// The same folder with the further clients of the client matrix in it, installed at first use.
-    pub fn client_matrix(&self) -> Outcome<PathBuf> {
-        Ok(client_sdks(&["--matrix".as_ref(), self.clients()?.as_os_str()])?.join("matrix"))
+    pub fn client_matrix(&self) -> Outcome<&Path> {
+        if let Some(dir) = self.matrix.get() {
+            return Ok(dir);
+        }
+        let dir = client_sdks(&["--matrix".as_ref(), self.clients()?.as_os_str()])?.join("matrix");
+        Ok(self.matrix.get_or_init(|| dir))
     }
 
     /// Waits for a future on the environment's runtime.

@@ -12,7 +12,7 @@ TRICKY = "a:b/c d+e%f~é*(')&=;,@$!?#%2F%3A"
 LABEL = "eu.anthropic.claude-v1:0/p q+r%s~ü%2Ft"
 # Header values have no letters beyond ASCII.
 HEADER = "a:b/c d+e%f~;,=%2F"
-WHEN = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+WHEN = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
 SIMPLE_FIRST = {"structure": 1, "map": 2, "list": 3}
 # Optional members are filled down to this depth; below it, required ones only: some shapes contain themselves.
 OPTIONAL_DEPTH = 4

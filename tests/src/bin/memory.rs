@@ -49,6 +49,7 @@ fn main() -> ExitCode {
 
 fn measure() -> Outcome {
     let tenants = std::env::args().nth(1).map_or(Ok(TENANTS), |text| text.parse())?;
+    let rounds = std::env::args().nth(2).map_or(Ok(ROUNDS), |text| text.parse())?;
     let world = world::world()?;
     let cluster = &world.cluster;
     prepare(cluster)?;
@@ -61,7 +62,6 @@ fn measure() -> Outcome {
     all.create(cluster, 0..tenants)?;
     all.wait(cluster, tenants)?;
     operator.row(&format!("{tenants} tenants Ready"), began);
-    let rounds = std::env::args().nth(2).map_or(Ok(ROUNDS), |text| text.parse())?;
     for round in 0..rounds {
         let began = Instant::now();
         all.churn(cluster, round)?;

@@ -3,16 +3,12 @@
 use std::sync::atomic::Ordering;
 
 use aigw_env::bedrock::Record;
-use aigw_env::front;
-use aigw_tests::clients::ENDPOINT;
+use aigw_tests::clients::Client;
 use aigw_tests::harness::environment_test as test;
 use aigw_tests::shared::{Shared, prod};
+use aigw_tests::streams::{arrived_as_sent, over_http1};
 use aigw_tests::{Outcome, ensure, ensure_eq};
 use libtest_mimic::Trial;
-use tokio::net::TcpListener;
-
-/// What remains of the time the stub took, at least. A buffered stream arrives within a few milliseconds.
-const SPREAD_KEPT: f64 = 0.6;
 
 pub fn tests() -> Vec<Trial> {
     vec![
@@ -41,19 +37,12 @@ fn invoke() -> Outcome {
 }
 
 /// Runs a streaming client; its chunks must be spread over time as the stub sent them.
-fn streamed(shared: &Shared, program: &str, operation: &str, client: &aigw_tests::clients::Client) -> Outcome {
+fn streamed(shared: &Shared, program: &str, operation: &str, client: &Client) -> Outcome {
     let ended = client.run(program, &[])?.ok()?;
     let summary = ended.summary()?;
     let arrivals: Vec<f64> =
         summary["arrivalsMs"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_f64).collect();
-    let sent = last(shared, operation)?.sent_us;
-    ensure!(arrivals.len() > 2 && sent.len() >= arrivals.len(), "{} chunks of {} frames", arrivals.len(), sent.len());
-    ensure!(arrivals.is_sorted(), "chunks out of order: {arrivals:?}");
-    let spread = arrivals[arrivals.len() - 1] - arrivals[0];
-    #[expect(clippy::cast_precision_loss, reason = "a few seconds in microseconds")]
-    let paced = (sent[sent.len() - 1] - sent[0]) as f64 / 1000.0;
-    ensure!(spread >= paced * SPREAD_KEPT, "sent over {paced} ms, arrived within {spread} ms: {arrivals:?}");
-    Ok(())
+    arrived_as_sent(&arrivals, &last(shared, operation)?.sent_us)
 }
 
 fn last(shared: &Shared, operation: &str) -> Outcome<Record> {
@@ -83,21 +72,8 @@ fn javascript() -> Outcome {
 
 fn http1_only() -> Outcome {
     let shared = prod()?;
-    let aws = shared.world.cluster.instance().aws()?;
-    let upstream = aws.emulator().authority().parse()?;
-    let config = front::Config { http1_only: true, ..front::Config::new(upstream) };
-    let second = shared.world.block(async {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        front::spawn(listener, aws.ca(), config).map_err(std::io::Error::other)
-    })?;
-    let client = shared.search_client()?;
-    let moved = client.endpoint().replace(&aws.front().url(), &second.url());
-    let outcome = streamed(&shared, "converse_stream.py", "ConverseStream", &client.with(ENDPOINT, &moved));
-    let counted = second.counters().http1_requests.load(Ordering::Relaxed);
-    shared.world.block(second.stop());
-    outcome?;
-    ensure_eq!(counted, 1, "requests over HTTP/1.1");
-    Ok(())
+    let ask = |client: &Client| streamed(&shared, "converse_stream.py", "ConverseStream", client);
+    over_http1(&shared.world, &shared.search_client()?, ask)
 }
 
 fn what_bedrock_gets() -> Outcome {

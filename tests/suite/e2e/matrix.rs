@@ -1,4 +1,4 @@
-//! Unmodified clients of eight kinds against one gateway, each unstreamed and streamed, by HTTP/2 and where the endpoint
+//! Unmodified clients of nine kinds against one gateway, each unstreamed and streamed, by HTTP/2 and where the endpoint
 //! offers HTTP/1.1 only, and refused. `docs/clients.md` has what the tests found.
 //!
 //! A client is given the variables that suffice for it and nothing in code.
@@ -7,18 +7,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use aigw_env::front;
-use aigw_tests::clients::{Client, ENDPOINT, TOKEN};
+use aigw_tests::clients::{Client, TOKEN};
 use aigw_tests::harness::environment_test as test;
 use aigw_tests::program::{Ended, run, run_timed};
 use aigw_tests::shared::{Shared, prod};
+use aigw_tests::streams::{arrived_as_sent, over_http1};
 use aigw_tests::{Outcome, ensure, ensure_eq, figures, repository, secrets};
 use libtest_mimic::Trial;
 use serde_json::Value;
-use tokio::net::TcpListener;
 
-/// What remains of the time the stub took, at least: a buffered stream arrives within a few milliseconds.
-const SPREAD_KEPT: f64 = 0.6;
 /// Class of a 401 in the SDKs of AWS.
 const UNAUTHORIZED: &str = "UnrecognizedClientException";
 /// Password of the Java key store with the environment's authority, which is no secret.
@@ -175,14 +172,14 @@ struct Answer {
 impl Contender {
     fn run(&self) -> Outcome {
         let shared = prod()?;
-        shared.search_client()?.until_answered()?;
+        let client = shared.search_client()?;
+        client.until_answered()?;
         let aws = shared.world.cluster.instance().aws()?;
         let place = Place {
             clients: shared.world.clients()?.to_owned(),
-            matrix: shared.world.client_matrix()?,
+            matrix: shared.world.client_matrix()?.to_owned(),
             ca: shared.world.cluster.instance().ca_pem()?.to_owned(),
         };
-        let client = shared.search_client()?;
 
         let counters = aws.front().counters();
         let before = counters.http2_requests.load(Ordering::Relaxed);
@@ -233,49 +230,30 @@ impl Contender {
     fn streamed(&self, shared: &Shared, client: &Client, place: &Place, more: Option<(&str, &str)>) -> Outcome<Answer> {
         let answer = self.ask(client, place, "stream", more)?;
         let sent = shared.world.bedrock()?.requests().pop().ok_or("Bedrock got nothing")?.sent_us;
-        let arrivals = &answer.arrivals;
-        ensure!(arrivals.len() > 2 && sent.len() > 2, "{} pieces of {} frames", arrivals.len(), sent.len());
-        let spread = arrivals[arrivals.len() - 1] - arrivals[0];
-        #[expect(clippy::cast_precision_loss, reason = "a few seconds in microseconds")]
-        let paced = (sent[sent.len() - 1] - sent[0]) as f64 / 1000.0;
-        ensure!(spread >= paced * SPREAD_KEPT, "sent over {paced} ms, arrived within {spread} ms: {arrivals:?}");
+        arrived_as_sent(&answer.arrivals, &sent)?;
         Ok(answer)
     }
 
-    /// A wrong credential is the class of error that the SDK has for it, at once and without retries that hide it.
+    /// A wrong credential is the class of error that the SDK has for it.
     fn refused(&self, client: &Client, place: &Place) -> Outcome {
         let mut token = client.token().to_owned();
         let last = token.pop().unwrap_or_default();
         token.push(if last == 'a' { 'b' } else { 'a' });
         secrets::note(&token);
         let (ended, ..) = self.start(&client.clone().with(TOKEN, &token), place, "whole", None)?;
-        let line = ended.output.trim().lines().last().unwrap_or_default();
-        ensure!(!ended.success && line.starts_with(&format!("{}: ", self.denied)), "expected {}: {line}", self.denied);
-        Ok(())
+        ended.must_fail(self.denied).map(drop)
     }
 
     /// Where the endpoint offers HTTP/1.1 only, as private APIs do. A client that needs something for that must fail
     /// without it, else the documentation would ask for too much.
     fn over_http1(&self, shared: &Shared, client: &Client, place: &Place) -> Outcome {
-        let aws = shared.world.cluster.instance().aws()?;
-        let config = front::Config { http1_only: true, ..front::Config::new(aws.emulator().authority().parse()?) };
-        let second = shared.world.block(async {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-            front::spawn(listener, aws.ca(), config).map_err(std::io::Error::other)
-        })?;
-        let moved = client.endpoint().replace(&aws.front().url(), &second.url());
-        let client = client.clone().with(ENDPOINT, &moved);
-        let without = match self.http1 {
-            Some(_) => Some(self.start(&client, place, "whole", None)?.0),
-            None => None,
-        };
-        let outcome = self.streamed(shared, &client, place, self.http1);
-        let counted = second.counters().http1_requests.load(Ordering::Relaxed);
-        shared.world.block(second.stop());
-        outcome?;
-        ensure_eq!(counted, 1, "requests over HTTP/1.1");
-        ensure!(without.is_none_or(|ended| !ended.success), "it needs nothing to speak HTTP/1.1");
-        Ok(())
+        over_http1(&shared.world, client, |client| {
+            if self.http1.is_some() {
+                let (without, ..) = self.start(client, place, "whole", None)?;
+                ensure!(!without.success, "it needs nothing to speak HTTP/1.1");
+            }
+            self.streamed(shared, client, place, self.http1).map(drop)
+        })
     }
 }
 

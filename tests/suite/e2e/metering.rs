@@ -6,9 +6,8 @@ use aigw_env::bedrock::{Record, Usage};
 use aigw_tests::harness::environment_test as test;
 use aigw_tests::inventory::boto3;
 use aigw_tests::shared::prod;
-use aigw_tests::{Outcome, ensure, ensure_eq, wait};
+use aigw_tests::{Outcome, ensure, ensure_eq, usage, wait};
 use libtest_mimic::Trial;
-use serde_json::Value;
 
 /// One client program for each form a response can have.
 const PROGRAMS: [&str; 4] = ["converse.py", "converse_stream.py", "invoke_model.py", "invoke_stream.py"];
@@ -49,14 +48,10 @@ fn counted() -> Outcome {
     })?;
     let mut compared = BTreeMap::new();
     for line in &lines {
-        let Some((record, usage)) = line["bedrockRequestId"].as_str().and_then(|id| known.get(id)) else { continue };
+        let Some((record, used)) = line["bedrockRequestId"].as_str().and_then(|id| known.get(id)) else { continue };
         // Other tests break streams on purpose; their lines say so.
         if line["usage"] == "complete" {
-            let all = usage.input + usage.cache_read + usage.cache_write;
-            let expected = [all, usage.output, usage.cache_read, usage.cache_write];
-            let names = ["input_tokens", "output_tokens", "cache_read.input_tokens", "cache_creation.input_tokens"];
-            let read = names.map(|name| line.get(format!("gen_ai.usage.{name}")).and_then(Value::as_u64));
-            ensure_eq!(read, expected.map(Some), "{line}");
+            ensure_eq!(usage::logged(line), usage::counted(*used).map(Some), "{line}");
             ensure_eq!(line["gen_ai.request.model"].as_str(), record.model.as_deref(), "{line}");
             *compared.entry(record.operation.clone().unwrap_or_default()).or_insert(0) += 1;
         }

@@ -6,7 +6,6 @@
 
 mod cases;
 mod differences;
-#[cfg(feature = "aws")]
 mod emulator;
 mod fake;
 mod subject;
@@ -19,13 +18,8 @@ pub fn suites() -> Vec<Suite> {
     of_fake.push(test(module_path!(), "the_document_lists_every_difference", document));
     of_fake.push(test(module_path!(), "every_difference_is_about_a_case", differences_are_about_cases));
     let of_fake = Suite::new("ports on the fake", of_fake);
-    #[cfg(feature = "aws")]
     let of_emulator = Suite::in_environment("ports on the emulator", emulator::tests());
-    vec![
-        of_fake,
-        #[cfg(feature = "aws")]
-        of_emulator,
-    ]
+    vec![of_fake, of_emulator]
 }
 
 fn document() -> Outcome {
