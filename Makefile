@@ -31,6 +31,8 @@ bench-scale: functions ## Measure 1 to 5,000 tenants: time against AWS's quotas,
 .PHONY: lint
 lint: ## Check formatting and lints
 	cargo fmt --all --check
+	cargo fmt --check --manifest-path tests/bench/Cargo.toml
+	cargo fmt --check --manifest-path tests/clients/rust/Cargo.toml
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 
 .PHONY: up

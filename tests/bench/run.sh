@@ -29,6 +29,8 @@ esac
 forwarder/build-functions.sh
 # The same profile as the function, which is built without the server.
 cargo build --quiet --profile function -p aigw-forwarder --bin forwarder
+# Nothing else runs the harness's own tests.
+CARGO_TARGET_DIR=$target cargo test --quiet --release --locked --manifest-path tests/bench/Cargo.toml
 CARGO_TARGET_DIR=$target cargo build --quiet --release --locked --manifest-path tests/bench/Cargo.toml
 peers=$(tests/bench/peers/setup.sh)
 exec "$target/release/aigw-bench" --function "$target/$triple/function/forwarder" --server "$target/function/forwarder" \
