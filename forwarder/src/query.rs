@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use aigw_contract::operations;
+
 /// Parameters of a presigned URL: a client's own signature means nothing to Bedrock behind the gateway.
 const PRESIGNED: &[&str] = &[
     "x-amz-algorithm",
@@ -51,22 +53,7 @@ pub fn decode(text: &str) -> Cow<'_, str> {
 
 /// The text behind percent escapes; what is not UTF-8 then stays as it came, as do escapes that are none.
 pub fn percent_decoded(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
-        return Cow::Borrowed(text);
-    }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let digit = |at: usize| after.get(at).and_then(|byte| char::from(*byte).to_digit(16));
-        if let (b'%', Some(high), Some(low)) = (byte, digit(0), digit(1)) {
-            decoded.push(u8::try_from(high * 16 + low).unwrap_or(b'%'));
-            rest = &after[2..];
-        } else {
-            decoded.push(byte);
-            rest = after;
-        }
-    }
-    String::from_utf8(decoded).map_or(Cow::Borrowed(text), Cow::Owned)
+    operations::decode(text).unwrap_or(Cow::Borrowed(text))
 }
 
 fn push(encoded: &mut String, text: &str) {

@@ -13,9 +13,10 @@ mod segments;
 use std::borrow::Cow;
 
 pub use class::{Access, Class, Prohibition, Resource, Shape, Site, Verb};
+pub use segments::decode;
 
 use crate::Family;
-use segments::{decode, equals, segments};
+use segments::{equals, segments};
 
 /// One operation of one Bedrock service.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Segments of raw paths, compared and decoded without a copy where nothing is encoded.
+//! Segments of raw paths, compared and decoded without a copy where nothing is encoded. Queries are decoded alike.
 
 use std::borrow::Cow;
 
@@ -14,15 +14,15 @@ pub(super) fn equals(raw: &str, literal: &str) -> bool {
     raw == literal || (raw.len() > literal.len() && raw.contains('%') && Decoded(raw.as_bytes()).eq(literal.bytes()))
 }
 
-/// Decoded text; `None` where it is not UTF-8.
-pub(super) fn decode(raw: &str) -> Option<Cow<'_, str>> {
+/// Percent-decoded text; `None` where it is not UTF-8. A percent sign that begins no escape stands for itself.
+pub fn decode(raw: &str) -> Option<Cow<'_, str>> {
     if !raw.contains('%') {
         return Some(Cow::Borrowed(raw));
     }
     String::from_utf8(Decoded(raw.as_bytes()).collect()).ok().map(Cow::Owned)
 }
 
-/// Percent-decoded bytes. A percent sign that begins no escape stands for itself.
+/// Percent-decoded bytes.
 struct Decoded<'a>(&'a [u8]);
 
 impl Iterator for Decoded<'_> {
