@@ -6,7 +6,7 @@
 
 use std::str::FromStr;
 
-use aigw_contract::Family;
+use aigw_contract::{Family, operations};
 use http::{HeaderMap, HeaderName, Method};
 
 use crate::denial::Denial;
@@ -14,8 +14,6 @@ use crate::sign::TARGET;
 
 /// Header that names the family.
 pub(super) const ENDPOINT_PREFIX: HeaderName = HeaderName::from_static("aws-endpoint-prefix");
-/// First characters of `X-Amz-Target` in the only family that speaks AWS JSON.
-const DATA_AUTOMATION_TARGET: &[u8] = b"AmazonBedrockKeystoneRuntimeService.";
 
 /// A request's destination.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,9 +75,12 @@ fn by_header(headers: &HeaderMap) -> Result<Option<Family>, Denial> {
 }
 
 fn by_path(method: &Method, path: &str, headers: &HeaderMap) -> Option<Family> {
-    let target = headers.get(TARGET).map(http::HeaderValue::as_bytes);
-    if path == "/" && method == Method::POST && target.is_some_and(|value| value.starts_with(DATA_AUTOMATION_TARGET)) {
-        return Some(Family::BedrockDataAutomationRuntime);
+    // The only family that speaks AWS JSON.
+    let aws_json = Family::BedrockDataAutomationRuntime;
+    let target = headers.get(TARGET).zip(operations::target_prefix(aws_json));
+    let is_target = target.is_some_and(|(value, prefix)| value.as_bytes().starts_with(prefix.as_bytes()));
+    if path == "/" && method == Method::POST && is_target {
+        return Some(aws_json);
     }
     let matching = UNAMBIGUOUS.iter().find(|(pattern, _)| matches(pattern, path));
     matching.map(|(_, family)| *family)
