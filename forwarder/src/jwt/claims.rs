@@ -1,6 +1,6 @@
 //! The claims every token must have, and what they must be.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Refused, Trust};
 
@@ -18,34 +18,21 @@ pub struct Claims<'a> {
     pub subject: &'a str,
     /// `exp`, in whole seconds since the Unix epoch: refuse the token from then on.
     pub expires: i64,
-    all: &'a Map<String, Value>,
+    all: &'a Value,
 }
 
 impl<'a> Claims<'a> {
     /// The texts of a claim, which may be one or a list; `claim` is a name, or a JSON pointer if it begins with `/`.
     /// What is no text is passed over: it cannot be what anybody was granted.
     pub fn texts(&self, claim: &str) -> impl Iterator<Item = &'a str> + use<'a> {
-        let found = if claim.starts_with('/') { pointer(self.all, claim) } else { self.all.get(claim) };
+        let found = if claim.starts_with('/') { self.all.pointer(claim) } else { self.all.get(claim) };
         let list = found.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         found.into_iter().chain(list).filter_map(Value::as_str)
     }
 }
 
-/// RFC 6901, below an object.
-fn pointer<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    let (name, rest) = match path[1..].split_once('/') {
-        Some((name, rest)) => (name, Some(rest)),
-        None => (&path[1..], None),
-    };
-    let value = object.get(&name.replace("~1", "/").replace("~0", "~"))?;
-    match rest {
-        None => Some(value),
-        Some(rest) => value.pointer(&format!("/{rest}")),
-    }
-}
-
 /// Checks the claims of a token whose signature is good.
-pub(super) fn verify<'a>(all: &'a Map<String, Value>, trust: &Trust<'_>, now: i64) -> Result<Claims<'a>, Refused> {
+pub(super) fn verify<'a>(all: &'a Value, trust: &Trust<'_>, now: i64) -> Result<Claims<'a>, Refused> {
     let invalid = Refused::Invalid;
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
     let now = now as f64;
@@ -68,7 +55,7 @@ pub(super) fn verify<'a>(all: &'a Map<String, Value>, trust: &Trust<'_>, now: i6
 }
 
 /// A time claim; one that is there and no time is an error.
-fn time(all: &Map<String, Value>, name: &str) -> Result<Option<f64>, Refused> {
+fn time(all: &Value, name: &str) -> Result<Option<f64>, Refused> {
     let Some(value) = all.get(name) else { return Ok(None) };
     let time = value.as_f64().filter(|time| (0.0..=LARGEST_TIME).contains(time));
     time.map(Some).ok_or(Refused::Invalid("a time claim is no time"))

@@ -6,14 +6,11 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value};
 
 /// The object in `bytes`, if that is what it is. Depth is bounded by `serde_json`.
-pub(super) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
+pub(super) fn object(bytes: &[u8]) -> Option<Value> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict.deserialize(&mut reader).ok()?;
     reader.end().ok()?;
-    match value {
-        Value::Object(object) => Some(object),
-        _ => None,
-    }
+    value.is_object().then_some(value)
 }
 
 /// Reads any value.

@@ -55,7 +55,8 @@ pub struct Trust<'a> {
 pub struct Token<'a> {
     algorithm: Algorithm,
     key_id: String,
-    payload: Map<String, Value>,
+    /// An object.
+    payload: Value,
     signed: &'a [u8],
     signature: Vec<u8>,
 }
@@ -81,7 +82,7 @@ impl<'a> Token<'a> {
         let object =
             |part: &str| json::object(&decode(part)?).ok_or(malformed("not a JSON object, or one with a key twice"));
         let header = object(header)?;
-        if MEANINGFUL.iter().any(|name| header.contains_key(*name)) {
+        if MEANINGFUL.iter().any(|name| header.get(*name).is_some()) {
             return Err(malformed("a header parameter that is not supported"));
         }
         if let Some(kind) = header.get("typ") {
