@@ -8,17 +8,15 @@ use std::borrow::Cow;
 
 use aigw_contract::Family;
 use aigw_contract::model::Place;
-use aigw_contract::operations::{Access, Class, Operation, Resource};
+use aigw_contract::operations::{Operation, Resource, resource_of};
 use aigw_contract::policy::TenantPolicy;
 use aigw_contract::table::GatewayConfig;
 
 use super::Values;
 use crate::denial::Denial;
 
-/// First characters of the ids of AWS's own browsers and code interpreters, which are of the account `aws` and of the
-/// type without `-custom`.
+/// First characters of the ids of AWS's own browsers and code interpreters.
 const MANAGED_PREFIX: &str = "aws.";
-const CUSTOM_SUFFIX: &str = "-custom";
 /// Where a value stands in a template.
 const VALUE: &str = "{}";
 /// Template of a whole ARN.
@@ -70,10 +68,7 @@ fn combinations<'a>(
 }
 
 fn grant(needed: &str, operation: &Operation, policy: &TenantPolicy) -> Result<(), Denial> {
-    let access = match operation.class {
-        Class::Stateful(access) => access,
-        Class::Inference(_) | Class::Free | Class::FixedPrice | Class::Forbidden(_) => Access::Use,
-    };
+    let access = operation.class.access();
     if policy.resources.iter().any(|grant| grant.covers(needed, access)) {
         return Ok(());
     }
@@ -94,7 +89,7 @@ fn arn(resource: &Resource, values: &[Cow<'_, str>], family: Family, place: Plac
         let value = values.first()?;
         return is_arn(value).then(|| value.clone().into_owned());
     }
-    if let (Some(id), Some(kind)) = (values.first(), resource.kind().strip_suffix(CUSTOM_SUFFIX))
+    if let (Some(id), Some(kind)) = (values.first(), resource.managed_kind())
         && id.starts_with(MANAGED_PREFIX)
     {
         return is_id(id).then(|| format!("arn:{partition}:{service}:{region}:aws:{kind}/{id}"));
@@ -126,11 +121,6 @@ fn is_arn(text: &str) -> bool {
     text.starts_with("arn:")
         && text.bytes().all(part)
         && resource_of(text).is_some_and(|resource| resource.contains('/'))
-}
-
-/// What follows the account.
-fn resource_of(arn: &str) -> Option<&str> {
-    arn.splitn(6, ':').nth(5)
 }
 
 #[cfg(test)]

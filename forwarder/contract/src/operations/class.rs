@@ -45,6 +45,17 @@ pub enum Class {
     Forbidden(Prohibition),
 }
 
+impl Class {
+    /// What a grant of the resources it names has to be for. The forwarder judges calls by it, and the operator derives
+    /// the forwarder's role from it.
+    pub const fn access(self) -> Access {
+        match self {
+            Self::Stateful(access) => access,
+            Self::Inference(_) | Self::Free | Self::FixedPrice | Self::Forbidden(_) => Access::Use,
+        }
+    }
+}
+
 /// The API whose requests and usage reports an inference operation has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
@@ -112,6 +123,12 @@ impl Resource {
         self.template.split('/').next().filter(|kind| !kind.starts_with('*')).unwrap_or("*")
     }
 
+    /// Type of AWS's own resources of that kind, which are of the account `aws`; `None` where AWS has none. Browsers and
+    /// code interpreters: of the type without `-custom`.
+    pub fn managed_kind(&self) -> Option<&'static str> {
+        self.kind().strip_suffix("-custom")
+    }
+
     pub(super) const fn required(template: &'static str, at: &'static [Site]) -> Self {
         Self { template, at, required: true }
     }
@@ -119,4 +136,9 @@ impl Resource {
     pub(super) const fn optional(template: &'static str, at: &'static [Site]) -> Self {
         Self { template, at, required: false }
     }
+}
+
+/// The end of an ARN, which a resource's template is about: what follows the account.
+pub fn resource_of(arn: &str) -> Option<&str> {
+    arn.splitn(6, ':').nth(5)
 }

@@ -12,7 +12,7 @@ mod segments;
 
 use std::borrow::Cow;
 
-pub use class::{Access, Class, Prohibition, Resource, Shape, Site, Verb};
+pub use class::{Access, Class, Prohibition, Resource, Shape, Site, Verb, resource_of};
 pub use segments::decode;
 
 use crate::Family;

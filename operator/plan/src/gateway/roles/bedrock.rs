@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aigw_contract::Family;
 use aigw_contract::access::ResourceGrant;
-use aigw_contract::operations::{self, Access, Class, Operation, Resource};
+use aigw_contract::operations::{self, Class, Operation, Resource, resource_of};
 use serde_json::{Value, json};
 
 use super::granted::{Granted, ModelArns};
@@ -92,11 +92,10 @@ impl Actions {
 /// The grants under which an operation may be called; `None` where it may not: a required resource is not granted, or,
 /// of several that are all optional, none is.
 fn grants<'a>(family: Family, operation: &Operation, granted: &'a Granted<'_>) -> Option<Vec<&'a ResourceGrant>> {
-    let access = match operation.class {
-        Class::Forbidden(_) => return None,
-        Class::Stateful(access) => access,
-        Class::Inference(_) | Class::Free | Class::FixedPrice => Access::Use,
-    };
+    if matches!(operation.class, Class::Forbidden(_)) {
+        return None;
+    }
+    let access = operation.class.access();
     let mut found = Vec::new();
     for resource in operation.resources {
         let suits = |grant: &&ResourceGrant| grant.access >= access && concerns(resource, grant, family);
@@ -111,16 +110,14 @@ fn grants<'a>(family: Family, operation: &Operation, granted: &'a Granted<'_>) -
 
 /// Whether a grant is of the type that an operation names.
 fn concerns(resource: &Resource, grant: &ResourceGrant, family: Family) -> bool {
-    let mut fields = grant.arn.splitn(6, ':').skip(2);
-    let (Some(service), Some(named)) = (fields.next(), fields.nth(2)) else { return false };
+    let (Some(service), Some(named)) = (grant.arn.split(':').nth(2), resource_of(&grant.arn)) else { return false };
     let kind = named.split('/').next().unwrap_or_default();
     let wanted = resource.kind();
     // To list or make any of a type takes a grant of all of it.
     if resource.template.ends_with("/*") && !named.ends_with('*') {
         return false;
     }
-    service == family.signing_name()
-        && (wanted == "*" || wanted == kind || wanted.strip_suffix("-custom") == Some(kind))
+    service == family.signing_name() && (wanted == "*" || wanted == kind || resource.managed_kind() == Some(kind))
 }
 
 /// Calls of models, of AWS's profiles, and of the models behind profiles, which may be in other Regions but are called
@@ -158,8 +155,8 @@ fn published(granted: &Granted<'_>) -> BTreeSet<String> {
 
 /// An ARN, and what lies below it where the type has such.
 fn with_below(arn: &str) -> Vec<String> {
-    let kind = arn.splitn(6, ':').nth(5).and_then(|resource| resource.split('/').next()).unwrap_or_default();
-    let below = BELOW.iter().find(|(parent, _)| *parent == kind && !arn.ends_with('*'));
+    let kind = resource_of(arn).and_then(|resource| resource.split('/').next());
+    let below = BELOW.iter().find(|(parent, _)| Some(*parent) == kind && !arn.ends_with('*'));
     let mut arns = vec![arn.to_owned()];
     arns.extend(below.map(|(_, separator)| format!("{arn}{separator}*")));
     arns
