@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use aigw_contract::operations::{Operation, Site};
+use aigw_contract::operations::Operation;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::denial::Denial;
@@ -48,15 +48,6 @@ impl Problem {
             }
         })
     }
-}
-
-/// The paths an operation's models and resources are at.
-pub(super) fn paths(operation: &Operation) -> impl Iterator<Item = &'static str> {
-    let sites = operation.models.iter().chain(operation.resources.iter().flat_map(|resource| resource.at));
-    sites.filter_map(|site| match site {
-        Site::Body(path) => Some(*path),
-        Site::Segment(_) | Site::Query(_) => None,
-    })
 }
 
 /// Reads the values at `paths`. An empty body has none.

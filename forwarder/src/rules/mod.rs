@@ -99,7 +99,7 @@ pub fn judge(call: &Call<'_>, policy: &TenantPolicy, config: &GatewayConfig) -> 
     if let Class::Forbidden(why) = operation.class {
         return Err(forbidden(operation, why));
     }
-    let body = if operation.reads_body() { read_body(call, operation)? } else { body::Values::default() };
+    let body = read_body(call, operation)?;
     let values = Values { call, body: &body };
     let mut subject = Subject { operation: Some(operation), model: None };
     for site in operation.models {
@@ -118,11 +118,16 @@ pub fn judge(call: &Call<'_>, policy: &TenantPolicy, config: &GatewayConfig) -> 
 }
 
 fn read_body(call: &Call<'_>, operation: &Operation) -> Result<body::Values, Denial> {
+    let mut paths = operation.body_paths().peekable();
+    // A body that names nothing is not read, so it may be encoded.
+    if paths.peek().is_none() {
+        return Ok(body::Values::default());
+    }
     if call.encoded {
         let message = format!("the gateway reads the body of {}; send it without content-encoding", operation.name);
         return Err(Denial::invalid(message));
     }
-    body::read(call.body, body::paths(operation)).map_err(|problem| problem.denial(operation))
+    body::read(call.body, paths).map_err(|problem| problem.denial(operation))
 }
 
 /// An operation of no table. Where its path has a model in the usual place, the model's rules bind all the same.

@@ -46,10 +46,14 @@ impl Operation {
         if self.action.is_empty() { self.name } else { self.action }
     }
 
-    /// Whether a request has to be parsed to know what it names.
-    pub fn reads_body(&self) -> bool {
+    /// The paths in the body that models and resources are at. Where there are none, a request need not be parsed to know
+    /// what it names.
+    pub fn body_paths(&self) -> impl Iterator<Item = &'static str> {
         let sites = self.models.iter().chain(self.resources.iter().flat_map(|resource| resource.at));
-        sites.into_iter().any(|site| matches!(site, Site::Body(_)))
+        sites.filter_map(|site| match site {
+            Site::Body(path) => Some(*path),
+            Site::Segment(_) | Site::Query(_) => None,
+        })
     }
 
     const fn new(name: &'static str, verb: Verb, path: &'static str, class: Class) -> Self {
