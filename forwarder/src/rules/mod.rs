@@ -12,7 +12,6 @@ mod resources;
 use std::borrow::Cow;
 
 use aigw_contract::Family;
-use aigw_contract::access::ModelRules;
 use aigw_contract::operations::{self, Class, Operation, Prohibition, Site};
 use aigw_contract::policy::TenantPolicy;
 use aigw_contract::table::{GatewayConfig, Unmetered};
@@ -22,6 +21,7 @@ use http::{HeaderMap, Method};
 use crate::denial::Denial;
 use crate::query;
 use crate::sign::TARGET;
+use models::Models;
 
 /// First segment of the paths whose second is a model id.
 const MODEL_SEGMENT: &str = "model";
@@ -95,7 +95,9 @@ pub fn identify(
 pub fn judge(call: &Call<'_>, policy: &TenantPolicy, config: &GatewayConfig) -> Result<Subject, Denial> {
     // Written by an operator that knew no rules: what passed under it passes until its successor has written them.
     let Some(rules) = &policy.models else { return Ok(Subject { operation: call.operation, model: None }) };
-    let Some(operation) = call.operation else { return unclassified(call, policy, rules, config) };
+    let place = config.place();
+    let models = Models { policy, rules, place };
+    let Some(operation) = call.operation else { return unclassified(call, &models, config.unmetered) };
     if let Class::Forbidden(why) = operation.class {
         return Err(forbidden(operation, why));
     }
@@ -103,16 +105,14 @@ pub fn judge(call: &Call<'_>, policy: &TenantPolicy, config: &GatewayConfig) -> 
     let values = Values { call, body: &body };
     let mut subject = Subject { operation: Some(operation), model: None };
     for site in operation.models {
-        for model in values.at(*site)? {
-            models::check(&model, operation.name, policy, rules, config)?;
-            subject.model.get_or_insert_with(|| model.into_owned());
-        }
+        let first = models.check(operation.name, values.at(*site)?)?;
+        subject.model = subject.model.or(first);
     }
     if subject.model.is_none() && matches!(operation.class, Class::Inference(_)) {
         return Err(Denial::invalid(format!("{} must name its model", operation.name)));
     }
     for resource in operation.resources {
-        resources::check(resource, &values, operation, policy, config)?;
+        resources::check(resource, &values, operation, policy, place)?;
     }
     Ok(subject)
 }
@@ -131,13 +131,8 @@ fn read_body(call: &Call<'_>, operation: &Operation) -> Result<body::Values, Den
 }
 
 /// An operation of no table. Where its path has a model in the usual place, the model's rules bind all the same.
-fn unclassified(
-    call: &Call<'_>,
-    policy: &TenantPolicy,
-    rules: &ModelRules,
-    config: &GatewayConfig,
-) -> Result<Subject, Denial> {
-    if config.unmetered == Unmetered::Deny {
+fn unclassified(call: &Call<'_>, models: &Models<'_>, unmetered: Unmetered) -> Result<Subject, Denial> {
+    if unmetered == Unmetered::Deny {
         return Err(Denial::forbidden(
             "this is no operation the gateway knows, so it can be neither metered nor checked; the platform team can \
              let such calls pass with spec.bedrock.unmetered of the AIGateway (policy: Allow), or upgrade the gateway",
@@ -151,10 +146,7 @@ fn unclassified(
     }
     if first.eq_ignore_ascii_case(MODEL_SEGMENT) {
         let values = Values { call, body: &body::Values::default() };
-        for model in values.at(MODEL_SITE)? {
-            models::check(&model, "this operation", policy, rules, config)?;
-            subject.model.get_or_insert_with(|| model.into_owned());
-        }
+        subject.model = models.check("this operation", values.at(MODEL_SITE)?)?;
     }
     Ok(subject)
 }

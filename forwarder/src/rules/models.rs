@@ -1,8 +1,10 @@
-//! Model rules: the refusals, in words.
+//! Model rules: every model that a request names is held against them; the refusals, in words.
+
+use std::borrow::Cow;
 
 use aigw_contract::access::{ModelDenial, ModelRules};
+use aigw_contract::model::Place;
 use aigw_contract::policy::TenantPolicy;
-use aigw_contract::table::GatewayConfig;
 
 use crate::denial::Denial;
 
@@ -11,19 +13,37 @@ const LISTED: usize = 5;
 /// Characters of a model id that a message repeats: a client can send thousands.
 const SHOWN: usize = 200;
 
-/// Judges one model that `what` names, an operation.
-pub(super) fn check(
-    model: &str,
+/// What models are judged by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Models<'a> {
+    /// The caller's policy.
+    pub policy: &'a TenantPolicy,
+    /// The rules in it.
+    pub rules: &'a ModelRules,
+    /// Where the gateway is, as far as it knows.
+    pub place: Option<Place<'a>>,
+}
+
+impl Models<'_> {
+    /// Judges every model that an operation, `what`, names at one site; returns the first.
+    pub fn check(&self, what: &str, models: Vec<Cow<'_, str>>) -> Result<Option<String>, Denial> {
+        for model in &models {
+            self.rules.check(model, self.place).map_err(|denial| refusal(self, what, model, denial))?;
+        }
+        Ok(models.into_iter().next().map(Cow::into_owned))
+    }
+}
+
+fn refusal(
+    Models { policy, rules, place: _ }: &Models<'_>,
     what: &str,
-    policy: &TenantPolicy,
-    rules: &ModelRules,
-    config: &GatewayConfig,
-) -> Result<(), Denial> {
-    let Err(denial) = rules.check(model, config.place()) else { return Ok(()) };
+    model: &str,
+    denial: ModelDenial<'_>,
+) -> Denial {
     let model: String = model.chars().take(SHOWN).collect();
     let tenant = format_args!("{}/{}", policy.namespace, policy.name);
     let rule = &rules.rule;
-    Err(match denial {
+    match denial {
         ModelDenial::Malformed => Denial::invalid(format!("{what} names {model:?}, which is no id or ARN of a model")),
         ModelDenial::NotGranted => Denial::forbidden(format!(
             "{what} of model {model} is not allowed for tenant {tenant}: rule {rule:?} of the gateway allows {}; the \
@@ -44,7 +64,7 @@ pub(super) fn check(
              {residency}, and this model may be answered elsewhere; use a profile or Region of that residency, or list \
              an ARN whose place you know in spec.models.allow"
         )),
-    })
+    }
 }
 
 fn list(patterns: &[String]) -> String {

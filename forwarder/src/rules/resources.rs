@@ -10,7 +10,6 @@ use aigw_contract::Family;
 use aigw_contract::model::Place;
 use aigw_contract::operations::{Operation, Resource, resource_of};
 use aigw_contract::policy::TenantPolicy;
-use aigw_contract::table::GatewayConfig;
 
 use super::Values;
 use crate::denial::Denial;
@@ -28,10 +27,10 @@ pub(super) fn check(
     values: &Values<'_>,
     operation: &Operation,
     policy: &TenantPolicy,
-    config: &GatewayConfig,
+    place: Option<Place<'_>>,
 ) -> Result<(), Denial> {
     let incomplete = || Denial::unavailable("the gateway does not know its account yet; try again in a minute");
-    let place = config.place().ok_or_else(incomplete)?;
+    let place = place.ok_or_else(incomplete)?;
     for named in combinations(resource, values, operation)? {
         let needed = arn(resource, &named, values.call.family, place).ok_or_else(|| {
             Denial::invalid(format!(
