@@ -165,7 +165,7 @@ impl Table {
             }
         };
         let document = |item: Item| {
-            let content = serde_json::from_str(item.text(table::DOCUMENT)?).map_err(MalformedItem::json)?;
+            let content = content(&item)?;
             Ok((item.text(table::PK)?.to_owned(), content))
         };
         items.into_iter().map(document).collect()
@@ -181,23 +181,21 @@ impl Table {
         sort: &str,
     ) -> Result<Option<Document<T>>, TableError> {
         let Some(item) = self.get(partition, sort).await? else { return Ok(None) };
-        let content = serde_json::from_str(item.text(table::DOCUMENT)?).map_err(MalformedItem::json)?;
+        let content = content(&item)?;
         Ok(Some(Document { version: item.integer(table::VERSION)?, content }))
     }
 }
 
 impl DynamoDb {
     async fn get(&self, partition: &str, sort: &str) -> Result<Option<Item>, TableError> {
-        let key = json!({ table::PK: { "S": partition }, table::SK: { "S": sort } });
-        let input = json!({ "TableName": self.name, "Key": key, "ConsistentRead": true });
+        let input = json!({ "TableName": self.name, "Key": key(partition, sort), "ConsistentRead": true });
         let output: GetItemOutput = self.read(&GET_ITEM, &input).await?;
         Ok(output.item)
     }
 
     async fn batch(&self, keys: &[(String, &str)]) -> Result<Vec<Item>, TableError> {
-        let key =
-            |(partition, sort): &(String, &str)| json!({ table::PK: { "S": partition }, table::SK: { "S": sort } });
-        let wanted = json!({ "Keys": keys.iter().map(key).collect::<Vec<_>>(), "ConsistentRead": true });
+        let keys: Vec<_> = keys.iter().map(|(partition, sort)| key(partition, sort)).collect();
+        let wanted = json!({ "Keys": keys, "ConsistentRead": true });
         let input = json!({ "RequestItems": { self.name.as_str(): wanted } });
         let mut output: BatchGetItemOutput = self.read(&BATCH_GET_ITEM, &input).await?;
         if !output.unprocessed_keys.is_empty() {
@@ -246,6 +244,16 @@ impl DynamoDb {
         let code = error.code.rsplit('#').next().unwrap_or_default().to_owned();
         Err(TableError::Refused { status, code })
     }
+}
+
+/// The key of an item in DynamoDB's JSON.
+fn key(partition: &str, sort: &str) -> Value {
+    json!({ table::PK: { "S": partition }, table::SK: { "S": sort } })
+}
+
+/// The content of a document item.
+fn content<T: DeserializeOwned>(item: &Item) -> Result<T, MalformedItem> {
+    serde_json::from_str(item.text(table::DOCUMENT)?).map_err(MalformedItem::json)
 }
 
 impl TableError {
