@@ -18,7 +18,7 @@ use aigw_contract::table;
 use crate::clock::unix_seconds;
 use crate::denial::Refusal;
 use crate::gateway::Gateway;
-use crate::jwt::Token;
+use crate::jwt::{Refused, Token};
 use crate::table::{Document, Table, TableError};
 use issuers::Issuers;
 
@@ -122,17 +122,8 @@ fn presented<'a>(mut values: impl Iterator<Item = &'a str>) -> Result<Presented<
     match Credential::parse(text) {
         Ok(credential) => Ok(Presented::Key(credential)),
         // A credential of ours has no dot, a token two.
-        Err(_) if text.contains('.') => Token::parse(text).map(Presented::Token).map_err(reason),
+        Err(_) if text.contains('.') => Token::parse(text).map(Presented::Token).map_err(Refused::reason),
         Err(_) => Err("malformed credential"),
-    }
-}
-
-/// For the log.
-fn reason(refused: crate::jwt::Refused) -> &'static str {
-    use crate::jwt::Refused;
-    match refused {
-        Refused::Malformed(reason) | Refused::Invalid(reason) => reason,
-        Refused::UnknownKey => "signed with a key the issuer is not known to have",
     }
 }
 

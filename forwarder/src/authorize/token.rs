@@ -10,8 +10,8 @@ use aigw_contract::identity::{self, IdentityClaim};
 use aigw_contract::issuer::{Issuer, IssuerKind};
 use aigw_contract::table::{self, GatewayConfig};
 
-use super::{Authorization, AuthorizeError, Identity, Verdict, admitted, reason};
-use crate::jwt::{Claims, Token};
+use super::{Authorization, AuthorizeError, Identity, Verdict, admitted};
+use crate::jwt::{Claims, Refused, Token};
 
 /// Most identities one token may prove. A directory leaves groups out of a token long before twice as many.
 const MOST_IDENTITIES: usize = 100;
@@ -53,7 +53,7 @@ impl Authorization {
         now: i64,
     ) -> Result<Result<Proof, &'static str>, AuthorizeError> {
         let verified = self.issuers.verify(token, issuer, now).await?;
-        Ok(verified.map_err(reason).and_then(|(mirror, claims)| {
+        Ok(verified.map_err(Refused::reason).and_then(|(mirror, claims)| {
             let identities = match issuer.kind {
                 IssuerKind::ServiceAccounts => service_account(&issuer.name, claims.subject)?,
                 IssuerKind::Jwt => granted(issuer, &claims)?,

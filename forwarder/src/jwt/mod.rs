@@ -25,16 +25,24 @@ const MEANINGFUL: [&str; 5] = ["crit", "b64", "enc", "zip", "cty"];
 
 /// Why a token is not accepted. Holds nothing of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.reason())]
 pub enum Refused {
     /// It is not a token at all.
-    #[error("{0}")]
     Malformed(&'static str),
     /// The issuer's keys do not include the one it names: they may have been replaced since they were read.
-    #[error("signed with a key the issuer is not known to have")]
     UnknownKey,
     /// It is a token, and not one of this issuer for us now.
-    #[error("{0}")]
     Invalid(&'static str),
+}
+
+impl Refused {
+    /// Why, in words for the log.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Malformed(reason) | Self::Invalid(reason) => reason,
+            Self::UnknownKey => "signed with a key the issuer is not known to have",
+        }
+    }
 }
 
 /// What a token is verified against.
