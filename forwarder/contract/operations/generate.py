@@ -5,8 +5,8 @@
     generate.py --check    exit 1 if the committed table is not what this botocore gives
 
 Needs only botocore on the import path (any environment of tests/clients has it). What the models know (method, path,
-where models and resources are named, streams) comes from them; what they cannot know (what an operation costs, whether
-it touches shared state, its IAM action) comes from classification.txt. An operation that is missing there, or is there
+where models and resources are named) comes from them; what they cannot know (what an operation costs, whether it
+touches shared state, its IAM action) comes from classification.txt. An operation that is missing there, or is there
 and in no model, is an error: somebody has to look at it.
 """
 
@@ -241,7 +241,7 @@ def class_of(entry, where):
     return simple[kind]
 
 
-def line(family, name, method, uri, entry, members, streams):
+def line(family, name, method, uri, entry, members):
     where = f"{family} {name}"
     labels = labels_of(uri)
     kind = class_of(entry, where)
@@ -262,14 +262,7 @@ def line(family, name, method, uri, entry, members, streams):
         text += f".models(&[{', '.join(models)}])"
     if resources:
         text += f".resources(&[{', '.join(resources)}])"
-    if streams:
-        text += ".event_stream()"
     return f"    {text},"
-
-
-def is_stream(model, operation):
-    shape = model["shapes"].get(operation.get("output", {}).get("shape"), {})
-    return any(model["shapes"][member["shape"]].get("eventstream") for member in shape.get("members", {}).values())
 
 
 def specificity(uri):
@@ -300,7 +293,7 @@ def generate():
             if "input" in operation and not entry["class"].startswith("forbidden"):
                 members.walk(operation["input"]["shape"])
             uri, method = operation["http"]["requestUri"].split("?")[0], operation["http"]["method"]
-            rows.append((specificity(uri), name, line(family, name, method, uri, entry, members, is_stream(model, operation))))
+            rows.append((specificity(uri), name, line(family, name, method, uri, entry, members)))
             key = name if json_rpc else (method, re.sub(r"\{[^}]+\}", "{}", uri.rstrip("/")))
             if key in seen:
                 fail(f"{family} {name}: has the method and path of {seen[key]}")
@@ -308,7 +301,7 @@ def generate():
         # What the models do not have: paths given by hand, with their method.
         for (where, name), entry in [item for item in table.items() if item[0][0] == family and "path" in item[1]]:
             del table[where, name]
-            rows.append((specificity(entry["path"]), name, line(family, name, "POST", entry["path"], entry, Members({}, name), False)))
+            rows.append((specificity(entry["path"]), name, line(family, name, "POST", entry["path"], entry, Members({}, name))))
         rows.sort()
         total += len(rows)
         out += ["", f"/// Operations of {family}.", f"pub(super) const {family.replace('-', '_').upper()}: &[Operation] = &["]

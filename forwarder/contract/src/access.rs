@@ -152,9 +152,6 @@ fn named(model: ModelId<'_>) -> Option<Named<'_>> {
 }
 
 impl Residency {
-    /// Every residency.
-    pub const ALL: [Self; 7] = [Self::Region, Self::Eu, Self::Us, Self::Apac, Self::Jp, Self::Au, Self::UsGov];
-
     /// As written in a spec.
     pub const fn as_str(self) -> &'static str {
         match self {

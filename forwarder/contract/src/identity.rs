@@ -9,9 +9,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Characters of a hash.
-pub const HASH_LENGTH: usize = 64;
-
 /// Something a token can prove its bearer to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Identity<'a> {
@@ -103,7 +100,7 @@ mod tests {
             subject_hash("loca", "la"),
         ];
         assert_eq!(hashes.iter().collect::<BTreeSet<_>>().len(), hashes.len());
-        assert!(hashes[..7].iter().all(|hash| hash.len() == HASH_LENGTH));
+        assert!(hashes[..7].iter().all(|hash| hash.len() == 64));
         // Written into tables: it must never change.
         assert_eq!(hashes[0], "331323a220b608fb5c212b2a363266d41d6885242605adb8f3b1f81a109428d2");
     }

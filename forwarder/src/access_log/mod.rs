@@ -25,7 +25,7 @@ pub struct AccessLog {
 }
 
 /// What one authorization comes down to.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Line<'a> {
     /// Which function writes: `authorize`.

@@ -33,8 +33,6 @@ pub struct Operation {
     pub models: &'static [Site],
     /// What has to be granted.
     pub resources: &'static [Resource],
-    /// Whether the answer is an event stream. Server-sent events, which a field of the body asks for, do not count.
-    pub event_stream: bool,
     /// Whether IAM policies can name resources for its action.
     pub scoped: bool,
     action: &'static str,
@@ -57,7 +55,7 @@ impl Operation {
     }
 
     const fn new(name: &'static str, verb: Verb, path: &'static str, class: Class) -> Self {
-        Self { name, verb, path, class, models: &[], resources: &[], event_stream: false, scoped: true, action: "" }
+        Self { name, verb, path, class, models: &[], resources: &[], scoped: true, action: "" }
     }
 
     const fn action(self, action: &'static str) -> Self {
@@ -70,10 +68,6 @@ impl Operation {
 
     const fn resources(self, resources: &'static [Resource]) -> Self {
         Self { resources, ..self }
-    }
-
-    const fn event_stream(self) -> Self {
-        Self { event_stream: true, ..self }
     }
 
     const fn unscoped(self) -> Self {

@@ -57,8 +57,7 @@ fn the_table_is_consistent() {
     for family in Family::ALL {
         let mut actions = BTreeSet::new();
         for operation in of(family) {
-            let Operation { name, verb: _, path, class, models, resources, event_stream: _, scoped: _, action: _ } =
-                operation;
+            let Operation { name, verb: _, path, class, models, resources, scoped: _, action: _ } = operation;
             assert!(path.starts_with('/'), "{family} {name}");
             assert!(operation.action_name().bytes().all(|byte| byte.is_ascii_alphanumeric()), "{family} {name}");
             assert!(!matches!(class, Class::Inference(_)) || !models.is_empty(), "{family} {name}");
