@@ -9,11 +9,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::report::{Report, Rules};
+use super::report::{Report, Rules, Tally};
 use super::scan::Scanner;
 use super::shape::Shape;
 use crate::event_stream::{Frame, FrameReader};
 
+/// Type of the events whose payload is a text in base64.
+const CHUNK: &[u8] = b"chunk";
 /// Longest chunk that is kept as the latest; those with usage have a few hundred bytes.
 const MAX_CHUNK: usize = 64 << 10;
 /// Longest name of an exception that is remembered.
@@ -30,9 +32,7 @@ pub struct FrameScanner {
 struct Seen {
     /// Event type that usage comes in; none for a shape without usage in its frames.
     event: &'static [u8],
-    chunked: bool,
-    rules: Rules,
-    report: Report,
+    tally: Tally,
     /// The latest chunk, unless it was the first.
     latest: Vec<u8>,
     first_read: bool,
@@ -51,15 +51,13 @@ impl FrameScanner {
     pub fn new(shape: Shape) -> Self {
         let event: &[u8] = match shape {
             Shape::Converse => b"metadata",
-            Shape::Invoke => b"chunk",
+            Shape::Invoke => CHUNK,
             Shape::Agent => b"trace",
             _ => b"",
         };
         let seen = Seen {
             event,
-            chunked: shape == Shape::Invoke,
-            rules: Rules::frame(shape),
-            report: Report::default(),
+            tally: Tally::new(Rules::frame(shape)),
             latest: Vec::new(),
             first_read: false,
             exception: None,
@@ -92,7 +90,7 @@ impl FrameScanner {
     pub fn report(&mut self) -> Report {
         let latest = std::mem::take(&mut self.seen.latest);
         self.seen.chunk(&latest);
-        self.seen.report
+        self.seen.tally.report
     }
 }
 
@@ -106,11 +104,11 @@ impl Seen {
         if self.event.is_empty() || frame.header(":event-type") != Some(self.event) {
             return;
         }
-        if !self.chunked {
+        if self.event != CHUNK {
             self.scan(frame.payload);
         } else if self.first_read {
             // Whatever the first one said, it was not the last word.
-            self.report.closed = false;
+            self.tally.report.closed = false;
             self.latest.clear();
             if frame.payload.len() <= MAX_CHUNK {
                 self.latest.extend_from_slice(frame.payload);
@@ -136,7 +134,6 @@ impl Seen {
     }
 
     fn scan(&mut self, json: &[u8]) {
-        let Self { rules, report, .. } = self;
-        Scanner::new(rules.paths).push(json, &mut |path, raw| report.take(rules.says[path], raw));
+        Scanner::new(self.tally.paths()).push(json, &mut |path, raw| self.tally.note(path, raw));
     }
 }

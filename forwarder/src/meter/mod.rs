@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::event_stream;
 use frames::FrameScanner;
-use report::{Report, Rules};
+use report::{Report, Rules, Tally};
 use scan::Scanner;
 use sse::EventScanner;
 
@@ -77,9 +77,9 @@ pub struct Meter {
 
 #[derive(Debug)]
 enum Body {
-    Whole { scanner: Scanner, rules: Rules, report: Report },
+    Whole { scanner: Scanner, tally: Tally },
     Frames(Box<FrameScanner>),
-    Events { scanner: EventScanner, rules: Rules, report: Report },
+    Events { scanner: EventScanner, tally: Tally },
     Opaque,
 }
 
@@ -94,12 +94,8 @@ impl Meter {
     /// Takes the next bytes of the body.
     pub fn push(&mut self, bytes: &[u8]) {
         match &mut self.body {
-            Body::Whole { scanner, rules, report } => {
-                scanner.push(bytes, &mut |path, raw| report.take(rules.says[path], raw));
-            }
-            Body::Events { scanner, rules, report } => {
-                scanner.push(bytes, &mut |path, raw| report.take(rules.says[path], raw));
-            }
+            Body::Whole { scanner, tally } => scanner.push(bytes, &mut |path, raw| tally.note(path, raw)),
+            Body::Events { scanner, tally } => scanner.push(bytes, &mut |path, raw| tally.note(path, raw)),
             Body::Frames(frames) => frames.push(bytes),
             Body::Opaque => {}
         }
@@ -118,8 +114,8 @@ impl Meter {
     /// What the call used as far as the body has come; `ended` says that this was all of it.
     pub fn read(&mut self, ended: bool) -> Metered {
         let (report, exception) = match &mut self.body {
-            Body::Whole { report, .. } => (Report { closed: ended || report.closed, ..*report }, None),
-            Body::Events { report, .. } => (*report, None),
+            Body::Whole { tally, .. } => (Report { closed: ended || tally.report.closed, ..tally.report }, None),
+            Body::Events { tally, .. } => (tally.report, None),
             Body::Frames(frames) => (frames.report(), frames.exception().map(str::to_owned)),
             Body::Opaque => (Report::default(), None),
         };
@@ -154,16 +150,16 @@ impl Body {
             return Self::Frames(Box::new(FrameScanner::new(shape)));
         }
         if content_type.starts_with(SERVER_SENT_EVENTS) {
-            let rules = Rules::event(shape);
-            return Self::Events { scanner: EventScanner::new(rules.paths), rules, report: Report::default() };
+            let tally = Tally::new(Rules::event(shape));
+            return Self::Events { scanner: EventScanner::new(tally.paths()), tally };
         }
-        let rules = Rules::whole(shape);
+        let tally = Tally::new(Rules::whole(shape));
         // With the counts in the head, the body adds only how long a cache entry lives.
         let told = head.closed && head.usage.cache_write.is_none_or(|written| written == 0);
-        if !success || told || rules.paths.is_empty() {
+        if !success || told || tally.paths().is_empty() {
             return Self::Opaque;
         }
-        Self::Whole { scanner: Scanner::new(rules.paths), rules, report: Report::default() }
+        Self::Whole { scanner: Scanner::new(tally.paths()), tally }
     }
 }
 

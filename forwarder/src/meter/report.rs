@@ -159,7 +159,7 @@ impl Report {
     }
 
     /// Takes a found value.
-    pub fn take(&mut self, says: Says, raw: &[u8]) {
+    fn take(&mut self, says: Says, raw: &[u8]) {
         let number = || serde_json::from_slice::<u64>(raw).ok();
         match says {
             Says::All(dialect) => {
@@ -174,6 +174,31 @@ impl Report {
             Says::OutputOfOne => self.usage.add(Usage { output: number(), ..Usage::default() }),
             Says::NoOutput => self.usage.update(Usage { output: Some(0), ..Usage::default() }),
         }
+    }
+}
+
+/// A report that is filled in by the rules of one form.
+#[derive(Debug)]
+pub struct Tally {
+    rules: Rules,
+    /// What was reported so far.
+    pub report: Report,
+}
+
+impl Tally {
+    /// Nothing reported yet.
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, report: Report::default() }
+    }
+
+    /// The paths to look for.
+    pub fn paths(&self) -> &'static [Path] {
+        self.rules.paths
+    }
+
+    /// Takes the value found at the path of that number.
+    pub fn note(&mut self, path: usize, raw: &[u8]) {
+        self.report.take(self.rules.says[path], raw);
     }
 }
 
