@@ -62,11 +62,10 @@ impl Upstream {
         region: &str,
         instead: &[Option<Destination>; Family::ALL.len()],
     ) -> Self {
-        let mut instead = instead.iter();
-        let endpoints = Family::ALL.map(|family| {
-            let instead = instead.next().and_then(Option::as_ref);
+        let endpoints = std::array::from_fn(|position| {
+            let family = Family::ALL[position];
             let endpoint = |host: String| {
-                let destination = instead.cloned().unwrap_or_else(|| Destination::https(host.clone()));
+                let destination = instead[position].clone().unwrap_or_else(|| Destination::https(host.clone()));
                 Endpoint { host, destination: Arc::new(destination) }
             };
             Endpoints { standard: endpoint(family.host(region)), fips: family.fips_host(region).map(endpoint) }
