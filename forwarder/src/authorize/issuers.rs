@@ -53,7 +53,7 @@ impl Issuers {
         let read: Option<Document<KeyMirror>> = self.table.document(table::GATEWAY_PK, &table::jwks_sk(key)).await?;
         let read = read.map(|document| Arc::new(document.content));
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= CAPACITY {
+        if kept.len() >= CAPACITY && !kept.contains_key(key) {
             kept.clear();
         }
         kept.insert(key.to_owned(), (SystemTime::now(), read.clone()));
@@ -84,4 +84,22 @@ fn against<'t>(
     let keys: Vec<_> = mirror.usable(now).collect();
     let trust = Trust { issuer: name, audiences: &issuer.audiences, algorithms: &issuer.algorithms, keys: &keys };
     Ok((name.clone(), token.verify(&trust, now)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn reading_a_kept_mirror_again_drops_no_other() {
+        let issuers = Issuers::new(Arc::new(Table::fixed(HashMap::new())));
+        let kept = || issuers.kept.lock().unwrap().len();
+        for number in 0..CAPACITY {
+            issuers.mirror(&number.to_string(), MAX_AGE).await.unwrap();
+        }
+        issuers.mirror("0", Duration::ZERO).await.unwrap();
+        assert_eq!(kept(), CAPACITY);
+        issuers.mirror("new", MAX_AGE).await.unwrap();
+        assert_eq!(kept(), 1, "bounded");
+    }
 }
