@@ -130,6 +130,8 @@ fn model_in_body(body: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use aigw_contract::operations::{self, Class};
+
     use super::*;
 
     #[test]
@@ -161,6 +163,37 @@ mod tests {
         for (family, method, path, expected) in cases {
             assert_eq!(Shape::of(family, &method.parse().unwrap(), path), expected, "{method} {path}");
         }
+    }
+
+    /// The gateway classifies by the table of operations, the meter by the path: what the one admits as inference the
+    /// other must know where to read.
+    #[test]
+    fn operations_that_report_tokens_have_the_shape_of_their_class() {
+        let mut compared = 0;
+        for family in Family::ALL {
+            for operation in operations::of(family) {
+                let label = |segment: &str| if segment.starts_with('{') { "x".to_owned() } else { segment.to_owned() };
+                let path = operation.path.split('/').map(label).collect::<Vec<_>>().join("/");
+                let found = Shape::of(family, &operation.verb.as_str().parse().unwrap(), &path);
+                let expected = match operation.class {
+                    Class::Inference(operations::Shape::Converse) => Shape::Converse,
+                    Class::Inference(operations::Shape::InvokeModel) => Shape::Invoke,
+                    Class::Inference(operations::Shape::ChatCompletions) => Shape::ChatCompletions,
+                    Class::Inference(operations::Shape::Responses) => Shape::Responses,
+                    Class::Inference(operations::Shape::Messages) => Shape::Messages,
+                    // A harness calls models and is granted as a resource.
+                    Class::Stateful(_) if operation.name == "InvokeHarness" => Shape::Converse,
+                    Class::Free | Class::FixedPrice | Class::Stateful(_) | Class::Forbidden(_) => {
+                        let others = [Shape::Agent, Shape::Evaluate, Shape::Unreported, Shape::Free];
+                        assert!(others.contains(&found), "{family} {}: {found:?}", operation.name);
+                        continue;
+                    }
+                };
+                assert_eq!(found, expected, "{family} {}", operation.name);
+                compared += 1;
+            }
+        }
+        assert!(compared > 0);
     }
 
     #[test]
