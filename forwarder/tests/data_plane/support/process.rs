@@ -29,10 +29,6 @@ impl Process {
         Self(command.spawn().unwrap())
     }
 
-    pub fn id(&self) -> u32 {
-        self.0.id()
-    }
-
     /// Waits for the process to end by itself.
     pub async fn ended(&mut self) -> ExitStatus {
         for _ in 0..2_000 {
