@@ -10,6 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
+use crate::support::frames;
+
 /// Events of a stream of ordinary length.
 const EVENTS: usize = 500;
 /// What a read from a socket usually brings.
@@ -19,8 +21,8 @@ fn text(number: usize) -> String {
     format!("some words of answer number {number}, as a model writes them; ").repeat(2)
 }
 
-fn frames(event: &str, payloads: impl Iterator<Item = Value>) -> Vec<u8> {
-    payloads.flat_map(|payload| crate::metering::frame(event, &payload)).collect()
+fn stream(event: &str, payloads: impl Iterator<Item = Value>) -> Vec<u8> {
+    payloads.flat_map(|payload| frames::event(event, &payload)).collect()
 }
 
 /// Meters `body` in reads of the usual size, often enough; returns the time for one.
@@ -46,12 +48,12 @@ fn time(shape: Shape, content_type: &'static str, body: &[u8]) -> Duration {
 fn measure_the_meter() {
     let bedrock = json!({ "inputTokens": 5, "outputTokens": 7 });
     let deltas = || (0..EVENTS).map(|at| json!({ "contentBlockIndex": 0, "delta": { "text": text(at) }, "p": "abcd" }));
-    let mut converse = frames("contentBlockDelta", deltas());
-    converse.extend(crate::metering::frame("metadata", &json!({ "usage": bedrock })));
+    let mut converse = stream("contentBlockDelta", deltas());
+    converse.extend(frames::event("metadata", &json!({ "usage": bedrock })));
     let chunk = |payload: Value| json!({ "bytes": STANDARD.encode(payload.to_string()) });
-    let mut invoke = frames("chunk", deltas().map(chunk));
+    let mut invoke = stream("chunk", deltas().map(chunk));
     let metrics = json!({ "amazon-bedrock-invocationMetrics": { "inputTokenCount": 5, "outputTokenCount": 7 } });
-    invoke.extend(crate::metering::frame("chunk", &chunk(metrics)));
+    invoke.extend(frames::event("chunk", &chunk(metrics)));
     let chat = |content: String| json!({ "choices": [{ "index": 0, "delta": { "content": content } }], "usage": null });
     let events = |chunk: &dyn Fn(usize) -> Value| -> String {
         (0..EVENTS).map(|at| chunk(at).to_string()).fold(String::new(), |all, data| all + "data: " + &data + "\n\n")

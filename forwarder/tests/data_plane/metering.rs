@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::{Value, json};
 
+use crate::support::frames;
 use crate::support::http::full;
 use crate::support::runtime_api::Seen;
 use crate::support::world::{World, event};
@@ -29,28 +30,8 @@ struct Case {
 
 const UNKNOWN: (&str, [u64; 4]) = ("unknown", [0; 4]);
 
-/// A frame as Bedrock sends it.
-pub fn frame(event_type: &str, payload: &Value) -> Bytes {
-    let mut headers = Vec::new();
-    for (name, value) in [(":event-type", event_type), (":message-type", "event")] {
-        headers.push(u8::try_from(name.len()).unwrap());
-        headers.extend(name.as_bytes());
-        headers.push(7);
-        headers.extend(u16::try_from(value.len()).unwrap().to_be_bytes());
-        headers.extend(value.as_bytes());
-    }
-    let payload = payload.to_string();
-    let total = u32::try_from(16 + headers.len() + payload.len()).unwrap();
-    let mut frame = [total.to_be_bytes(), u32::try_from(headers.len()).unwrap().to_be_bytes()].concat();
-    frame.extend(crc32fast::hash(&frame).to_be_bytes());
-    frame.extend(headers);
-    frame.extend(payload.as_bytes());
-    frame.extend(crc32fast::hash(&frame).to_be_bytes());
-    frame.into()
-}
-
 fn chunk(payload: &Value) -> Bytes {
-    frame("chunk", &json!({ "bytes": STANDARD.encode(payload.to_string()) }))
+    frames::event("chunk", &json!({ "bytes": STANDARD.encode(payload.to_string()) }))
 }
 
 fn sse(payload: &Value) -> Bytes {
@@ -91,7 +72,7 @@ fn cases() -> Vec<Case> {
             "/model/m1/converse-stream",
             "{}",
             FRAMES,
-            vec![frame("messageStart", &json!({})), frame("metadata", &json!({ "usage": bedrock }))],
+            vec![frames::event("messageStart", &json!({})), frames::event("metadata", &json!({ "usage": bedrock }))],
             [15, 5, 3, 2],
             UNKNOWN,
         ),

@@ -14,20 +14,11 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use serde_json::Value;
 
+use crate::support::frames::frame;
 use crate::support::runtime_api::Seen;
 use crate::support::world::{World, converse, error, event};
 
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
-
-/// An event-stream frame without headers.
-fn frame(payload: &[u8]) -> Bytes {
-    let total = u32::try_from(16 + payload.len()).unwrap();
-    let mut frame = [total.to_be_bytes(), [0; 4]].concat();
-    frame.extend(crc32fast::hash(&frame).to_be_bytes());
-    frame.extend(payload);
-    frame.extend(crc32fast::hash(&frame).to_be_bytes());
-    frame.into()
-}
 
 fn broken() -> io::Error {
     io::Error::other("broken on purpose")
@@ -93,7 +84,7 @@ async fn an_event_stream_that_breaks_between_frames_ends_with_an_exception_frame
     let feed = world.bedrock.answer_fed(EVENT_STREAM);
     world
         .forwarder(async {
-            let whole = frame(b"{\"p\":1}");
+            let whole = frame(&[], b"{\"p\":1}");
             feed.send(Ok(whole.slice(..5))).unwrap();
             feed.send(Ok(whole.slice(5..))).unwrap();
             world.begin(&converse());
@@ -121,7 +112,7 @@ async fn an_event_stream_that_breaks_between_frames_ends_with_an_exception_frame
 #[tokio::test]
 async fn anything_else_that_breaks_ends_with_trailers() {
     let cases: [(&str, Bytes); 4] = [
-        (EVENT_STREAM, frame(b"{}").slice(..9)),
+        (EVENT_STREAM, frame(&[], b"{}").slice(..9)),
         ("application/json", "{\"a\":".into()),
         ("text/event-stream", "data: {\"a\":".into()),
         ("text/event-stream", "data: {}\n".into()),
@@ -184,7 +175,7 @@ async fn the_deadline_ends_a_stream_before_lambda_does() {
     let feed = world.bedrock.answer_fed(EVENT_STREAM);
     world
         .forwarder(async {
-            feed.send(Ok(frame(b"{}"))).unwrap();
+            feed.send(Ok(frame(&[], b"{}"))).unwrap();
             world.api.push(&converse(), Duration::from_millis(2_300));
             let response = world.api.streamed().await;
             let text = String::from_utf8_lossy(&response.body);
@@ -258,11 +249,11 @@ async fn a_transfer_that_ends_well_inside_a_frame_is_incomplete() {
     let feed = world.bedrock.answer_fed(EVENT_STREAM);
     world
         .forwarder(async {
-            feed.send(Ok(frame(b"{}"))).unwrap();
-            feed.send(Ok(frame(b"{}").slice(..9))).unwrap();
+            feed.send(Ok(frame(&[], b"{}"))).unwrap();
+            feed.send(Ok(frame(&[], b"{}").slice(..9))).unwrap();
             drop(feed);
             let response = world.call(&converse()).await;
-            assert_eq!(response.body.len(), frame(b"{}").len() + 9);
+            assert_eq!(response.body.len(), frame(&[], b"{}").len() + 9);
             assert_eq!(response.trailers.unwrap()["lambda-runtime-function-error-type"], "Gateway.ResponseIncomplete");
             let line = &world.log.lines(1).await[0];
             let expected = "Bedrock ended its response in the middle of an event";
@@ -296,8 +287,8 @@ async fn a_stream_that_falls_silent_is_ended_before_api_gateway_does() {
             for pause in [0, 280, 280, 291] {
                 pass(Duration::from_secs(pause)).await;
                 if pause < 290 {
-                    feed.send(Ok(frame(b"{}"))).unwrap();
-                    while !matches!(world.api.next_seen().await, Seen::Data(bytes) if bytes.ends_with(&frame(b"{}"))) {}
+                    feed.send(Ok(frame(&[], b"{}"))).unwrap();
+                    while !matches!(world.api.next_seen().await, Seen::Data(bytes) if bytes.ends_with(&frame(&[], b"{}"))) {}
                 }
             }
             let last = data(&world).await;
