@@ -3,22 +3,7 @@
 use aigw_contract::Credential;
 use serde_json::{Value, json};
 
-use crate::support::world::World;
-
-const METHOD_ARN: &str = "arn:aws:execute-api:eu-central-1:123456789012:api1/v1/POST/bedrock-runtime/model/m/converse";
-
-fn event(headers: &Value) -> Value {
-    json!({ "type": "REQUEST", "methodArn": METHOD_ARN, "headers": null, "multiValueHeaders": headers,
-            "requestContext": { "apiId": "api1" } })
-}
-
-/// What the function posted: the last segment of the path, and the document.
-async fn decide(world: &World, event: &Value) -> (String, Value) {
-    world.begin(event);
-    let (path, _, frames, _) = world.api.posted().await;
-    let document = serde_json::from_slice(&frames.concat()).unwrap();
-    (path.rsplit('/').next().unwrap().to_owned(), document)
-}
+use crate::support::world::{World, authorization};
 
 fn bearer(credential: &Credential) -> String {
     format!("Bearer {}", credential.expose())
@@ -40,8 +25,8 @@ async fn a_good_credential_is_allowed_on_the_whole_stage() {
     world
         .authorizer(async {
             for name in ["Authorization", "authorization", "AUTHORIZATION"] {
-                let event = event(&json!({ name: [bearer(&world.credential)], "Accept": ["*/*"] }));
-                let (kind, document) = decide(&world, &event).await;
+                let event = authorization(&json!({ name: [bearer(&world.credential)], "Accept": ["*/*"] }));
+                let (kind, document) = world.decide(&event).await;
                 assert_eq!(kind, "response");
                 let statement = &document["policyDocument"]["Statement"][0];
                 assert_eq!(
@@ -80,16 +65,16 @@ async fn whatever_is_wrong_with_a_credential_is_401() {
     world
         .authorizer(async {
             for headers in &headers {
-                assert_unauthorized(decide(&world, &event(headers)).await);
+                assert_unauthorized(world.decide(&authorization(headers)).await);
             }
-            let good = event(&json!({ "Authorization": [good] }));
+            let good = authorization(&json!({ "Authorization": [good] }));
             world.set_policy(2, &json!({ "deleted": true, "usageKey": "" }));
-            assert_unauthorized(decide(&world, &good).await);
+            assert_unauthorized(world.decide(&good).await);
             world.set_policy(
                 3,
                 &json!({ "keys": [{ "id": "k1", "sha256": world.credential.sha256(), "notAfter": 1 }] }),
             );
-            assert_unauthorized(decide(&world, &good).await);
+            assert_unauthorized(world.decide(&good).await);
 
             world.log.lines(headers.len() + 2).await;
             let text = world.log.text();
@@ -107,7 +92,7 @@ async fn a_suspended_tenant_is_denied_by_policy() {
             for who in ["Platform", "Team"] {
                 world.set_policy(2, &json!({ "suspended": who }));
                 let (kind, document) =
-                    decide(&world, &event(&json!({ "Authorization": [bearer(&world.credential)] }))).await;
+                    world.decide(&authorization(&json!({ "Authorization": [bearer(&world.credential)] }))).await;
                 assert_eq!(kind, "response");
                 assert_eq!(document["policyDocument"]["Statement"][0]["Effect"], "Deny");
                 assert_eq!(document["context"]["tenant"], "t1");
@@ -120,19 +105,19 @@ async fn a_suspended_tenant_is_denied_by_policy() {
 #[tokio::test]
 async fn our_own_fault_is_500_and_never_allow() {
     let world = World::new().await;
-    let good = event(&json!({ "Authorization": [bearer(&world.credential)] }));
+    let good = authorization(&json!({ "Authorization": [bearer(&world.credential)] }));
     world
         .authorizer(async {
             world.set_policy(2, &json!({ "usageKey": "" }));
-            assert_fault(decide(&world, &good).await);
+            assert_fault(world.decide(&good).await);
             world.set_policy(3, &json!({ "keys": 7 }));
-            assert_fault(decide(&world, &good).await);
+            assert_fault(world.decide(&good).await);
             world.set_policy(4, &json!({}));
             world.table.fail(400, "ResourceNotFoundException", 1);
-            assert_fault(decide(&world, &good).await);
-            assert_fault(decide(&world, &json!({ "httpMethod": "GET" })).await);
-            assert_fault(decide(&world, &json!({ "methodArn": "arn:odd", "multiValueHeaders": {} })).await);
-            assert_eq!(decide(&world, &good).await.0, "response", "the function recovers");
+            assert_fault(world.decide(&good).await);
+            assert_fault(world.decide(&json!({ "httpMethod": "GET" })).await);
+            assert_fault(world.decide(&json!({ "methodArn": "arn:odd", "multiValueHeaders": {} })).await);
+            assert_eq!(world.decide(&good).await.0, "response", "the function recovers");
         })
         .await;
 }

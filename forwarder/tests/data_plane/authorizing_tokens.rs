@@ -6,9 +6,8 @@ use aigw_contract::identity::Identity;
 use serde_json::{Value, json};
 
 use crate::support::issuer::Signer;
-use crate::support::world::{World, converse, error};
+use crate::support::world::{World, authorization, converse, error};
 
-const METHOD_ARN: &str = "arn:aws:execute-api:eu-central-1:123456789012:api1/v1/POST/bedrock-runtime/model/m/converse";
 const CORP: &str = "https://login.example.com";
 const CLUSTER: &str = "https://kubernetes.default.svc";
 
@@ -42,7 +41,7 @@ impl Trusting {
         ]);
         let config =
             json!({ "restApiId": "api1", "stages": ["v1"], "families": ["bedrock-runtime"], "issuers": issuers });
-        self.world.table.put_document("gateway", "config", 1, &config);
+        self.world.set_config(&config);
     }
 
     fn mirror(&self, key: &str, issuer: &str, keys: &[Value]) {
@@ -67,11 +66,7 @@ impl Trusting {
     }
 
     async fn decide(&self, token: &str) -> (String, Value) {
-        let event = json!({ "type": "REQUEST", "methodArn": METHOD_ARN,
-            "multiValueHeaders": { "authorization": [format!("Bearer {token}")] } });
-        self.world.begin(&event);
-        let (path, _, frames, _) = self.world.api.posted().await;
-        (path.rsplit('/').next().unwrap().to_owned(), serde_json::from_slice(&frames.concat()).unwrap())
+        self.world.decide(&authorization(&json!({ "authorization": [format!("Bearer {token}")] }))).await
     }
 
     async fn is_refused(&self, what: &str, token: &str) {
@@ -243,8 +238,8 @@ async fn the_tables_failure_is_neither_yes_nor_no() {
     trusting
         .world
         .authorizer(async {
-            for failures in [1, 1, 1, 1] {
-                trusting.world.table.fail(400, "AccessDeniedException", failures);
+            for _ in 0..4 {
+                trusting.world.table.fail(400, "AccessDeniedException", 1);
                 let (kind, document) = trusting.decide(&token).await;
                 assert_eq!(kind, "error");
                 assert_ne!(document["errorMessage"], "Unauthorized");

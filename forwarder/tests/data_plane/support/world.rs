@@ -146,6 +146,14 @@ impl World {
         }
     }
 
+    /// Authorizes an event: the last segment of the path the function posted to, and the document it posted.
+    pub async fn decide(&self, event: &Value) -> (String, Value) {
+        self.begin(event);
+        let (path, _, frames, _) = self.api.posted().await;
+        let document = serde_json::from_slice(&frames.concat()).unwrap();
+        (path.rsplit('/').next().unwrap().to_owned(), document)
+    }
+
     /// Forwards an event and returns the streamed response.
     pub async fn call(&self, event: &Value) -> Streamed {
         self.api.push(event, LASTS);
@@ -175,6 +183,15 @@ pub fn event(method: &str, path: &str) -> Value {
             "authorizer": { "tenant": "t1", "credential": "k1", "subject": "k1", "principalId": "t1" },
         },
         "body": null, "isBase64Encoded": false,
+    })
+}
+
+/// The authorizer's event of a Converse call with these headers.
+pub fn authorization(headers: &Value) -> Value {
+    json!({
+        "type": "REQUEST",
+        "methodArn": "arn:aws:execute-api:eu-central-1:123456789012:api1/v1/POST/bedrock-runtime/model/m/converse",
+        "headers": null, "multiValueHeaders": headers, "requestContext": { "apiId": "api1" },
     })
 }
 
