@@ -22,16 +22,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 CLASSIFICATION = HERE / "classification.txt"
 OUTPUT = HERE.parent / "src" / "operations" / "generated.rs"
 
-FAMILIES = [
-    "bedrock-runtime",
-    "bedrock",
-    "bedrock-agent",
-    "bedrock-agent-runtime",
-    "bedrock-data-automation",
-    "bedrock-data-automation-runtime",
-    "bedrock-agentcore",
-    "bedrock-agentcore-control",
-]
 SHAPES = {
     "converse": "Converse",
     "invoke-model": "InvokeModel",
@@ -281,7 +271,8 @@ def generate():
         "use super::Site::{Body, Query, Segment};",
     ]
     total = 0
-    for family in FAMILIES:
+    # In the order in which they stand there.
+    for family in dict.fromkeys(family for family, _ in table):
         model = read_model(family)
         json_rpc = model["metadata"]["protocol"] == "json"
         rows, seen = [], {}
