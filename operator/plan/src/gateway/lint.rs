@@ -32,8 +32,9 @@ fn untouchable(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
         S::EnableTimeToLive { .. } | S::EnablePointInTimeRecovery { .. } | S::SetDeletionProtection { .. } => {
             observed.table.as_ref().is_some_and(|table| table.active)
         }
-        S::DeleteTable { .. } => observed.table.as_ref().is_some_and(ObservedTable::usable),
-        S::ClaimOwnership { .. } | S::WriteConfig { .. } => observed.table.as_ref().is_some_and(ObservedTable::usable),
+        S::DeleteTable { .. } | S::ClaimOwnership { .. } | S::WriteConfig { .. } => {
+            observed.table.as_ref().is_some_and(ObservedTable::usable)
+        }
         S::ReleaseOwnership { .. } => observed.owner.is_some(),
         S::CreateRole { name, .. } => !has(&observed.roles, name),
         S::UpdateRoleTrust { name, .. } | S::DeleteRole { name } => has(&observed.roles, name),
