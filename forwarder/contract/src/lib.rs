@@ -1,7 +1,7 @@
 //! What the operator and the functions exchange, and nothing else.
 //!
 //! Two contracts join the control plane to the data plane: the items of a gateway's DynamoDB table ([`table`],
-//! [`policy`], [`identity`], [`issuer`]) and the functions' environment ([`environment`]). This crate is their only
+//! [`policy`] with its [`limits`], [`meter`], [`price`], [`identity`], [`issuer`]) and the functions' environment ([`environment`]). This crate is their only
 //! definition; beside them it holds what both sides must read alike: Bedrock's operations ([`operations`]), model ids
 //! ([`model`]) and the rules about them ([`access`]). Operator and
 //! functions are never upgraded at one instant, so readers ignore unknown fields, writers only add fields, and one
@@ -15,10 +15,13 @@ pub mod family;
 pub mod glob;
 pub mod identity;
 pub mod issuer;
+pub mod limits;
+pub mod meter;
 pub mod model;
 pub mod operations;
 pub mod partition;
 pub mod policy;
+pub mod price;
 mod redact;
 pub mod table;
 

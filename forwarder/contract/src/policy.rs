@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::access::{ModelRules, ResourceGrant};
+use crate::limits::{Budget, Enforcement, Limits, Premium, UtcOffset};
 
 /// Decisions of the control plane about one tenant. Written by the operator only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantPolicy {
     /// Namespace of the Tenant object, for messages and logs.
@@ -41,6 +42,25 @@ pub struct TenantPolicy {
     /// Shared resources the tenant may reach.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<ResourceGrant>,
+    /// Rates, concurrency, length of answers.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Money, one budget a window at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<Budget>,
+    /// Ways of paying more per token that are granted, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub premiums: Vec<Premium>,
+    /// The tenant's time zone as its changes, in order, the first of which is past; empty: UTC. At the end of the list the
+    /// last one goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub utc_offsets: Vec<UtcOffset>,
+    /// Whether limits and budgets deny.
+    #[serde(default, skip_serializing_if = "Enforcement::is_default")]
+    pub enforcement: Enforcement,
+    /// When the tenant's access ends, in seconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
 }
 
 impl TenantPolicy {
@@ -110,14 +130,9 @@ mod tests {
             name: "m".into(),
             tier: "t".into(),
             usage_key: "u".into(),
-            usage_key_generation: 0,
-            usage_key_since: 0,
-            suspended: None,
-            deleted: false,
             keys: vec![key],
             identities: vec![AcceptedIdentity { hash: "ab".repeat(32) }],
-            models: None,
-            resources: Vec::new(),
+            ..TenantPolicy::default()
         };
         assert!(policy.key("k1", 99).is_some());
         assert!(policy.key("k1", 100).is_none());

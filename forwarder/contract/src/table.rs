@@ -4,10 +4,11 @@
 //! |---|---|---|
 //! | `gateway` / `config` | operator | [`GatewayConfig`] as a document |
 //! | `gateway` / `jwks#NAME` | operator | [`crate::issuer::KeyMirror`] as a document |
+//! | `gateway` / `prices` | operator | [`PriceList`] as a document |
 //! | `gateway` / `owner` | operator | ownership record: which object of which cluster drives this gateway |
 //! | `tenant#ID` / `policy` | operator | [`crate::policy::TenantPolicy`] as a document |
 //! | `identity#HASH` / `tenant` | operator | [`crate::identity::IdentityClaim`] as a document |
-//! | `meter#ID` / `now` | operator (version, suspension), forwarder (counts) | [`MeterHead`] as attributes |
+//! | `meter#ID` / `now` | operator (version, suspension), forwarder (counts) | [`MeterHead`] and the counts of [`crate::meter`] as attributes |
 //!
 //! A *document* item carries its content as JSON text in [`DOCUMENT`] beside [`VERSION`], a counter that every write
 //! raises by one under the condition that it still is what the writer read: an old writer cannot move the world back.
@@ -17,6 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::issuer::Issuer;
 use crate::model::Place;
+#[cfg(doc)]
+use crate::price::PriceList;
+use crate::price::UnknownPrice;
 use crate::{Family, Partition};
 
 /// Partition key attribute.
@@ -38,6 +42,8 @@ pub const METER_SUSPENDED: &str = "suspended";
 pub const GATEWAY_PK: &str = "gateway";
 /// Sort key of the gateway's configuration.
 pub const CONFIG_SK: &str = "config";
+/// Sort key of the price list.
+pub const PRICES_SK: &str = "prices";
 /// Sort key of the ownership record.
 pub const OWNER_SK: &str = "owner";
 /// Sort key of an identity's claim.
@@ -88,6 +94,18 @@ pub struct GatewayConfig {
     /// What happens to operations that are in no table of this version.
     #[serde(default)]
     pub unmetered: Unmetered,
+    /// What such a call costs a tenant with a budget under [`Unmetered::Charge`], in micro-USD.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unmetered_micro_usd: i64,
+    /// Revision of the price list in force; empty where an older operator wrote this, and there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prices: String,
+    /// What a tenant with a budget may do with a model of unknown price.
+    #[serde(default)]
+    pub unknown_price: UnknownPrice,
+    /// What happens to calls while the table does not answer.
+    #[serde(default)]
+    pub fail_mode: FailMode,
     /// Reach them at their FIPS endpoints, and a family that has none not at all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,
@@ -115,8 +133,25 @@ pub enum Unmetered {
     /// They are refused.
     #[default]
     Deny,
+    /// They pass, and cost a tenant with a budget a fixed amount.
+    Charge,
     /// They pass.
     Allow,
+}
+
+/// What happens to calls while the table does not answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailMode {
+    /// They are refused: an answer the gateway cannot get is not a yes.
+    #[default]
+    Closed,
+    /// Those of tenants whose policy is in hand pass, uncounted: limits and budgets do not hold meanwhile.
+    Open,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// The part of a meter item that gates every request.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use aigw_api::{Architecture, EndpointType};
 use aigw_contract::Partition;
 use aigw_contract::environment;
-use aigw_contract::table::GatewayConfig;
+use aigw_contract::price::UnknownPrice;
+use aigw_contract::table::{FailMode, GatewayConfig};
 use serde_json::{Value, json};
 
 use super::document::{Document, DocumentInput, render};
@@ -179,6 +180,10 @@ pub fn desire(
             region: valid.region.clone(),
             account_id: valid.account_id.clone(),
             unmetered: valid.unmetered,
+            unmetered_micro_usd: 0,
+            prices: String::new(),
+            unknown_price: UnknownPrice::default(),
+            fail_mode: FailMode::default(),
             fips: valid.fips,
             base_paths: Vec::new(),
             issuers: valid.issuers.iter().map(|issuer| issuer.contract.clone()).collect(),

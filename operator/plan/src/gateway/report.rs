@@ -170,6 +170,7 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
         families: valid.families.iter().map(|family| unwire(*family)).collect(),
         unmetered: match valid.unmetered {
             Unmetered::Deny => "Deny".into(),
+            Unmetered::Charge => "Charge".into(),
             Unmetered::Allow => "Allow".into(),
         },
         fips: valid.fips,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use aigw_api::labels;
 use aigw_contract::Credential;
+use aigw_contract::limits::{Enforcement, Limits};
 use aigw_contract::policy::{KeyHash, TenantPolicy};
 use aigw_contract::table::MeterHead;
 
@@ -112,6 +113,12 @@ pub fn diff(
         identities: identities::accepted(&tenant.tenant_id, &tenant.identities, observed),
         models: Some(tenant.models.clone()),
         resources: tenant.resources.clone(),
+        limits: Limits::default(),
+        budgets: Vec::new(),
+        premiums: Vec::new(),
+        utc_offsets: Vec::new(),
+        enforcement: Enforcement::default(),
+        expires_at: None,
     };
     if !identities::conflicts(&tenant.tenant_id, &tenant.identities, observed, now).is_empty() {
         plan.recheck(identities::CONFLICT_RECHECK);

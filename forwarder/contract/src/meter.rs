@@ -1,0 +1,87 @@
+//! Attributes of the meter item, `meter#ID` / `now`: what a tenant has used in the windows that are open, and what it holds
+//! reserved.
+//!
+//! The item counts what was *used*, not what remains: a limit then is a number in the policy, which the reservation's
+//! condition names (`used <= limit - amount`), and changing it touches no counter. The operator writes `policyVersion`
+//! and `suspended` only, the forwarder everything else. Numbers are integers; an absent one is zero. Windows have
+//! increasing integer ids and never roll back. Kept below 1 KB, so that a reservation costs one write unit.
+
+/// Calls in flight.
+pub const IN_FLIGHT: &str = "inFlight";
+/// Micro-USD of reservations whose call never settled: charged, and not known to be right.
+pub const LEAKED_MICRO_USD: &str = "leakedMicroUsd";
+/// Calls that never settled.
+pub const LEAKED_CALLS: &str = "leakedCalls";
+
+/// The minute window: id, calls, tokens.
+pub const MINUTE: &str = "minute";
+/// Calls begun in the minute.
+pub const MINUTE_REQUESTS: &str = "minuteRequests";
+/// Tokens of the minute.
+pub const MINUTE_TOKENS: &str = "minuteTokens";
+
+/// The day window.
+pub const DAY: WindowAttributes = WindowAttributes {
+    id: "day",
+    micro_usd: "dayMicroUsd",
+    requests: "dayRequests",
+    tokens: "dayTokens",
+    previous_id: "previousDay",
+    previous_micro_usd: "previousDayMicroUsd",
+};
+/// The month window.
+pub const MONTH: WindowAttributes = WindowAttributes {
+    id: "month",
+    micro_usd: "monthMicroUsd",
+    requests: "monthRequests",
+    tokens: "monthTokens",
+    previous_id: "previousMonth",
+    previous_micro_usd: "previousMonthMicroUsd",
+};
+
+/// Names of a calendar window's attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowAttributes {
+    /// Id of the open window.
+    pub id: &'static str,
+    /// Micro-USD spent or reserved in it.
+    pub micro_usd: &'static str,
+    /// Calls begun in it.
+    pub requests: &'static str,
+    /// Tokens used in it.
+    pub tokens: &'static str,
+    /// Id of the window before, which calls that began in it still settle to.
+    pub previous_id: &'static str,
+    /// Micro-USD of the window before.
+    pub previous_micro_usd: &'static str,
+}
+
+/// Slots that reservations are kept in by the time they began, so that those of killed functions can be told.
+pub const SLOTS: i64 = 4;
+/// Time one slot is filled, in seconds: longer than any function lives (Lambda's maximum is 15 minutes), so a slot that comes
+/// round again has no living reservation.
+pub const SLOT_SECONDS: i64 = 20 * 60;
+
+/// Names of a slot's attributes: id, calls, micro-USD.
+pub const SLOT: [SlotAttributes; 4] = [
+    SlotAttributes { id: "slot0", calls: "slot0Calls", micro_usd: "slot0MicroUsd" },
+    SlotAttributes { id: "slot1", calls: "slot1Calls", micro_usd: "slot1MicroUsd" },
+    SlotAttributes { id: "slot2", calls: "slot2Calls", micro_usd: "slot2MicroUsd" },
+    SlotAttributes { id: "slot3", calls: "slot3Calls", micro_usd: "slot3MicroUsd" },
+];
+
+/// Names of a slot's attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotAttributes {
+    /// Slot id, seconds since the Unix epoch over [`SLOT_SECONDS`].
+    pub id: &'static str,
+    /// Calls that began in it and have not settled.
+    pub calls: &'static str,
+    /// Their reservations.
+    pub micro_usd: &'static str,
+}
+
+/// When a key was last used, by its id, coarsely: seconds since the Unix epoch.
+pub fn last_used(key: &str) -> String {
+    format!("lastUsed#{key}")
+}
