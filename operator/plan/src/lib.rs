@@ -13,6 +13,7 @@ mod golden;
 pub mod identity;
 pub mod money;
 pub mod plan;
+pub mod prices;
 #[cfg(test)]
 mod strategies;
 pub mod sweep;
