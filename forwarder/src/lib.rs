@@ -19,6 +19,7 @@ pub mod lambda;
 pub mod memory;
 pub mod meter;
 pub mod policies;
+pub mod prices;
 pub mod proxy;
 pub mod rules;
 pub mod runtime_api;
