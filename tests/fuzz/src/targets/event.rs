@@ -134,5 +134,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         "multiValueHeaders":{"authorization":["Bearer a.b.c"],"Host":["h"]},"requestContext":{}}"#;
     let small = r#"{"path":"/","httpMethod":"GET","requestContext":{"authorizer":null},"multiValueHeaders":null}"#;
     let encoded = r#"{"path":"/","httpMethod":"GET","requestContext":{},"body":"e30=","isBase64Encoded":true}"#;
-    [proxy, authorizer, small, encoded].map(|text| text.as_bytes().to_vec()).to_vec()
+    let names =
+        r#"{"path":"/","httpMethod":"GET","requestContext":{},"multiValueHeaders":{"AB":["1"],"":[],"a-b":["2","3"]}}"#;
+    [proxy, authorizer, small, encoded, names].map(|text| text.as_bytes().to_vec()).to_vec()
 }

@@ -301,6 +301,9 @@ pub fn seeds() -> Vec<Vec<u8>> {
         (0, join(&["\x03{}", "\x04{}"])),
         (1, join(&[&first, "\x00{\"usage\":{\"output_tokens\":3}}", &last])),
         (1, join(&[&last])),
+        // What the first chunk says is not the last word.
+        (1, join(&[&last, "\x00{}"])),
+        (1, join(&["\x00{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}", "\x03x"])),
         (2, join(&[&trace, "\x03x", &trace, "\x05"])),
     ];
     let mut seeds = Vec::new();
