@@ -101,11 +101,10 @@ fn node(
 ) -> Result<(), ()> {
     match Level::of(text).ok_or(())? {
         Level::Null => Ok(()),
-        Level::Other => Err(()),
         Level::Array(elements) if list => {
             elements.into_iter().try_for_each(|element| node(element.get().as_bytes(), wanted, false, found))
         }
-        Level::Array(_) => Err(()),
+        Level::Other | Level::Array(_) => Err(()),
         Level::Text(_) if list || wanted.iter().any(|(_, rest)| !rest.is_empty()) => Err(()),
         Level::Text(value) => {
             found.extend(wanted.iter().map(|(path, _)| (*path, value.clone())));

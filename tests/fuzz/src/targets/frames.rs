@@ -102,7 +102,9 @@ fn note(tally: &mut Tally, text: &[u8]) -> Option<()> {
         return None;
     }
     let found = values(text, tally.paths())?;
-    found.iter().for_each(|(path, value)| tally.note(*path, value));
+    for (path, value) in found {
+        tally.note(path, &value);
+    }
     Some(())
 }
 

@@ -64,13 +64,6 @@ impl World {
         Self { keys, tokens, credential, edwards, authorization, runtime }
     }
 
-    /// Whether the issuer's keys verify a token.
-    fn accepts(&self, text: &str, keys: &[&Map<String, Value>]) -> bool {
-        let audiences = [AUDIENCE.to_owned()];
-        let trust = Trust { issuer: ISSUER, audiences: &audiences, algorithms: &Algorithm::ALL, keys };
-        Token::parse(text).is_ok_and(|token| token.verify(&trust, NOW).is_ok())
-    }
-
     fn keys(&self) -> Vec<&Map<String, Value>> {
         self.keys.iter().collect()
     }
@@ -78,6 +71,13 @@ impl World {
     fn is_good(&self, text: &str) -> bool {
         self.tokens.iter().any(|(_, token)| token == text)
     }
+}
+
+/// Whether the issuer's keys verify a token.
+fn accepts(text: &str, keys: &[&Map<String, Value>]) -> bool {
+    let audiences = [AUDIENCE.to_owned()];
+    let trust = Trust { issuer: ISSUER, audiences: &audiences, algorithms: &Algorithm::ALL, keys };
+    Token::parse(text).is_ok_and(|token| token.verify(&trust, NOW).is_ok())
 }
 
 fn claims() -> Value {
@@ -161,7 +161,7 @@ fn edited(mut input: Input<'_>) {
         }
     }
     let Ok(text) = String::from_utf8(bytes) else { return };
-    assert_eq!(world.accepts(&text, &world.keys()), world.is_good(&text), "a good token, and no other");
+    assert_eq!(accepts(&text, &world.keys()), world.is_good(&text), "a good token, and no other");
 }
 
 /// Header and claims of the input's own, signed as they are.
@@ -170,7 +170,7 @@ fn signed(mut input: Input<'_>) {
     let (header, payload) = (input.until(b'\n'), input.rest());
     let message = format!("{}.{}", encode(header), encode(payload));
     let token = format!("{message}.{}", encode(world.edwards.sign(message.as_bytes())));
-    if !world.accepts(&token, &world.keys()) {
+    if !accepts(&token, &world.keys()) {
         return;
     }
     let object = |bytes| serde_json::from_slice::<Map<String, Value>>(bytes).expect("an object");
@@ -207,12 +207,12 @@ fn keyed(mut input: Input<'_>) {
         && ["n", "e", "x", "y"]
             .iter()
             .all(|name| part(genuine, name).is_none_or(|genuine| part(&key, name) == Some(genuine)));
-    assert!(!world.accepts(token, &[&key]) || same, "verified by another key");
+    assert!(!accepts(token, &[&key]) || same, "verified by another key");
     // Beside the genuine ones it must not matter at all, unless it takes the place of one.
     if world.keys.iter().all(|other| other.get("kid") != key.get("kid")) {
         let mut keys = world.keys();
         keys.push(&key);
-        assert!(world.accepts(token, &keys), "a key of another id does no harm");
+        assert!(accepts(token, &keys), "a key of another id does no harm");
     }
 }
 
