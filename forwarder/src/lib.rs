@@ -8,6 +8,7 @@
 
 pub mod access_log;
 pub mod admission;
+pub mod amount;
 pub mod authorize;
 pub mod denial;
 pub mod event_stream;
@@ -15,6 +16,7 @@ pub mod gateway;
 pub mod http_client;
 pub mod jwt;
 pub mod lambda;
+pub mod ledger;
 pub mod memory;
 pub mod meter;
 pub mod policies;

@@ -15,3 +15,4 @@ mod serving;
 mod starting;
 mod streaming;
 mod support;
+mod writing;
