@@ -8,6 +8,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
+use tokio::sync::RwLock;
 
 use super::expressions;
 use super::http::{Body, json as respond, spawn};
@@ -16,6 +17,8 @@ use super::sigv4;
 #[derive(Clone, Default)]
 pub struct FakeTable {
     state: Arc<Mutex<State>>,
+    /// While held, writes wait.
+    pub held: Arc<RwLock<()>>,
 }
 
 #[derive(Default)]
@@ -73,12 +76,12 @@ impl FakeTable {
         item.and_then(|item| item[name]["N"].as_str()).map_or(0, |number| number.parse().unwrap())
     }
 
-    /// Changes numbers of an item, as somebody else would.
-    pub fn set_numbers(&self, pk: &str, sk: &str, numbers: &[(&str, i64)]) {
+    /// Gives some attributes of an item these values and leaves the others alone.
+    pub fn merge(&self, pk: &str, sk: &str, attributes: &Value) {
         let mut state = self.state.lock().unwrap();
         let item = state.items.entry((pk.to_owned(), sk.to_owned())).or_insert_with(|| json!({}));
-        for (name, number) in numbers {
-            item[*name] = json!({ "N": number.to_string() });
+        for (name, value) in attributes.as_object().unwrap() {
+            item[name] = value.clone();
         }
     }
 
@@ -100,6 +103,7 @@ impl FakeTable {
         let input: Value = serde_json::from_slice(&body).unwrap();
         let target = parts.headers["x-amz-target"].to_str().unwrap();
         if target.ends_with(".UpdateItem") {
+            drop(self.held.read().await);
             return self.update(&input);
         }
         let (request, keys) = match target.strip_prefix("DynamoDB_20120810.").unwrap() {
