@@ -77,7 +77,7 @@ impl Open {
         let known = ledger.known(&tenant).unwrap_or(counts);
         let mut attempt = Settling::begin(reservation, actual, known, unix_seconds());
         loop {
-            let write = match attempt.next() {
+            let write = match attempt.proceed() {
                 Settle::Write(write) => write,
                 Settle::Reaped => return Err(Unsettled::Reaped),
                 Settle::GivenUp => return Err(Unsettled::Contended),

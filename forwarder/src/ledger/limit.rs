@@ -133,6 +133,7 @@ impl Windows {
     }
 
     /// These, or those of the item where it is ahead: another clock was, and ids never go back.
+    #[must_use]
     pub fn or_later(self, counts: &Counts) -> Self {
         let later = |mine: i64, theirs: Option<i64>| theirs.map_or(mine, |theirs| theirs.max(mine));
         Self {

@@ -56,7 +56,7 @@ pub struct Reserved {
 #[derive(Debug)]
 pub enum NotReserved {
     /// It is refused, by an item like this where it was looked at.
-    Refused(Refused, Option<Counts>),
+    Refused(Refused, Option<Box<Counts>>),
     /// The table failed. Whether the reservation was made may be unknown.
     Table(TableError),
 }
@@ -75,7 +75,8 @@ impl Ledger {
         let mut attempt = Reserving::begin(wish, self.known(tenant));
         let mut shown = None;
         loop {
-            let (write, reservation) = attempt.next().map_err(|refused| NotReserved::Refused(refused, shown.take()))?;
+            let (write, reservation) =
+                attempt.proceed().map_err(|refused| NotReserved::Refused(refused, shown.take()))?;
             match self.write(tenant, &write).await? {
                 (true, counts) => {
                     self.remember(tenant, &counts, false);
@@ -86,7 +87,7 @@ impl Ledger {
                 (false, counts) => {
                     self.remember(tenant, &counts, true);
                     attempt.failed(counts.clone());
-                    shown = Some(counts);
+                    shown = Some(Box::new(counts));
                 }
             }
         }

@@ -14,8 +14,8 @@ use crate::amount::Amount;
 use crate::table::{Change, Guard, Item, Write};
 
 /// Schedules of a run without the variable. Unoptimised one takes some milliseconds, optimised a twentieth of it.
-const INTERLEAVINGS: u64 = if cfg!(debug_assertions) { 4_000 } else { 100_000 };
-const STEPS: u32 = 60;
+const INTERLEAVINGS: u64 = if cfg!(debug_assertions) { 10_000 } else { 100_000 };
+const STEPS: u32 = 120;
 const FUNCTIONS: usize = 6;
 const LONGEST_CALL: i64 = 15 * 60;
 const SKEW: i64 = 30;
@@ -245,12 +245,11 @@ impl<'a> Model<'a> {
             Doing::Reserving { attempt, write, reservation } => self.reserve(at, attempt, &write, reservation)?,
             Doing::Reserved { mut attempt, answer, accepted } => {
                 self.functions[at].known = Some(answer.clone());
-                match accepted {
-                    Some(accepted) => self.functions[at].doing = Doing::Calling { accepted },
-                    None => {
-                        attempt.failed(answer);
-                        self.decide(at, attempt);
-                    }
+                if let Some(accepted) = accepted {
+                    self.functions[at].doing = Doing::Calling { accepted };
+                } else {
+                    attempt.failed(answer);
+                    self.decide(at, attempt);
                 }
             }
             Doing::Calling { accepted } => {
@@ -316,7 +315,7 @@ impl<'a> Model<'a> {
         if self.store == Store::CheckThenWrite {
             attempt.failed(Counts::of(self.item.as_ref()).unwrap());
         }
-        match attempt.next() {
+        match attempt.proceed() {
             Ok((write, reservation)) => {
                 self.functions[at].doing = Doing::Reserving { attempt, write, reservation };
             }
@@ -401,7 +400,7 @@ impl<'a> Model<'a> {
     }
 
     fn settle(&mut self, at: usize, mut attempt: Settling, accepted: usize, actual: Amount) {
-        if let Settle::Write(write) = attempt.next() {
+        if let Settle::Write(write) = attempt.proceed() {
             self.functions[at].doing = Doing::Settling { attempt, write, accepted, actual };
         }
     }
@@ -465,11 +464,12 @@ impl<'a> Model<'a> {
             };
             let mut attempt = Reserving::begin(wish, None);
             attempt.failed(Counts::of(self.item.as_ref()).unwrap());
-            let (write, reservation) = attempt.next().map_err(|refused| format!("{refused:?}"))?;
+            let (write, reservation) = attempt.proceed().map_err(|refused| format!("{refused:?}"))?;
             let mut item = self.item.take().unwrap_or_default();
             assert!(write.apply(&mut item).unwrap());
             let counts = Counts::of(Some(&item)).unwrap();
-            let Settle::Write(write) = Settling::begin(reservation, Amount::default(), counts, self.now).next() else {
+            let Settle::Write(write) = Settling::begin(reservation, Amount::default(), counts, self.now).proceed()
+            else {
                 return Err("nothing to settle".to_owned());
             };
             assert!(write.apply(&mut item).unwrap());
@@ -540,7 +540,7 @@ fn at_the_last_dollar_nobody_takes_it_twice() {
     let mut waiting: Vec<_> = (0..100).map(|_| Reserving::begin(wish, None)).collect();
     while !waiting.is_empty() {
         let decided =
-            waiting.drain(..).filter_map(|mut attempt| attempt.next().ok().map(|(write, _)| (attempt, write)));
+            waiting.drain(..).filter_map(|mut attempt| attempt.proceed().ok().map(|(write, _)| (attempt, write)));
         let decided: Vec<_> = decided.collect();
         for (mut attempt, write) in decided {
             let mut tried: Item = item.clone().unwrap_or_default();
@@ -583,8 +583,10 @@ fn a_reservation_changes_no_attribute_twice_and_heeds_suspension() {
     }
     for known in [None, Some(Counts::of(Some(&item)).unwrap())] {
         let mut attempt = Reserving::begin(wish, None);
-        known.into_iter().for_each(|counts| attempt.failed(counts));
-        let (write, _) = attempt.next().unwrap();
+        if let Some(counts) = known {
+            attempt.failed(counts);
+        }
+        let (write, _) = attempt.proceed().unwrap();
         assert!(write.guards.contains(&Guard::Unset("suspended".into())));
         let mut changed: Vec<_> = write
             .changes

@@ -90,7 +90,7 @@ impl<'a> Reserving<'a> {
     ///
     /// # Errors
     /// [`Refused`], which ends the attempt.
-    pub fn next(&mut self) -> Result<(Write, Reservation), Refused> {
+    pub fn proceed(&mut self) -> Result<(Write, Reservation), Refused> {
         if let Some(exceeded) = self.enforced().then(|| self.unattainable()).flatten() {
             return Err(Refused::Unattainable(exceeded));
         }

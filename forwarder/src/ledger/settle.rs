@@ -45,7 +45,7 @@ impl Settling {
     }
 
     /// What is to be done next.
-    pub fn next(&mut self) -> Settle {
+    pub fn proceed(&mut self) -> Settle {
         let (id, place) = (self.reservation.slot, slot_place(self.reservation.slot));
         if self.current && self.known.slots[place].id != Some(id) {
             return Settle::Reaped;

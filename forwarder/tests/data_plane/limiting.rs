@@ -51,7 +51,8 @@ async fn a_call_costs_two_writes_and_no_read() {
     world
         .forwarder(async {
             world.call(&converse()).await;
-            (world.table.take_reads(), world.table.take_writes());
+            world.table.take_reads();
+            world.table.take_writes();
             for _ in 0..5 {
                 assert_eq!(world.call(&converse()).await.prelude["statusCode"], 200);
             }

@@ -153,10 +153,10 @@ impl FakeTable {
         let mut state = self.state.lock().unwrap();
         state.writes.push(key.0.clone());
         let applied = state.applied;
-        let failure = state.fails(true);
-        if failure.is_some() && !applied {
-            return failure.unwrap();
-        }
+        let failure = match state.fails(true) {
+            Some(failure) if !applied => return failure,
+            failure => failure,
+        };
         let before = state.items.get(&key).cloned();
         let updated = expressions::update(before.as_ref(), input);
         if let Some(item) = &updated {
