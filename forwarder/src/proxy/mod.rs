@@ -131,11 +131,14 @@ impl Proxy {
         path::check(&request.path)?;
         let route = route::resolve(&request.method, &request.path, &request.headers)?;
         let family = *found.family.insert(route.family);
-        let shape = *found.shape.insert(Shape::of(family, &request.method, route.path));
-        found.model = meter::model(shape, route.path, &request.body).map(Into::into);
         let path_and_query = join(route.path, &request.query);
         let headers = headers::to_upstream(request.headers)?;
-        let operation = rules::identify(family, &request.method, route.path, &headers)?;
+        let identified = rules::identify(family, &request.method, route.path, &headers);
+        // A refused request is logged as what it looks like.
+        let known = identified.as_ref().ok().copied().flatten();
+        let shape = *found.shape.insert(Shape::of(family, known, &request.method, route.path));
+        found.model = meter::model(shape, route.path, &request.body).map(Into::into);
+        let operation = identified?;
         let config = self.open_config(family).await?;
         let endpoint = self.upstream.endpoint(family, config.fips)?;
         let prices = self.gateway.prices(&config).await;
