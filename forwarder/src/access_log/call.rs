@@ -198,6 +198,7 @@ impl Call {
             reserved_micro_usd: self.account.reserved.map(|amount| amount.micro_usd),
             charged_micro_usd: self.account.charged.map(|amount| amount.micro_usd),
             limited: self.account.limited,
+            shadowed: self.account.shadowed.as_deref().map(|cause| bounded(cause, MAX_CAUSE)),
             uncounted: self.account.uncounted,
             unsettled: self.account.unsettled.as_deref().map(|cause| bounded(cause, MAX_CAUSE)),
         };
@@ -264,6 +265,8 @@ pub(super) struct Line<'a> {
     charged_micro_usd: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limited: Option<Limit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadowed: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     uncounted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -61,6 +61,8 @@ pub struct Account {
     pub charged: Option<Amount>,
     /// The limit that denied it, or would have.
     pub limited: Option<Limit>,
+    /// Why it would have been denied before any limit was asked, where limits only watch.
+    pub shadowed: Option<String>,
     /// It went ahead although it could not be counted.
     pub uncounted: bool,
     /// Why its reservation could not be settled.

@@ -30,6 +30,8 @@ pub struct Bounded {
     pub amount: Amount,
     /// How its use is priced.
     pub pricing: Pricing,
+    /// In Shadow, why the call would not have been made.
+    pub shadowed: Option<Denial>,
 }
 
 /// How a call's use is priced.
@@ -62,7 +64,7 @@ pub struct Question<'a> {
 /// # Errors
 /// [`Denial`] where there is none.
 pub fn bound(_question: &Question<'_>, body: &Bytes) -> Result<Bounded, Denial> {
-    Ok(Bounded { body: body.clone(), amount: Amount::default(), pricing: Pricing::default() })
+    Ok(Bounded { body: body.clone(), amount: Amount::default(), pricing: Pricing::default(), shadowed: None })
 }
 
 impl Pricing {

@@ -14,7 +14,7 @@ use crate::amount::Amount;
 use crate::table::{Change, Guard, Item, Write};
 
 /// Schedules of a run without the variable. Unoptimised one takes some milliseconds, optimised a twentieth of it.
-const INTERLEAVINGS: u64 = if cfg!(debug_assertions) { 10_000 } else { 100_000 };
+const INTERLEAVINGS: u64 = if cfg!(debug_assertions) { 5_000 } else { 100_000 };
 const STEPS: u32 = 120;
 const FUNCTIONS: usize = 6;
 const LONGEST_CALL: i64 = 15 * 60;

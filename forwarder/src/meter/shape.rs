@@ -48,9 +48,7 @@ impl Shape {
             Class::Free => Self::Free,
             Class::FixedPrice => Self::Unreported,
             // By its path in the service model, which nothing is escaped in.
-            Class::Stateful(_) | Class::Forbidden(_) => {
-                Self::by_path(family, operation.verb.as_str(), operation.path)
-            }
+            Class::Stateful(_) | Class::Forbidden(_) => Self::by_path(family, operation.verb.as_str(), operation.path),
         }
     }
 

@@ -161,7 +161,7 @@ impl Proxy {
         let circumstances = Circumstances { caller, shape, fail_mode: config.fail_mode };
         let admission = self.admission.admit(circumstances, account, ask);
         let (admitted, connection) = tokio::join!(admission, self.upstream.connection(endpoint));
-        let Admitted { asked: Bounded { body, pricing, .. }, hold } = match admitted {
+        let Admitted { asked: Bounded { body, pricing, shadowed, amount: _ }, hold } = match admitted {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 if let Ok(connection) = connection {
@@ -170,6 +170,7 @@ impl Proxy {
                 return Err(refusal);
             }
         };
+        account.shadowed = shadowed.map(|denial| denial.message.into_owned());
         let mut charge = Charge::new(hold, pricing);
         let prepared = Prepared { family, shape, method: request.method, path_and_query, headers, body };
         let response = match connection {
