@@ -1,12 +1,12 @@
 //! Refusals, in the shape AWS services answer with, so that every SDK classifies them as it would Bedrock's own.
 //!
 //! Each message says what was refused, whose setting did it and who can change it. 403 where retrying is pointless,
-//! 503 where it is not, 400 where the request itself is wrong.
+//! 429 and 503 where it is not, 400 where the request itself is wrong.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 /// Response header from which SDKs take the type of an error.
@@ -21,6 +21,8 @@ pub struct Denial {
     pub error_type: &'static str,
     /// For the client's developer.
     pub message: Cow<'static, str>,
+    /// Seconds after which the same request may pass.
+    pub retry_after: Option<i64>,
 }
 
 /// A denial, and what the client is not told.
@@ -66,6 +68,17 @@ impl Denial {
         Self::new(StatusCode::FORBIDDEN, "AccessDeniedException", message)
     }
 
+    /// The caller has to wait this many seconds: 429, which SDKs repeat.
+    pub fn throttled(message: impl Into<Cow<'static, str>>, seconds: i64) -> Self {
+        let denial = Self::new(StatusCode::TOO_MANY_REQUESTS, "ThrottlingException", message);
+        Self { retry_after: Some(seconds), ..denial }
+    }
+
+    /// The gateway has nothing there: 404.
+    pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", message)
+    }
+
     /// The gateway cannot answer now: 503.
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException", message)
@@ -83,9 +96,12 @@ impl Denial {
 
     /// Headers of the response.
     pub fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(2);
+        let mut headers = HeaderMap::with_capacity(3);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ERROR_TYPE, HeaderValue::from_static(self.error_type));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
         headers
     }
 
@@ -95,6 +111,6 @@ impl Denial {
     }
 
     fn new(status: StatusCode, error_type: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, error_type, message: message.into() }
+        Self { status, error_type, message: message.into(), retry_after: None }
     }
 }

@@ -1,12 +1,14 @@
-//! The gateway's configuration: which API and stages we serve, which families are open.
+//! The gateway's configuration: which API and stages we serve, which families are open, what models cost.
 //!
 //! Read at start, again every 30 s, and at once, but no more than once per second, when something is asked for that
-//! the copy in hand does not have: a family opened a moment ago works on its first call.
+//! the copy in hand does not have: a family opened a moment ago works on its first call. A gateway that fails open keeps
+//! its copy while the table is out of reach. The price list is read when the configuration names another revision.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aigw_contract::table::{self, GatewayConfig};
+use aigw_contract::price::PriceList;
+use aigw_contract::table::{self, FailMode, GatewayConfig};
 use tokio::sync::Mutex;
 
 use crate::denial::{Denial, Refusal};
@@ -21,6 +23,8 @@ const MIN_AGE: Duration = Duration::from_secs(1);
 pub struct Gateway {
     table: Arc<Table>,
     held: Mutex<Option<Held>>,
+    /// The price list, and the revision for which it was read.
+    prices: Mutex<Option<(String, Arc<PriceList>)>>,
 }
 
 struct Held {
@@ -31,7 +35,7 @@ struct Held {
 impl Gateway {
     /// The configuration in this table.
     pub fn new(table: Arc<Table>) -> Self {
-        Self { table, held: Mutex::default() }
+        Self { table, held: Mutex::default(), prices: Mutex::default() }
     }
 
     /// The configuration, read again first where it is old or where `satisfies` is not true of it.
@@ -45,13 +49,45 @@ impl Gateway {
         {
             return Ok(Arc::clone(config));
         }
-        let document = self.table.document(table::GATEWAY_PK, table::CONFIG_SK).await.map_err(|error| {
-            Refusal::because(Denial::unavailable("the gateway cannot read its configuration; try again"), &error)
-        })?;
+        let document = match self.table.document(table::GATEWAY_PK, table::CONFIG_SK).await {
+            Ok(document) => document,
+            Err(error) => {
+                let open = held.as_mut().filter(|held| held.config.fail_mode == FailMode::Open && error.is_outage());
+                let denial = Denial::unavailable("the gateway cannot read its configuration; try again");
+                let held = open.ok_or_else(|| Refusal::because(denial, &error))?;
+                // As if read: not every call has to wait for a table that does not answer.
+                held.read_at = SystemTime::now();
+                return Ok(Arc::clone(&held.config));
+            }
+        };
         let missing = || Denial::unavailable("the gateway is not configured yet; try again in a minute");
         let config = Arc::new(document.ok_or_else(missing)?.content);
         *held = Some(Held { config: Arc::clone(&config), read_at: SystemTime::now() });
         Ok(config)
+    }
+}
+
+impl Gateway {
+    /// The price list the configuration names; none where it names none.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the table was needed and gave none.
+    pub async fn prices(&self, config: &GatewayConfig) -> Result<Option<Arc<PriceList>>, Refusal> {
+        if config.prices.is_empty() {
+            return Ok(None);
+        }
+        let mut held = self.prices.lock().await;
+        if let Some((_, prices)) = held.as_ref().filter(|(revision, _)| *revision == config.prices) {
+            return Ok(Some(Arc::clone(prices)));
+        }
+        let denial = || Denial::unavailable("the gateway cannot read its price list; try again");
+        let document = self.table.document::<PriceList>(table::GATEWAY_PK, table::PRICES_SK).await;
+        let document = document.map_err(|error| Refusal::because(denial(), &error))?;
+        let missing = || Refusal { denial: denial(), cause: Some("there is no price list in the table".to_owned()) };
+        let prices = Arc::new(document.ok_or_else(missing)?.content);
+        // It may be newer than the configuration, which then follows: prices are written first.
+        *held = Some((config.prices.clone(), Arc::clone(&prices)));
+        Ok(Some(prices))
     }
 }
 

@@ -16,6 +16,7 @@ pub mod gateway;
 pub mod http_client;
 pub mod jwt;
 pub mod lambda;
+pub mod ledger;
 pub mod memory;
 pub mod meter;
 pub mod policies;

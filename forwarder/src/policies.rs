@@ -1,7 +1,7 @@
-//! Tenant policies, kept as long as the tenant's meter names their version.
+//! Tenant policies, kept until a reservation shows that there is a newer one.
 //!
-//! The meter is read on every request and carries the version of the policy in force, so a kept policy is never
-//! older than the last change: age plays no part.
+//! Every reservation names the version it was decided by, so a kept policy never grants what a later one does not: age
+//! plays no part. Whoever denies by a kept policy reads it again first.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,23 +28,19 @@ impl Policies {
         Self { table, kept: Mutex::default() }
     }
 
-    /// The tenant's policy of exactly this version if it is kept, else as the table has it now.
+    /// The tenant's policy as it was read last.
+    pub fn kept(&self, tenant: &str) -> Option<Shared> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
+    }
+
+    /// The tenant's policy as the table has it now.
     ///
     /// # Errors
     /// [`TableError`]; a tenant without a policy is `None`.
-    pub async fn at(&self, tenant: &str, version: Option<i64>) -> Result<Option<Shared>, TableError> {
-        if let Some(kept) = self.kept(tenant)
-            && Some(kept.version) == version
-        {
-            return Ok(Some(kept));
-        }
+    pub async fn read(&self, tenant: &str) -> Result<Option<Shared>, TableError> {
         let read = self.table.document(&table::tenant_pk(tenant), table::POLICY_SK).await?.map(Arc::new);
         self.keep(tenant, read.as_ref());
         Ok(read)
-    }
-
-    fn kept(&self, tenant: &str) -> Option<Shared> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
     }
 
     fn keep(&self, tenant: &str, policy: Option<&Shared>) {

@@ -3,11 +3,12 @@
 //! Two contracts join the control plane to the data plane: the items of a gateway's DynamoDB table ([`table`],
 //! [`policy`] with its [`limits`], [`meter`], [`price`], [`identity`], [`issuer`]) and the functions' environment ([`environment`]). This crate is their only
 //! definition; beside them it holds what both sides must read alike: Bedrock's operations ([`operations`]), model ids
-//! ([`model`]) and the rules about them ([`access`]). Operator and
+//! ([`model`]) and the rules about them ([`access`]), windows of time ([`calendar`]). Operator and
 //! functions are never upgraded at one instant, so readers ignore unknown fields, writers only add fields, and one
 //! version of skew works both ways. Pure: no I/O, no clock, no randomness.
 
 pub mod access;
+pub mod calendar;
 pub mod context;
 pub mod credential;
 pub mod environment;

@@ -99,3 +99,30 @@ pub enum Premium {
     /// Prompts longer than the price list's bracket for long contexts.
     LongContext,
 }
+
+/// An amount of money as decimal text in USD, without zeros at its end.
+pub fn usd(micro_usd: i64) -> String {
+    let (whole, fraction) = (micro_usd.unsigned_abs() / 1_000_000, micro_usd.unsigned_abs() % 1_000_000);
+    let sign = if micro_usd < 0 { "-" } else { "" };
+    let text = format!("{sign}{whole}.{fraction:06}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_decimal_text() {
+        for (micro_usd, text) in [
+            (0, "0"),
+            (1, "0.000001"),
+            (1_500_000, "1.5"),
+            (20_000_000, "20"),
+            (-10, "-0.00001"),
+            (i64::MIN, "-9223372036854.775808"),
+        ] {
+            assert_eq!(usd(micro_usd), text);
+        }
+    }
+}

@@ -81,7 +81,16 @@ pub struct SlotAttributes {
     pub micro_usd: &'static str,
 }
 
+/// First characters of [`last_used`] attributes.
+pub const LAST_USED_PREFIX: &str = "lastUsed#";
+
 /// When a key was last used, by its id, coarsely: seconds since the Unix epoch.
 pub fn last_used(key: &str) -> String {
-    format!("lastUsed#{key}")
+    format!("{LAST_USED_PREFIX}{key}")
+}
+
+/// The slot of reservations that begin at `now`, in seconds since the Unix epoch, and its place in [`SLOT`].
+pub fn slot(now: i64) -> (i64, usize) {
+    let id = now.div_euclid(SLOT_SECONDS);
+    (id, usize::try_from(id.rem_euclid(SLOTS)).unwrap_or(0))
 }

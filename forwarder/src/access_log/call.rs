@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use super::bounded;
 use super::emf::{Metadata, Metric, Metrics};
-use crate::admission::Caller;
+use crate::admission::{Account, Caller};
 use crate::denial::ERROR_TYPE;
+use crate::ledger::Limit;
 use crate::meter::{Metered, Reading, Usage};
 use crate::proxy::{Answer, AnswerBody, BEDROCK_REQUEST_ID, Target, UpstreamStream};
 
@@ -75,6 +76,8 @@ pub struct Call {
     pub response_bytes: u64,
     /// What the call used; nothing where Bedrock was never asked.
     pub metered: Option<Metered>,
+    /// What the ledger has to say of it.
+    pub account: Account,
     /// What became of it.
     pub outcome: Outcome,
 }
@@ -95,6 +98,7 @@ impl Call {
             request_bytes: None,
             response_bytes: 0,
             metered: None,
+            account: Account::default(),
             outcome: Outcome::Failed,
         }
     }
@@ -110,9 +114,11 @@ impl Call {
         });
         self.target = std::mem::take(&mut answer.target);
         self.cause = answer.cause.take();
+        self.account = std::mem::take(&mut answer.account);
         self.outcome = match (&answer.body, answer.status) {
             (AnswerBody::Upstream(_), status) if status.as_u16() < 400 => Outcome::Complete,
             (AnswerBody::Upstream(_), _) => Outcome::Rejected,
+            (AnswerBody::Own(_), status) if status.is_success() => Outcome::Complete,
             (AnswerBody::Own(_), status) if status.is_server_error() => Outcome::Failed,
             (AnswerBody::Own(_), _) => Outcome::Refused,
         };
@@ -137,6 +143,8 @@ impl Call {
                 self.cause = Some(broken.to_string());
             }
             self.metered = Some(metered);
+            self.account.charged = stream.charged();
+            self.account.unsettled = stream.unsettled().map(str::to_owned);
         }
         if let Some(gone) = gone {
             self.outcome = Outcome::Gone;
@@ -186,6 +194,13 @@ impl Call {
             cache_write: usage.cache_write,
             cache_write_1h: usage.cache_write_1h,
             uncached_input: usage.input,
+            reserved_tokens: self.account.reserved.map(|amount| amount.tokens),
+            reserved_micro_usd: self.account.reserved.map(|amount| amount.micro_usd),
+            charged_micro_usd: self.account.charged.map(|amount| amount.micro_usd),
+            limited: self.account.limited,
+            shadowed: self.account.shadowed.as_deref().map(|cause| bounded(cause, MAX_CAUSE)),
+            uncounted: self.account.uncounted,
+            unsettled: self.account.unsettled.as_deref().map(|cause| bounded(cause, MAX_CAUSE)),
         };
         Line { aws: Some(Metadata::new(now, line.metrics())), ..line }
     }
@@ -242,6 +257,20 @@ pub(super) struct Line<'a> {
     cache_write_1h: Option<u64>,
     #[serde(rename = "uncachedInputTokens", skip_serializing_if = "Option::is_none")]
     uncached_input: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reserved_tokens: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reserved_micro_usd: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charged_micro_usd: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limited: Option<Limit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadowed: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    uncounted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsettled: Option<Cow<'a, str>>,
 }
 
 impl Line<'_> {

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -110,6 +111,31 @@ impl Client {
         }
     }
 
+    /// Sends a request whose body is in hand so that it is served once at most: again, on a new connection, only where
+    /// nothing of it was written to the reused one.
+    ///
+    /// # Errors
+    /// [`SendError`] where no response head came; the request may have been served all the same, unless it is
+    /// [`SendError::Connect`].
+    pub async fn send_once(
+        self: &Arc<Self>,
+        mut connection: Connection,
+        request: Request<Bytes>,
+    ) -> Result<Response<ReplyBody>, SendError> {
+        let destination = Arc::clone(&connection.destination);
+        let mut error = match connection.sender.try_send_request(request.map(OutgoingBody::full)).await {
+            Ok(response) => return Ok(self.reply(response, connection)),
+            Err(error) => error,
+        };
+        match error.take_message() {
+            Some(request) => {
+                let connection = self.open(&destination).await?;
+                Ok(self.exchange(connection, request).await?)
+            }
+            None => Err(error.into_error().into()),
+        }
+    }
+
     /// Sends a request once, whatever its body.
     ///
     /// # Errors
@@ -120,7 +146,11 @@ impl Client {
         request: Request<OutgoingBody>,
     ) -> Result<Response<ReplyBody>, hyper::Error> {
         let response = connection.sender.send_request(request).await?;
-        Ok(response.map(|incoming| ReplyBody::new(incoming, Arc::clone(self), connection)))
+        Ok(self.reply(response, connection))
+    }
+
+    fn reply(self: &Arc<Self>, response: Response<Incoming>, connection: Connection) -> Response<ReplyBody> {
+        response.map(|incoming| ReplyBody::new(incoming, Arc::clone(self), connection))
     }
 
     async fn open(&self, destination: &Arc<Destination>) -> Result<Connection, ConnectError> {

@@ -91,11 +91,15 @@ async fn deliver(mut answer: Answer, reply: Reply, call: &mut Call) {
     let head = prelude::encode(status, headers, &first);
     let mut relay = Relay { stream: rest, call };
     let delivery = reply.stream(head, &mut relay).await;
-    let Relay { stream, call } = relay;
+    let Relay { mut stream, call } = relay;
     let gone = match delivery {
         Delivery::Complete | Delivery::Failed(_) => None,
         Delivery::Gone(error) => Some(crate::describe(&error)),
     };
+    // Whoever is gone, the environment is not yet.
+    if let Some(stream) = &mut stream {
+        stream.settle().await;
+    }
     call.ended(stream, gone);
 }
 

@@ -35,10 +35,16 @@ impl Answer {
             AnswerBody::Own(first) => return Begun { status, headers, first, rest: None },
             AnswerBody::Upstream(stream) => stream,
         };
-        match tokio::time::timeout(FIRST_BYTES_GRACE, stream.first()).await {
-            Ok(Some(Err(broken))) => Begun::refused(broken, stream),
-            Ok(Some(Ok(first))) => Begun { status, headers, first, rest: Some(stream) },
-            Ok(None) | Err(_) => Begun { status, headers, first: Bytes::new(), rest: Some(stream) },
+        let first = match tokio::time::timeout(FIRST_BYTES_GRACE, stream.first()).await {
+            Ok(first) => first,
+            // All of the body is there, and only its settlement is waited for.
+            Err(_) if stream.is_ending() => stream.first().await,
+            Err(_) => None,
+        };
+        match first {
+            Some(Err(broken)) => Begun::refused(broken, stream),
+            Some(Ok(first)) => Begun { status, headers, first, rest: Some(stream) },
+            None => Begun { status, headers, first: Bytes::new(), rest: Some(stream) },
         }
     }
 }

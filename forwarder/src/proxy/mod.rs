@@ -1,11 +1,13 @@
 //! The proxy core: `(request, caller) → streamed response`, whatever transport they come and go by.
 //!
-//! Order matters: the path is judged before anything is read from it; the caller is admitted while the connection
-//! to Bedrock is being made ready; nothing is signed for a caller who was not admitted, or whose rules do not allow it. The host is looked up in a
-//! table and never built from what a client sent.
+//! Order matters: the path is judged before anything is read from it; the caller is admitted, and what the call takes at
+//! most is reserved, while the connection to Bedrock is being made ready; nothing is signed for a caller who was not
+//! admitted, or whose rules do not allow it. The host is looked up in a table and never built from what a client sent.
 
 mod begin;
+mod charge;
 mod headers;
+mod own;
 mod path;
 mod route;
 mod stream;
@@ -14,22 +16,25 @@ mod upstream;
 use std::sync::Arc;
 
 use aigw_contract::Family;
+use aigw_contract::policy::TenantPolicy;
 use aigw_contract::table::GatewayConfig;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
-use crate::admission::{Admission, Caller};
+use crate::admission::{Account, Admission, Admitted, Caller, Circumstances};
+use crate::amount::{self, Amount, Bounded, Question};
 use crate::denial::{Denial, Refusal};
 use crate::gateway::Gateway;
 use crate::meter::{self, Shape};
 use crate::rules::{self, Call};
 
 pub use begin::Begun;
+use charge::Charge;
 pub use headers::BEDROCK_REQUEST_ID;
 pub use stream::{Broken, UpstreamStream};
 pub use upstream::Upstream;
-use upstream::{Forwarded, Prepared};
+use upstream::{Failed, Forwarded, Prepared};
 
 /// A client's request, free of any transport's form.
 #[derive(Debug)]
@@ -61,6 +66,8 @@ pub struct Answer {
     pub target: Target,
     /// Why the gateway answered itself, for the log; never holds content of the call.
     pub cause: Option<String>,
+    /// What the ledger has to say of it.
+    pub account: Account,
 }
 
 /// What a request is for, as far as it was found out before it was answered.
@@ -98,16 +105,29 @@ impl Proxy {
 
     /// Answers one request.
     pub async fn call(&self, request: Request, caller: &Caller) -> Answer {
-        let mut target = Target::default();
-        match self.forward(request, caller, &mut target).await {
+        if own::is_own(&request.path) {
+            return self.own(&request, caller).await.unwrap_or_else(Answer::refused);
+        }
+        let (mut target, mut account) = (Target::default(), Account::default());
+        let forwarded = self.forward(request, caller, &mut target, &mut account).await;
+        let mut answer = match forwarded {
             Ok(Forwarded { status, headers, stream }) => {
-                Answer { status, headers, body: AnswerBody::Upstream(Box::new(stream)), target, cause: None }
+                let body = AnswerBody::Upstream(Box::new(stream));
+                Answer { status, headers, body, target, cause: None, account: Account::default() }
             }
             Err(refusal) => Answer { target, ..Answer::refused(refusal) },
-        }
+        };
+        answer.headers.extend(std::mem::take(&mut account.headers));
+        Answer { account, ..answer }
     }
 
-    async fn forward(&self, request: Request, caller: &Caller, found: &mut Target) -> Result<Forwarded, Refusal> {
+    async fn forward(
+        &self,
+        request: Request,
+        caller: &Caller,
+        found: &mut Target,
+        account: &mut Account,
+    ) -> Result<Forwarded, Refusal> {
         path::check(&request.path)?;
         let route = route::resolve(&request.method, &request.path, &request.headers)?;
         let family = *found.family.insert(route.family);
@@ -121,20 +141,50 @@ impl Proxy {
         let operation = identified?;
         let config = self.open_config(family).await?;
         let endpoint = self.upstream.endpoint(family, config.fips)?;
+        let prices = self.gateway.prices(&config).await;
 
-        let (admitted, connection) = tokio::join!(self.admission.admit(caller), self.upstream.connection(endpoint));
         let (path, encoded) = (route.path, rules::is_encoded(&headers));
         let call = Call { family, operation, path, query: &request.query, body: &request.body, encoded };
-        let judged =
-            admitted.and_then(|admitted| rules::judge(&call, &admitted.policy.content, &config).map_err(Refusal::from));
-        if let Err(refusal) = judged {
-            if let Ok(connection) = connection {
-                self.upstream.give_back(connection);
+        let ask = |policy: &TenantPolicy| {
+            let subject = rules::judge(&call, policy, &config)?;
+            let prices = match &prices {
+                Ok(prices) => prices.as_deref(),
+                // Who has no budget needs no prices.
+                Err(_) if policy.budgets.is_empty() => None,
+                Err(refusal) => return Err(refusal.clone()),
+            };
+            let (subject, headers, config) = (&subject, &headers, &*config);
+            let bounded =
+                amount::bound(&Question { call, shape, subject, headers, policy, config, prices }, &request.body)?;
+            Ok((bounded.amount, bounded))
+        };
+        let circumstances = Circumstances { caller, shape, fail_mode: config.fail_mode };
+        let admission = self.admission.admit(circumstances, account, ask);
+        let (admitted, connection) = tokio::join!(admission, self.upstream.connection(endpoint));
+        let Admitted { asked: Bounded { body, pricing, shadowed, amount: _ }, hold } = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                if let Ok(connection) = connection {
+                    self.upstream.give_back(connection);
+                }
+                return Err(refusal);
             }
-            return Err(refusal);
+        };
+        account.shadowed = shadowed.map(|denial| denial.message.into_owned());
+        let mut charge = Charge::new(hold, pricing);
+        let prepared = Prepared { family, shape, method: request.method, path_and_query, headers, body };
+        let response = match connection {
+            Ok(connection) => self.upstream.forward(endpoint, connection, prepared, request.deadline).await,
+            Err(refusal) => Err(Failed { refusal, reached: false }),
+        };
+        match response {
+            Ok(response) => Ok(response.stream(charge, request.deadline)),
+            Err(Failed { refusal, reached }) => {
+                let actual = if reached { None } else { Some(Amount::default()) };
+                charge.settle(actual, account).await;
+                Err(refusal)
+            }
         }
-        let prepared = Prepared { family, shape, method: request.method, path_and_query, headers, body: request.body };
-        self.upstream.forward(endpoint, connection?, prepared, request.deadline).await
     }
 
     /// The configuration, which has the family open.
@@ -162,6 +212,7 @@ impl Answer {
             body: AnswerBody::Own(denial.body()),
             target: Target::default(),
             cause: Some(cause.unwrap_or_else(|| denial.message.to_string())),
+            account: Account::default(),
         }
     }
 }

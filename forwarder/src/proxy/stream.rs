@@ -4,15 +4,20 @@
 //! like a good one. A stream that stands between two events gets a last one that SDKs raise as an error: an
 //! event-stream exception, or an `error` event of server-sent events. Anything else is reported to the transport,
 //! which ends its own response visibly incomplete.
+//!
+//! The call is settled before its last bytes are passed on: once a response has ended the function may be frozen, and a
+//! client that has all of it may call again at once.
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
 
+use super::charge::Charge;
+use crate::amount::Amount;
 use crate::event_stream;
 use crate::http_client::ReplyBody;
 use crate::meter::{Meter, Metered, Position};
@@ -49,12 +54,24 @@ pub struct UpstreamStream {
     patience: Pin<Box<Sleep>>,
     armed: bool,
     broken: Option<Broken>,
+    charge: Charge,
+    /// Bytes that were there together with those before them.
+    ahead: Option<Bytes>,
+    /// What follows once the call is settled: the last bytes, and how the body broke.
+    last: Last,
+}
+
+#[derive(Default)]
+struct Last {
+    bytes: Option<Bytes>,
+    broken: Option<Broken>,
 }
 
 impl UpstreamStream {
-    pub(super) fn new(meter: Meter, body: ReplyBody, deadline: Instant) -> Self {
+    pub(super) fn new(meter: Meter, body: ReplyBody, deadline: Instant, charge: Charge) -> Self {
         let patience = Box::pin(tokio::time::sleep_until(deadline));
-        Self { body: Some(body), meter, deadline, patience, armed: false, broken: None }
+        let (armed, broken, ahead, last) = (false, None, None, Last::default());
+        Self { body: Some(body), meter, deadline, patience, armed, broken, charge, ahead, last }
     }
 
     /// The first bytes, while the response head has not been sent: a stream that breaks now has no last word, since
@@ -86,28 +103,91 @@ impl UpstreamStream {
         self.meter.read(self.body.is_none() && self.broken.is_none())
     }
 
+    /// Settles the call although nobody wants the rest of the response.
+    pub async fn settle(&mut self) {
+        self.abandon();
+        poll_fn(|context| self.charge.poll_settled(context)).await;
+    }
+
+    /// The same for who cannot wait.
+    pub fn abandon(&mut self) {
+        let metered = self.metered();
+        self.charge.close(&metered);
+    }
+
+    /// What the call is charged, once that is known.
+    pub fn charged(&self) -> Option<Amount> {
+        self.charge.charged()
+    }
+
+    /// Why the call could not be settled, if so.
+    pub fn unsettled(&self) -> Option<&str> {
+        self.charge.unsettled()
+    }
+
+    /// Whether the body has come to its end, and all that is left waits for the settlement.
+    pub(super) fn is_ending(&self) -> bool {
+        self.body.is_none()
+    }
+
     fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        if self.body.is_some() {
+            let bytes = match self.ahead.take() {
+                Some(bytes) => Some(bytes),
+                None => ready!(self.poll_body(context)),
+            };
+            if let Some(bytes) = bytes {
+                // Whether these are the last, if that is known already.
+                match self.poll_source(context) {
+                    Poll::Pending => return Poll::Ready(Some(Ok(bytes))),
+                    Poll::Ready(Some(ahead)) => {
+                        self.ahead = Some(ahead);
+                        return Poll::Ready(Some(Ok(bytes)));
+                    }
+                    Poll::Ready(None) => self.last.bytes = Some(bytes),
+                }
+            }
+        }
+        ready!(self.charge.poll_settled(context));
+        Poll::Ready(match std::mem::take(&mut self.last) {
+            Last { bytes: Some(bytes), broken } => {
+                self.last.broken = broken;
+                Some(Ok(bytes))
+            }
+            Last { bytes: None, broken } => broken.map(Err),
+        })
+    }
+
+    /// The next bytes of the body, or its end, also by silence.
+    fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Poll::Ready(next) = self.poll_source(context) {
+            return Poll::Ready(next);
+        }
+        let broken = ready!(self.poll_patience(context));
+        self.end(Some(broken));
+        Poll::Ready(None)
+    }
+
+    /// The next bytes that have come, or the end of the body.
+    fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
-        let broken = match body.poll_chunk(context) {
-            Poll::Ready(Some(Ok(bytes))) => {
+        match ready!(body.poll_chunk(context)) {
+            Some(Ok(bytes)) => {
                 self.armed = false;
                 self.meter.push(&bytes);
-                return Poll::Ready(Some(Ok(bytes)));
+                return Poll::Ready(Some(bytes));
             }
-            Poll::Ready(None) if self.meter.position() != Position::InsideFrame => {
-                self.body = None;
-                return Poll::Ready(None);
-            }
-            Poll::Ready(None) => Broken::Truncated,
-            Poll::Ready(Some(Err(_))) => Broken::Upstream,
-            Poll::Pending => match self.poll_patience(context) {
-                Poll::Ready(broken) => broken,
-                Poll::Pending => return Poll::Pending,
-            },
-        };
+            Some(Err(_)) => self.end(Some(Broken::Upstream)),
+            None if self.meter.position() == Position::InsideFrame => self.end(Some(Broken::Truncated)),
+            None => self.end(None),
+        }
+        Poll::Ready(None)
+    }
+
+    fn end(&mut self, broken: Option<Broken>) {
         self.body = None;
-        self.broken = Some(broken);
-        Poll::Ready(Some(Err(broken)))
+        (self.broken, self.last.broken) = (broken, broken);
+        self.abandon();
     }
 
     fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<Broken> {

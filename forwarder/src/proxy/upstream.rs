@@ -8,10 +8,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use tokio::time::Instant;
 
+use super::charge::Charge;
 use super::headers;
 use super::stream::UpstreamStream;
 use crate::denial::{Denial, Refusal};
-use crate::http_client::{Client, ConnectError, Connection, Destination};
+use crate::http_client::{Client, ConnectError, Connection, Destination, ReplyBody};
 use crate::meter::{Meter, Shape};
 use crate::sign::{Signable, Signer};
 
@@ -47,7 +48,22 @@ pub(super) struct Prepared {
     pub body: Bytes,
 }
 
-/// Bedrock's answer.
+/// The head of Bedrock's answer, and its body.
+pub(super) struct Responded {
+    status: StatusCode,
+    headers: HeaderMap,
+    meter: Meter,
+    body: ReplyBody,
+}
+
+/// There is no answer.
+pub(super) struct Failed {
+    pub refusal: Refusal,
+    /// Whether Bedrock may have got the request.
+    pub reached: bool,
+}
+
+/// Bedrock's answer on its way to the client.
 pub(super) struct Forwarded {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -120,21 +136,22 @@ impl Upstream {
         connection: Connection,
         prepared: Prepared,
         deadline: Instant,
-    ) -> Result<Forwarded, Refusal> {
+    ) -> Result<Responded, Failed> {
         let shape = prepared.shape;
-        let request = self.sign(&endpoint.host, prepared)?;
-        let response = match tokio::time::timeout_at(deadline, self.client.send(connection, request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(unreachable(&endpoint.host, &error)),
-            Err(_) => {
-                let message = "the time for this call ended before Bedrock began its response";
-                return Err(Denial::timed_out(message).into());
-            }
+        let request = match self.sign(&endpoint.host, prepared) {
+            Ok(request) => request,
+            Err(refusal) => return Err(Failed { refusal, reached: false }),
         };
-        let (parts, body) = response.into_parts();
-        let meter = Meter::new(shape, parts.status, &parts.headers);
-        let stream = UpstreamStream::new(meter, body, deadline);
-        Ok(Forwarded { status: parts.status, headers: headers::to_client(parts.headers), stream })
+        let refusal = match tokio::time::timeout_at(deadline, self.client.send(connection, request)).await {
+            Ok(Ok(response)) => {
+                let (parts, body) = response.into_parts();
+                let meter = Meter::new(shape, parts.status, &parts.headers);
+                return Ok(Responded { status: parts.status, headers: headers::to_client(parts.headers), meter, body });
+            }
+            Ok(Err(error)) => unreachable(&endpoint.host, &error),
+            Err(_) => Denial::timed_out("the time for this call ended before Bedrock began its response").into(),
+        };
+        Err(Failed { refusal, reached: true })
     }
 
     fn sign(&self, host: &str, prepared: Prepared) -> Result<http::Request<Bytes>, Refusal> {
@@ -157,6 +174,14 @@ impl Upstream {
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         Ok(request)
+    }
+}
+
+impl Responded {
+    /// The answer as it goes to the client until `deadline`, which settles the charge at its end.
+    pub(super) fn stream(self, charge: Charge, deadline: Instant) -> Forwarded {
+        let Self { status, headers, meter, body } = self;
+        Forwarded { status, headers, stream: UpstreamStream::new(meter, body, deadline, charge) }
     }
 }
 

@@ -57,7 +57,11 @@ impl Body for ServedBody {
 impl Drop for ServedBody {
     fn drop(&mut self) {
         let gone = (!self.ended).then(|| "the client went away".to_owned());
-        self.call.ended(self.rest.take(), gone);
+        let mut rest = self.rest.take();
+        if let Some(rest) = &mut rest {
+            rest.abandon();
+        }
+        self.call.ended(rest, gone);
         self.log.call(&self.call);
     }
 }

@@ -2,15 +2,24 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// One item.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Item(HashMap<String, Attribute>);
 
 /// One value. Types that are not listed stay unread: newer operators may write some.
-#[derive(Debug, Clone, Deserialize)]
-struct Attribute {
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Attribute {
+    Text(String),
+    Integer(i64),
+    Flag(bool),
+    Other,
+}
+
+/// A value as DynamoDB writes it.
+#[derive(Deserialize)]
+struct Wire {
     #[serde(rename = "S")]
     text: Option<String>,
     #[serde(rename = "N")]
@@ -43,13 +52,25 @@ impl MalformedItem {
     }
 }
 
+impl<'de> Deserialize<'de> for Attribute {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Wire { text, number, flag } = Wire::deserialize(deserializer)?;
+        let integer = number.and_then(|number| number.parse().ok());
+        let value = text.map(Self::Text).or(integer.map(Self::Integer)).or(flag.map(Self::Flag));
+        Ok(value.unwrap_or(Self::Other))
+    }
+}
+
 impl Item {
     /// A string attribute.
     ///
     /// # Errors
     /// [`MalformedItem`] where there is none of this name.
     pub fn text(&self, name: &str) -> Result<&str, MalformedItem> {
-        self.attribute(name, |attribute| attribute.text.as_deref())
+        match self.0.get(name) {
+            Some(Attribute::Text(text)) => Ok(text),
+            _ => Err(MalformedItem::Attribute(name.to_owned())),
+        }
     }
 
     /// An integer attribute.
@@ -57,7 +78,19 @@ impl Item {
     /// # Errors
     /// [`MalformedItem`] where there is none of this name.
     pub fn integer(&self, name: &str) -> Result<i64, MalformedItem> {
-        self.attribute(name, |attribute| attribute.number.as_deref()?.parse().ok())
+        self.number(name)?.ok_or_else(|| MalformedItem::Attribute(name.to_owned()))
+    }
+
+    /// An integer attribute, if there is one of this name.
+    ///
+    /// # Errors
+    /// [`MalformedItem`] where it has another type.
+    pub fn number(&self, name: &str) -> Result<Option<i64>, MalformedItem> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Attribute::Integer(number)) => Ok(Some(*number)),
+            Some(_) => Err(MalformedItem::Attribute(name.to_owned())),
+        }
     }
 
     /// A boolean attribute; absent is false.
@@ -65,15 +98,52 @@ impl Item {
     /// # Errors
     /// [`MalformedItem`] where it has another type.
     pub fn flag(&self, name: &str) -> Result<bool, MalformedItem> {
-        if self.0.contains_key(name) { self.attribute(name, |attribute| attribute.flag) } else { Ok(false) }
+        match self.0.get(name) {
+            None => Ok(false),
+            Some(Attribute::Flag(flag)) => Ok(*flag),
+            Some(_) => Err(MalformedItem::Attribute(name.to_owned())),
+        }
     }
 
-    fn attribute<'a, T>(
-        &'a self,
-        name: &str,
-        read: impl FnOnce(&'a Attribute) -> Option<T>,
-    ) -> Result<T, MalformedItem> {
-        self.0.get(name).and_then(read).ok_or_else(|| MalformedItem::Attribute(name.to_owned()))
+    /// All integer attributes.
+    pub fn integers(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.0.iter().filter_map(|(name, value)| match value {
+            Attribute::Integer(number) => Some((name.as_str(), *number)),
+            _ => None,
+        })
+    }
+
+    /// Whether there is an attribute of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Gives an attribute an integer value.
+    pub fn set(&mut self, name: &str, number: i64) {
+        match self.0.get_mut(name) {
+            Some(value) => *value = Attribute::Integer(number),
+            None => drop(self.0.insert(name.to_owned(), Attribute::Integer(number))),
+        }
+    }
+
+    /// Takes an attribute away.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// Bytes as DynamoDB counts them for write units: names and values in UTF-8, of a number a byte for two digits and
+    /// one or two more.
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
+    pub fn size(&self) -> usize {
+        let value = |value: &Attribute| match value {
+            Attribute::Text(text) => text.len(),
+            Attribute::Integer(number) => {
+                number.unsigned_abs().to_string().len().div_ceil(2) + 1 + usize::from(*number < 0)
+            }
+            Attribute::Flag(_) => 1,
+            Attribute::Other => 0,
+        };
+        self.0.iter().map(|(name, content)| name.len() + value(content)).sum()
     }
 }
 
@@ -90,5 +160,9 @@ mod tests {
         assert!(item.flag("c").unwrap());
         assert!(!item.flag("absent").unwrap());
         assert!(item.flag("a").is_err() && item.integer("a").is_err() && item.text("d").is_err());
+        assert!(item.number("absent").unwrap().is_none() && item.number("d").is_err());
+        assert_eq!(item.integers().collect::<Vec<_>>(), [("b", 7)]);
+        // a + x, b + 2, c + 1, d alone.
+        assert_eq!(item.size(), 8);
     }
 }

@@ -108,6 +108,54 @@ async fn who_calls_is_decided_before_anything_else() {
 }
 
 #[tokio::test]
+async fn limits_of_a_policy_file_are_held_in_memory() {
+    let world = World::new().await;
+    let policy = json!({ "limits": { "requestsPerMinute": 1 } });
+    let file = json!({ "tenants": [{ "credentials": [world.credential.expose()], "policy": policy }] });
+    let file = PolicyFile::parse(file.to_string().as_bytes()).unwrap();
+    serving(&world, Some(file), async |address| {
+        let mut statuses = Vec::new();
+        // The minute may end once in between.
+        for _ in 0..4 {
+            statuses.push(send(address, request(CONVERSE, &[&bearer(&world)], "{}")).await.status().as_u16());
+        }
+        assert_eq!(statuses[0], 200);
+        assert!(statuses.iter().filter(|status| **status == 429).count() >= 2, "{statuses:?}");
+        let usage = Request::get("/.aigw/usage").header("host", "gateway.example");
+        let usage = usage.header("authorization", bearer(&world)).body(Full::default()).unwrap();
+        let document = json_of(send(address, usage).await).await;
+        assert_eq!((&document["windows"][0]["limit"], &document["inFlight"]["used"]), (&json!(1), &json!(0)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_nothing_reserved() {
+    let world = World::new().await;
+    serving(&world, None, async |address| {
+        let feed = world.bedrock.answer_fed("application/json");
+        let response = send(address, request(CONVERSE, &[&bearer(&world)], "{}")).await;
+        assert_eq!(world.table.number("meter#t1", "now", "inFlight"), 1);
+        drop(response);
+        feed.closed().await;
+        // The other one goes before Bedrock has answered at all.
+        let hold = world.bedrock.held.write().await;
+        let mut client = connect(address).await;
+        let waiting = client.send_request(request(CONVERSE, &[&bearer(&world)], "{}"));
+        world.bedrock.take_arrived();
+        let _ = tokio::time::timeout(Duration::from_secs(1), async { tokio::join!(waiting, world.bedrock.arrival()) })
+            .await;
+        drop(client);
+        while world.table.number("meter#t1", "now", "inFlight") > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        drop(hold);
+        assert_eq!(world.table.number("meter#t1", "now", "dayRequests"), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn paths_are_judged_as_they_were_sent() {
     let world = World::new().await;
     serving(&world, None, async |address| {

@@ -2,6 +2,7 @@
 
 pub mod api_gateway;
 pub mod bedrock;
+pub mod expressions;
 pub mod frames;
 pub mod http;
 pub mod issuer;

@@ -121,8 +121,8 @@ impl World {
     }
 
     pub fn set_meter(&self, version: i64, suspended: bool) {
-        let meter = json!({ "policyVersion": { "N": version.to_string() }, "suspended": { "BOOL": suspended } });
-        self.table.put("meter#t1", "now", meter);
+        let head = json!({ "policyVersion": { "N": version.to_string() }, "suspended": { "BOOL": suspended } });
+        self.table.merge("meter#t1", "now", &head);
     }
 
     /// Runs `test` beside the forwarder.
