@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use aigw_contract::Family;
 use aigw_contract::policy::TenantPolicy;
+use aigw_contract::price::PriceList;
 use aigw_contract::table::GatewayConfig;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -34,7 +35,7 @@ use charge::Charge;
 pub use headers::BEDROCK_REQUEST_ID;
 pub use stream::{Broken, UpstreamStream};
 pub use upstream::Upstream;
-use upstream::{Failed, Forwarded, Prepared};
+use upstream::{Failed, Forwarded, Prepared, Responded};
 
 /// A client's request, free of any transport's form.
 #[derive(Debug)]
@@ -147,13 +148,8 @@ impl Proxy {
         let call = Call { family, operation, path, query: &request.query, body: &request.body, encoded };
         let ask = |policy: &TenantPolicy| {
             let subject = rules::judge(&call, policy, &config)?;
-            let prices = match &prices {
-                Ok(prices) => prices.as_deref(),
-                // Who has no budget needs no prices.
-                Err(_) if policy.budgets.is_empty() => None,
-                Err(refusal) => return Err(refusal.clone()),
-            };
             let (subject, headers, config) = (&subject, &headers, &*config);
+            let prices = prices_for(policy, &prices)?;
             let bounded =
                 amount::bound(&Question { call, shape, subject, headers, policy, config, prices }, &request.body)?;
             Ok((bounded.amount, bounded))
@@ -171,20 +167,12 @@ impl Proxy {
             }
         };
         account.shadowed = shadowed.map(|denial| denial.message.into_owned());
-        let mut charge = Charge::new(hold, pricing);
         let prepared = Prepared { family, shape, method: request.method, path_and_query, headers, body };
         let response = match connection {
             Ok(connection) => self.upstream.forward(endpoint, connection, prepared, request.deadline).await,
             Err(refusal) => Err(Failed { refusal, reached: false }),
         };
-        match response {
-            Ok(response) => Ok(response.stream(charge, request.deadline)),
-            Err(Failed { refusal, reached }) => {
-                let actual = if reached { None } else { Some(Amount::default()) };
-                charge.settle(actual, account).await;
-                Err(refusal)
-            }
-        }
+        charged(response, Charge::new(hold, pricing), request.deadline, account).await
     }
 
     /// The configuration, which has the family open.
@@ -214,6 +202,34 @@ impl Answer {
             cause: Some(cause.unwrap_or_else(|| denial.message.to_string())),
             account: Account::default(),
         }
+    }
+}
+
+/// The answer with its charge. Where there is none the charge is settled: to nothing if Bedrock cannot have got the request.
+async fn charged(
+    response: Result<Responded, Failed>,
+    mut charge: Charge,
+    deadline: Instant,
+    account: &mut Account,
+) -> Result<Forwarded, Refusal> {
+    match response {
+        Ok(response) => Ok(response.stream(charge, deadline)),
+        Err(Failed { refusal, reached }) => {
+            charge.settle((!reached).then(Amount::default), account).await;
+            Err(refusal)
+        }
+    }
+}
+
+/// The price list, as far as this tenant needs one: who has no budget calls on without.
+fn prices_for<'a>(
+    policy: &TenantPolicy,
+    prices: &'a Result<Option<Arc<PriceList>>, Refusal>,
+) -> Result<Option<&'a PriceList>, Refusal> {
+    match prices {
+        Ok(prices) => Ok(prices.as_deref()),
+        Err(_) if policy.budgets.is_empty() => Ok(None),
+        Err(refusal) => Err(refusal.clone()),
     }
 }
 
