@@ -20,7 +20,6 @@ pub mod ledger;
 pub mod memory;
 pub mod meter;
 pub mod policies;
-pub mod prices;
 pub mod proxy;
 pub mod rules;
 pub mod runtime_api;
