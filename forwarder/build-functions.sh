@@ -70,6 +70,12 @@ python=$(find_python)
 ensure_zig
 ensure_target
 
+# Panic messages name source files. Without this they would name the builder's home, and no two people's zips were equal.
+# The variable takes the place of RUSTFLAGS and of flags in a person's cargo configuration, and its separator lets
+# folders have spaces. The last prefix that fits counts, and cargo's folder may lie in the checkout.
+flags=$(printf -- '--remap-path-prefix=%s=/source\037--remap-path-prefix=%s=/cargo' "$root" "${CARGO_HOME:-$HOME/.cargo}")
+export CARGO_ENCODED_RUSTFLAGS="$flags"
+
 cd "$root"
 say "compiling for $arch (glibc $GLIBC); a minute or two the first time, seconds where nothing changed"
 cargo zigbuild --quiet --profile function --target "$target.$GLIBC" -p aigw-forwarder --no-default-features --bins >&2

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::{Outcome, repository};
 
@@ -50,6 +51,26 @@ pub fn prepare() -> Result<(), String> {
         return Err(format!("no zips in {}; build them with `make functions`", folder.display()));
     }
     Ok(())
+}
+
+/// The bytes of a zip made anew of a built zip's bootstrap, in another folder and at another time.
+pub fn pack_again(zip: &Path) -> Outcome<Vec<u8>> {
+    let name = zip.file_stem().ok_or("no zip")?;
+    let architecture = zip.parent().and_then(Path::file_name).ok_or("no folder of an architecture")?;
+    let folder = std::env::temp_dir().join(format!("aigw-pack-{}", std::process::id()));
+    let bootstrap = entries(zip)?.into_iter().next().ok_or("an empty zip")?.content;
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(name), bootstrap)?;
+    let script = repository::path("forwarder/pack-functions.py");
+    let mut program = Command::new("python3");
+    // What may be needed is another test's to say.
+    program.arg(script).args(["--glibc", "2.34", "--max-bytes", "100000000", "--machine"]).arg(architecture);
+    let output = program.args([&folder, &folder]).arg(name).output();
+    let packed = fs::read(folder.join(name).with_extension("zip"));
+    fs::remove_dir_all(&folder)?;
+    let output = output?;
+    crate::ensure!(output.status.success(), "pack-functions.py: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(packed?)
 }
 
 /// The entries of a zip.

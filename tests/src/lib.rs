@@ -14,6 +14,7 @@ pub mod harness;
 pub mod installation;
 pub mod inventory;
 pub mod manifests;
+pub mod names;
 pub mod program;
 pub mod repository;
 pub mod secrets;

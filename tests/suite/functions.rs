@@ -4,7 +4,7 @@ use std::path::Path;
 
 use aigw_tests::function_zip::{self, built, entries, highest_glibc};
 use aigw_tests::harness::{Suite, test};
-use aigw_tests::{Outcome, ensure, ensure_eq, figures};
+use aigw_tests::{Outcome, ensure, ensure_eq, figures, repository};
 
 /// What the image of `provided.al2023` has.
 const GLIBC: (u32, u32) = (2, 34);
@@ -21,8 +21,33 @@ pub fn suite() -> Suite {
         test(module_path!(), "a_bootstrap_needs_no_newer_glibc_than_lambda_has", old_enough_glibc),
         test(module_path!(), "a_bootstrap_is_small", small),
         test(module_path!(), "a_zip_says_nothing_of_when_it_was_made", no_timestamp),
+        test(module_path!(), "a_zip_says_nothing_of_where_it_was_made", no_place),
+        test(module_path!(), "a_bootstrap_packed_again_elsewhere_is_the_same_zip", packed_again),
     ];
     Suite::new("functions", tests).needs(function_zip::prepare)
+}
+
+/// Panic messages name sources, and must not name the builder's folders: cargo's, and that of this checkout.
+fn no_place() -> Outcome {
+    let cargo = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| home + "/.cargo"))?;
+    let folders = [format!("{cargo}/registry/"), format!("{}/", repository::root().display())];
+    each(|_, entry| {
+        let content = String::from_utf8_lossy(&entry.content);
+        for folder in &folders {
+            ensure!(!content.contains(folder.as_str()), "names {folder}");
+        }
+        // Else the folders may be there in a form that is not looked for.
+        ensure!(content.contains("/cargo/registry/"), "no message names the source of a library");
+        Ok(())
+    })
+}
+
+fn packed_again() -> Outcome {
+    for zip in built()? {
+        let again = function_zip::pack_again(&zip)?;
+        ensure!(again == std::fs::read(&zip)?, "{}: packed again it has other bytes", zip.display());
+    }
+    Ok(())
 }
 
 fn each(check: impl Fn(&Path, &function_zip::Entry) -> Outcome) -> Outcome {

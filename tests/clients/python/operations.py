@@ -6,11 +6,16 @@ and each is sent twice: to AWS, stopped just before the socket, and through the 
 recorded it) must be equal in method, host, raw path, query, headers and body, and signed for the family's service; the
 stub's answer must come back byte for byte. The last line is a JSON summary for scripts.
 
+A gateway with rules denies what names a model or resource that is not granted. With --names (names.py) such members get
+what the tenant may have been granted, and further requests are made until each of them has been in one; arrived and
+denied requests are counted by the class of their operation.
+
 The credential is AWS_BEARER_TOKEN_BEDROCK. boto3 sends it by itself for the two families whose models list bearer
 tokens; for the others a hook sets the header, as docs/clients.md shows.
 """
 
 import argparse
+import collections
 import json
 import os
 import sys
@@ -21,6 +26,7 @@ import boto3
 import botocore
 import botocore.config
 
+import names
 import parameters
 
 FAMILIES = (
@@ -170,9 +176,12 @@ class Run:
 
     def __init__(self, given):
         self.given = given
-        self.operations, self.exact, self.denied = 0, 0, 0
-        self.refused, self.wrong = [], []
-        # By the SDK's id of the request: what it is, and what must have arrived; None where nothing may have.
+        self.table = names.Table(given.names)
+        self.operations, self.exact = 0, 0
+        # Requests by class of operation.
+        self.arrived, self.denied = collections.Counter(), collections.Counter()
+        self.refused, self.wrong, self.unnamed, self.denials = [], [], [], []
+        # By the SDK's id of the request: what it is, its class, and what must have arrived; None where nothing may have.
         self.waiting = {}
 
     def family(self, family):
@@ -182,17 +191,31 @@ class Run:
         methods = {name: method for method, name in direct.meta.method_to_api_mapping.items()}
         for name in model.operation_names:
             self.operations += 1
-            for everything in (False, True):
-                label = f"{family}.{name} ({'all members' if everything else 'required members'})"
-                try:
-                    made = parameters.Builder(everything).input_of(model.operation_model(name))
-                except parameters.Unbuildable as reason:
-                    self.refused.append(f"{family}.{name}: {reason}")
-                    break
-                self.one(label, methods[name], made, direct, through)
+            operation = model.operation_model(name)
+            kind, named = self.table.of(family, operation)
+            try:
+                for label, made in self.variants(operation, named):
+                    self.one(f"{family}.{name} ({label})", kind, methods[name], made, direct, through)
+            except parameters.Unbuildable as reason:
+                self.refused.append(f"{family}.{name}: {reason}")
+            self.unnamed.extend(f"{family}.{name}: {path}" for path in names.missing(named))
         self.compare()
 
-    def one(self, label, method, made, direct, through):
+    @staticmethod
+    def variants(operation, named):
+        """Parameters, and what they are. After the two of every operation: again all members, with other members of
+        unions, as long as that brings a name that no request has had."""
+        yield "required members", parameters.Builder(False, named).input_of(operation)
+        yield "all members", parameters.Builder(True, named).input_of(operation)
+        missing = names.missing(named)
+        while missing:
+            made = parameters.Builder(True, named).input_of(operation)
+            if names.missing(named) == missing:
+                return
+            missing = names.missing(named)
+            yield f"all members, {len(missing)} names to come", made
+
+    def one(self, label, kind, method, made, direct, through):
         try:
             getattr(direct, method)(**made)
         except Stopped as stopped:
@@ -201,15 +224,16 @@ class Run:
         try:
             getattr(through.client, method)(**made)
         except Exception as error:  # Whatever it is, it is a difference.
-            if self.given.rules and is_denial(error):
-                self.denied += 1
-                self.waiting[through.invocation] = (label, None)
+            if self.given.names and is_denial(error):
+                self.denied[kind] += 1
+                self.denials.append(f"{label}, {kind}: {error}")
+                self.waiting[through.invocation] = (label, kind, None)
             else:
                 self.wrong.append(f"{label}: {type(error).__name__}: {error}")
             return
         if through.answer != self.given.answer.encode():
             self.wrong.append(f"{label}: the answer became {through.answer!r}")
-        self.waiting[through.invocation] = (label, expected)
+        self.waiting[through.invocation] = (label, kind, expected)
         if len(self.waiting) >= BATCH:
             self.compare()
 
@@ -220,7 +244,7 @@ class Run:
             records = json.load(response)
         urllib.request.urlopen(urllib.request.Request(url, method="DELETE")).close()
         arrived = {record["headers"].get(INVOCATION, [None])[0]: record for record in records}
-        for invocation, (label, expected) in self.waiting.items():
+        for invocation, (label, kind, expected) in self.waiting.items():
             record = arrived.get(invocation)
             if expected is None:
                 if record is not None:
@@ -234,6 +258,7 @@ class Run:
                 found.append(f"signature: {record['signature']}: {record['refusal']}")
             self.wrong.extend(f"{label}: {difference}" for difference in found)
             self.exact += not found
+            self.arrived[kind] += 1
         self.waiting = {}
 
 
@@ -244,14 +269,18 @@ def main():
     arguments.add_argument("--region", required=True)
     arguments.add_argument("--answer", default='{"ok":true}', help="what the stub answers to every operation")
     arguments.add_argument("--through-api-gateway", action="store_true", help="API Gateway is on the way, or an emulator")
-    arguments.add_argument("--rules", action="store_true", help="the tenant's rules may deny an operation")
-    run = Run(arguments.parse_args())
-    for family in FAMILIES:
+    arguments.add_argument("--names", help="file with what requests may name; rules may then deny an operation")
+    arguments.add_argument("--family", action="append", choices=FAMILIES, help="only this family; may be repeated")
+    arguments.add_argument("--show-denials", action="store_true", help="print what was denied, and the gateway's reason")
+    given = arguments.parse_args()
+    run = Run(given)
+    for family in given.family or FAMILIES:
         run.family(family)
-    for line in run.wrong:
+    for line in run.wrong + (run.denials if given.show_denials else []):
         print(line, file=sys.stderr)
-    summary = {"botocore": botocore.__version__, "operations": run.operations, "exact": run.exact, "denied": run.denied}
-    print(json.dumps({**summary, "wrong": len(run.wrong), "refused": run.refused}))
+    summary = {"botocore": botocore.__version__, "operations": run.operations, "exact": run.exact}
+    by_class = {"arrived": run.arrived, "denied": run.denied, "unnamed": run.unnamed}
+    print(json.dumps({**summary, **by_class, "wrong": len(run.wrong), "refused": run.refused}))
     sys.exit(1 if run.wrong else 0)
 
 
