@@ -28,10 +28,15 @@ bench-scale: functions ## Measure 1 to 5,000 tenants: time against AWS's quotas,
 	$(TARGET)/release/scale
 	$(TARGET)/release/memory 5000
 
+.PHONY: fuzz
+fuzz: ## Fuzz what the data plane reads of strangers, a minute per target (SECONDS_EACH=3600: an hour)
+	@tests/fuzz/run.sh --seconds $(or $(SECONDS_EACH),60) --jobs 2
+
 .PHONY: lint
 lint: ## Check formatting and lints
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path tests/bench/Cargo.toml
+	cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 	cargo fmt --check --manifest-path tests/clients/rust/Cargo.toml
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 

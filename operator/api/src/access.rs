@@ -103,23 +103,6 @@ pub enum ResourceAccess {
     Manage,
 }
 
-/// What happens to calls whose use can be neither metered nor checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Unmetered {
-    /// `Deny`: refused. `Allow`: forwarded, by any tenant, without model rules unless the path names a model. The role
-    /// the operator makes has none of their actions; add them in a role of your own (`functions.forwarder.roleArn`).
-    pub policy: UnmeteredPolicy,
-}
-
-/// What happens to them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum UnmeteredPolicy {
-    /// Refused.
-    Deny,
-    /// Forwarded.
-    Allow,
-}
-
 /// Models in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EffectiveModels {

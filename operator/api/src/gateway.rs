@@ -8,10 +8,11 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::access::{ModelMatch, ResourceGrant, Unmetered};
+use crate::access::{ModelMatch, ResourceGrant};
 use crate::auth::{Auth, IdentityGrants};
 use crate::common::NamedObject;
 use crate::gateway_status::AIGatewayStatus;
+use crate::prices::{FailMode, GatewayModels, Unmetered};
 use crate::schema;
 
 /// One governed door to Amazon Bedrock in one AWS account and Region: an API Gateway REST API with its stage, usage
@@ -92,8 +93,19 @@ pub struct AIGatewaySpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub tiers: Vec<Tier>,
 
+    /// What models cost. Default: the price list the operator brings along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<GatewayModels>,
+
     /// Who may attach as a tenant, and what they get.
     pub tenants: Tenants,
+
+    /// What happens to calls while the table does not answer, and so nothing can be counted. `Closed`: they are refused
+    /// with 503. `Open`: those of tenants the function has met before are forwarded; they are never counted, not later
+    /// either, so no limit and no budget holds meanwhile. Default: Closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::fail_mode")]
+    pub fail_mode: Option<FailMode>,
 
     /// Further tags on every AWS object of this gateway, for cost allocation and policies that demand tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -174,7 +186,8 @@ pub struct Bedrock {
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub families: Vec<Family>,
-    /// What happens to operations that this version does not know, because AWS added them later. Default: refused.
+    /// What happens to calls whose use can be neither metered nor checked: operations that this version does not know,
+    /// because AWS added them later, and, for tenants with a budget, operations that report no use. Default: refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmetered: Option<Unmetered>,
     /// Call Bedrock at its FIPS endpoints, whose TLS ends in a FIPS 140 validated module; nothing else is called then.

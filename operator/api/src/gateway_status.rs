@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::{Architecture, Family};
+use crate::prices::EffectivePrices;
 
 /// What was observed of a gateway.
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -122,9 +123,21 @@ pub struct EffectiveGateway {
     /// Families clients may call.
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub families: Vec<Family>,
-    /// What happens to operations that this version does not know: `Deny` or `Allow`.
+    /// What happens to calls whose use can be neither metered nor checked: `Deny`, `Charge` or `Allow`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unmetered: String,
+    /// What such a call costs a tenant with a budget, in USD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd_per_unmetered_call: Option<String>,
+    /// What a tenant with a budget may do with a model no price is known for: `Deny` or `ChargeMaximum`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unknown_price: String,
+    /// The price list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<EffectivePrices>,
+    /// What happens to calls while the table does not answer: `Closed` or `Open`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fail_mode: String,
     /// Whether Bedrock is called at its FIPS endpoints.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,

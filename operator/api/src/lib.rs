@@ -11,12 +11,12 @@ mod common;
 pub mod conditions;
 mod gateway;
 mod gateway_status;
+mod prices;
 mod schema;
 mod tenant;
 
 pub use access::{
-    EffectiveModels, EffectiveResource, ModelMatch, Residency, ResourceAccess, ResourceGrant, TenantModels, Unmetered,
-    UnmeteredPolicy,
+    EffectiveModels, EffectiveResource, ModelMatch, Residency, ResourceAccess, ResourceGrant, TenantModels,
 };
 pub use auth::{
     ApiKeyAuth, Auth, IdentityGrants, JwtAlgorithm, JwtGrant, JwtIdentity, JwtIssuer, ServiceAccountAuth,
@@ -31,6 +31,10 @@ pub use gateway::{
 pub use gateway_status::{
     AIGatewayStatus, EffectiveGateway, EffectiveTier, FunctionStatus, IssuerStatus, StageStatus, TenantsStatus,
     UsagePlanStatus,
+};
+pub use prices::{
+    EffectivePrices, FailMode, GatewayModels, LongContextPrice, PriceOverride, TokenPrices, UnknownPrice, Unmetered,
+    UnmeteredPolicy,
 };
 pub use tenant::{
     ApiKey, CredentialStatus, CredentialsStatus, EffectiveTenant, GatewayRef, SecretGroup, Tenant, TenantSpec,

@@ -31,3 +31,16 @@ pub(crate) fn residency(_: &mut SchemaGenerator) -> Schema {
 pub(crate) fn resource_access(_: &mut SchemaGenerator) -> Schema {
     string_enum("Use: call, read and list. Manage: also create, change and delete. Default: Use.", &["Use", "Manage"])
 }
+
+pub(crate) fn unknown_price(_: &mut SchemaGenerator) -> Schema {
+    let description = "What a tenant with a budget may do with a model no price is known for. Deny (default): not call \
+                       it. ChargeMaximum: call it, charged with the highest price of all models for each class of tokens.";
+    string_enum(description, &["Deny", "ChargeMaximum"])
+}
+
+pub(crate) fn fail_mode(_: &mut SchemaGenerator) -> Schema {
+    let description = "What happens to calls while the table does not answer, and so nothing can be counted. Closed \
+                       (default): they are refused with 503. Open: those of tenants the function has met before are \
+                       forwarded; they are never counted, not later either, so no limit and no budget holds meanwhile.";
+    string_enum(description, &["Closed", "Open"])
+}

@@ -11,7 +11,9 @@ pub mod gateway;
 #[cfg(test)]
 mod golden;
 pub mod identity;
+pub mod money;
 pub mod plan;
+pub mod prices;
 #[cfg(test)]
 mod strategies;
 pub mod sweep;
@@ -21,5 +23,6 @@ pub mod violation;
 pub use class::Class;
 pub use conditions::{ConditionSpec, Progress};
 pub use identity::{Function, GatewayIdentity};
+pub use money::MicroUsd;
 pub use plan::{Plan, Wait};
 pub use violation::Violation;

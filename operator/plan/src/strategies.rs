@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use aigw_api::{
     AIGatewaySpec, ApiKey, ApiKeyAuth, Architecture, Auth, AuthorizerFunction, Bedrock, DeletionPolicy, Endpoint,
-    EndpointType, Family, ForwarderFunction, Functions, GatewayRef, IdentityGrants, JwtAlgorithm, JwtGrant,
-    JwtIdentity, JwtIssuer, ModelMatch, NamedObject, NamespaceMatch, NamespaceOrigin, Residency, ResourceAccess,
-    ResourceGrant, RuleAllow, RuleDefaults, RuleMatch, SecretGroup, ServiceAccountAuth, ServiceAccountCluster, Stage,
-    TenantIdentities, TenantModels, TenantRule, TenantSpec, Tenants, Throttle, Tier, Unmetered, UnmeteredPolicy,
+    EndpointType, FailMode, Family, ForwarderFunction, Functions, GatewayModels, GatewayRef, IdentityGrants,
+    JwtAlgorithm, JwtGrant, JwtIdentity, JwtIssuer, ModelMatch, NamedObject, NamespaceMatch, NamespaceOrigin,
+    PriceOverride, Residency, ResourceAccess, ResourceGrant, RuleAllow, RuleDefaults, RuleMatch, SecretGroup,
+    ServiceAccountAuth, ServiceAccountCluster, Stage, TenantIdentities, TenantModels, TenantRule, TenantSpec, Tenants,
+    Throttle, Tier, TokenPrices, UnknownPrice, Unmetered, UnmeteredPolicy,
 };
 use aigw_contract::Partition;
 use proptest::option;
@@ -60,10 +61,18 @@ pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + u
     let parts =
         (endpoint(type_), auth().prop_map(Some), option::of(bedrock()), option::of(functions(&region, &account_id)));
     let policies = (option::of(deletion_policy()), option::of(deletion_policy()));
+    let money = (option::of(gateway_models()), option::of(select(vec![FailMode::Closed, FailMode::Open]))).boxed();
     // Boxed: with them the value trees of a whole life do not fit on a test's stack.
     let granted = (models(&MODELS), resources(region.clone())).boxed();
-    (parts, option::of(throttle()), tiers(), (suspended(), granted), option::of(tags()), policies).prop_map(
-        move |((endpoint, auth, bedrock, functions), throttle, tiers, (suspended, granted), tags, policies)| {
+    (parts, option::of(throttle()), tiers(), (suspended(), granted), option::of(tags()), (policies, money)).prop_map(
+        move |(
+            (endpoint, auth, bedrock, functions),
+            throttle,
+            tiers,
+            (suspended, granted),
+            tags,
+            (policies, money),
+        )| {
             AIGatewaySpec {
                 region: region.clone(),
                 account_id: account_id.clone(),
@@ -75,6 +84,8 @@ pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + u
                 throttle,
                 tenants: Tenants { rules: vec![everybody(&tiers, granted)], suspended },
                 tiers,
+                models: money.0,
+                fail_mode: money.1,
                 tags,
                 deletion_policy: policies.0,
                 data_deletion_policy: policies.1,
@@ -127,10 +138,40 @@ fn auth() -> BoxedStrategy<Auth> {
 }
 
 fn bedrock() -> BoxedStrategy<Bedrock> {
-    let unmetered = select(vec![UnmeteredPolicy::Deny, UnmeteredPolicy::Allow]).prop_map(|policy| Unmetered { policy });
+    let policies = vec![UnmeteredPolicy::Deny, UnmeteredPolicy::Charge, UnmeteredPolicy::Allow];
+    let unmetered = select(policies).prop_map(|policy| Unmetered {
+        policy,
+        usd_per_call: (policy == UnmeteredPolicy::Charge).then(|| "0.01".into()),
+    });
     // FIPS endpoints exist in few Regions and for few families: most combinations would be no gateway.
     (subsequence(FAMILIES.to_vec(), 0..=FAMILIES.len()), option::of(unmetered))
         .prop_map(|(families, unmetered)| Bedrock { families, unmetered, fips: None })
+        .boxed()
+}
+
+/// Prices for one of three patterns that leave each other something, and what happens without one.
+fn gateway_models() -> BoxedStrategy<GatewayModels> {
+    let patterns = subsequence(vec!["global.anthropic.*", "anthropic.*", "zai.glm-5"], 0..=3);
+    let price = |pattern: &str| PriceOverride {
+        match_: pattern.into(),
+        usd_per_million_tokens: TokenPrices {
+            input: "0.25".into(),
+            output: Some("1".into()),
+            cache_read: None,
+            cache_write: None,
+            cache_write_1h: None,
+        },
+        priority_percent: None,
+        optimized_percent: None,
+        long_context: None,
+        context_tokens: None,
+        max_output_tokens: None,
+    };
+    (patterns, option::of(select(vec![UnknownPrice::Deny, UnknownPrice::ChargeMaximum])))
+        .prop_map(move |(patterns, unknown_price)| GatewayModels {
+            prices: patterns.into_iter().map(price).collect(),
+            unknown_price,
+        })
         .boxed()
 }
 

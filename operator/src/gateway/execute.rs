@@ -2,7 +2,7 @@
 
 use aigw_api::AIGateway;
 use aigw_cloud::{Cloud, CloudError};
-use aigw_contract::table::{CONFIG_SK, GATEWAY_PK, OWNER_SK};
+use aigw_contract::table::{CONFIG_SK, GATEWAY_PK, OWNER_SK, PRICES_SK};
 use aigw_plan::Class;
 use aigw_plan::gateway::document::verify;
 use aigw_plan::gateway::observed::{Document, Tags};
@@ -54,6 +54,7 @@ pub(crate) async fn execute(
         S::SetDeletionProtection { table, enabled } => cloud.tables.set_deletion_protection(table, *enabled).await?,
         S::DeleteTable { name } => cloud.tables.delete(name).await?,
         S::ClaimOwnership { table, expected, record } => put(cloud, table, OWNER_SK, *expected, record).await?,
+        S::WritePrices { table, expected, prices } => put(cloud, table, PRICES_SK, *expected, prices).await?,
         S::WriteConfig { table, expected, config } => put(cloud, table, CONFIG_SK, *expected, config).await?,
         S::ReleaseOwnership { table, expected } => {
             cloud.tables.delete_document(table, (GATEWAY_PK, OWNER_SK), *expected).await?;

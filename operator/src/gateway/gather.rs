@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use aigw_api::AIGateway;
 use aigw_cloud::{Cloud, CloudError};
-use aigw_contract::table::{CONFIG_SK, GATEWAY_PK, OWNER_SK};
+use aigw_contract::price::PriceList;
+use aigw_contract::table::{CONFIG_SK, GATEWAY_PK, GatewayConfig, OWNER_SK, OwnerRecord, PRICES_SK};
 use aigw_plan::gateway::observed::{Document, ObservedGateway, ObservedTable};
 use aigw_plan::gateway::validate::ValidGateway;
 use aigw_plan::{Class, Function, GatewayIdentity};
@@ -88,7 +89,7 @@ pub(crate) async fn observe(
         usage_plans_in_account: usage_plans.in_account,
         ..ObservedGateway::default()
     };
-    (observed.table, observed.owner, observed.config) = table;
+    (observed.table, observed.owner, observed.config, observed.prices) = table;
     if let [api] = observed.rest_apis.as_slice() {
         let found = stages
             .iter()
@@ -116,18 +117,23 @@ where
 
 type Table = (
     Option<ObservedTable>,
-    Option<Document<aigw_contract::table::OwnerRecord>>,
-    Option<Document<aigw_contract::table::GatewayConfig>>,
+    Option<Document<OwnerRecord>>,
+    Option<Document<GatewayConfig>>,
+    Option<Document<PriceList>>,
 );
 
 async fn table(cloud: &Cloud, identity: &GatewayIdentity) -> Result<Table, CloudError> {
     let name = identity.physical_name();
     let table = cloud.tables.get(&name).await?;
     if !table.as_ref().is_some_and(ObservedTable::usable) {
-        return Ok((table, None, None));
+        return Ok((table, None, None, None));
     }
-    let (owner, config) = tokio::try_join!(document(cloud, &name, OWNER_SK), document(cloud, &name, CONFIG_SK))?;
-    Ok((table, owner, config))
+    let (owner, config, prices) = tokio::try_join!(
+        document(cloud, &name, OWNER_SK),
+        document(cloud, &name, CONFIG_SK),
+        document(cloud, &name, PRICES_SK)
+    )?;
+    Ok((table, owner, config, prices))
 }
 
 async fn document<T: DeserializeOwned>(

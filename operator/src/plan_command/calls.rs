@@ -29,7 +29,7 @@ pub(super) fn of_gateway(step: &GatewayStep) -> Calls {
         S::EnablePointInTimeRecovery { .. } => &["dynamodb:UpdateContinuousBackups"],
         S::SetDeletionProtection { .. } => &["dynamodb:UpdateTable"],
         S::DeleteTable { .. } => &["dynamodb:DeleteTable"],
-        S::ClaimOwnership { .. } | S::WriteConfig { .. } => &["dynamodb:PutItem"],
+        S::ClaimOwnership { .. } | S::WritePrices { .. } | S::WriteConfig { .. } => &["dynamodb:PutItem"],
         S::ReleaseOwnership { .. } => &["dynamodb:DeleteItem"],
         S::CreateRole { .. } => &["iam:CreateRole"],
         S::UpdateRoleTrust { .. } => &["iam:UpdateAssumeRolePolicy"],

@@ -7,7 +7,7 @@ use aigw_cloud::{
     Account, ApiKeys, Cloud, CloudError, Clouds, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles, Tables,
     TenantItems, UsagePlanList, UsagePlans,
 };
-use aigw_contract::table::{CONFIG_SK, MeterHead};
+use aigw_contract::table::{CONFIG_SK, MeterHead, PRICES_SK};
 use aigw_plan::gateway::observed::{
     Document, ImportedApi, ObservedDeployment, ObservedFunction, ObservedGateway, ObservedLogGroup, ObservedRestApi,
     ObservedRole, ObservedStage, ObservedTable, Tags,
@@ -96,8 +96,12 @@ impl Tables for Fake {
         self.read(self.gateway.table.clone())
     }
     async fn document(&self, _: &str, _: &str, sk: &str) -> Result<Option<Document<String>>, CloudError> {
-        let ObservedGateway { owner, config, .. } = &self.gateway;
-        self.read(if sk == CONFIG_SK { config.as_ref().map(as_text) } else { owner.as_ref().map(as_text) })
+        let ObservedGateway { owner, config, prices, .. } = &self.gateway;
+        self.read(match sk {
+            CONFIG_SK => config.as_ref().map(as_text),
+            PRICES_SK => prices.as_ref().map(as_text),
+            _ => owner.as_ref().map(as_text),
+        })
     }
     async fn tenants(&self, _: &str, tenant_ids: &[String]) -> Result<BTreeMap<String, TenantItems>, CloudError> {
         let items = |id: &String| {

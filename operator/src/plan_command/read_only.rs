@@ -1,10 +1,12 @@
 //! Ports that look and never change: the command `plan` is given these, so that no mistake of it can write.
 //!
-//! Every method is either passed on or refused here; there is no default, so a new method does not compile until
+//! Looks are repeated while AWS is busy or a call fails by chance: a person's command should not end because of one answer of
+//! hundreds. Every method is either passed on or refused here; there is no default, so a new method does not compile until
 //! somebody has said which it is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aigw_cloud::{
     Account, ApiKeys, Cloud, CloudError, Clouds, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles, Tables,
@@ -25,8 +27,33 @@ use serde_json::Value;
 /// Code of the error that every change gets.
 pub(super) const READ_ONLY: &str = "ReadOnly";
 
+/// How often one thing is asked. At one failure in five calls, six hundred calls of a large account all get an answer.
+const ATTEMPTS: u32 = 7;
+/// Pause after the first failure, doubled after each; AWS's own wish comes first.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// Longest pause a person is made to wait through.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
 fn refused<T>(operation: &'static str) -> Result<T, CloudError> {
     Err(CloudError::new(operation, Class::Bug, READ_ONLY, "this command only looks"))
+}
+
+/// Asks until AWS answers: throttled calls and passing failures are no answer.
+async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, CloudError>
+where
+    F: Future<Output = Result<T, CloudError>>,
+{
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..ATTEMPTS {
+        match ask().await {
+            Err(error) if matches!(error.class, Class::Throttled | Class::Transient) => {
+                tokio::time::sleep(error.retry_after.unwrap_or(pause).min(LONGEST_PAUSE)).await;
+            }
+            answer => return answer,
+        }
+        pause *= 2;
+    }
+    ask().await
 }
 
 /// Clouds whose ports only look.
@@ -58,37 +85,37 @@ pub(super) struct ReadOnly<P: ?Sized>(pub(super) Arc<P>);
 #[async_trait]
 impl Estate for ReadOnly<dyn Estate> {
     async fn owned(&self, installation: &str) -> Result<Vec<OwnedObject>, CloudError> {
-        self.0.owned(installation).await
+        patiently(|| self.0.owned(installation)).await
     }
 }
 
 #[async_trait]
 impl Account for ReadOnly<dyn Account> {
     async fn id(&self) -> Result<String, CloudError> {
-        self.0.id().await
+        patiently(|| self.0.id()).await
     }
 }
 
 #[async_trait]
 impl Tables for ReadOnly<dyn Tables> {
     async fn get(&self, name: &str) -> Result<Option<ObservedTable>, CloudError> {
-        self.0.get(name).await
+        patiently(|| self.0.get(name)).await
     }
     async fn document(&self, table: &str, pk: &str, sk: &str) -> Result<Option<Document<String>>, CloudError> {
-        self.0.document(table, pk, sk).await
+        patiently(|| self.0.document(table, pk, sk)).await
     }
     async fn tenants(&self, table: &str, tenant_ids: &[String]) -> Result<BTreeMap<String, TenantItems>, CloudError> {
-        self.0.tenants(table, tenant_ids).await
+        patiently(|| self.0.tenants(table, tenant_ids)).await
     }
     async fn identities(
         &self,
         table: &str,
         hashes: &[String],
     ) -> Result<BTreeMap<String, Document<String>>, CloudError> {
-        self.0.identities(table, hashes).await
+        patiently(|| self.0.identities(table, hashes)).await
     }
     async fn meter(&self, table: &str, tenant_id: &str) -> Result<Option<MeterHead>, CloudError> {
-        self.0.meter(table, tenant_id).await
+        patiently(|| self.0.meter(table, tenant_id)).await
     }
     async fn create(&self, _: &str, _: &Tags) -> Result<(), CloudError> {
         refused("dynamodb:CreateTable")
@@ -129,7 +156,7 @@ impl Tables for ReadOnly<dyn Tables> {
 #[async_trait]
 impl Roles for ReadOnly<dyn Roles> {
     async fn get(&self, name: &str) -> Result<Option<ObservedRole>, CloudError> {
-        self.0.get(name).await
+        patiently(|| self.0.get(name)).await
     }
     async fn create(&self, _: &str, _: &str, _: &Value, _: Option<&str>, _: &Tags) -> Result<(), CloudError> {
         refused("iam:CreateRole")
@@ -151,7 +178,7 @@ impl Roles for ReadOnly<dyn Roles> {
 #[async_trait]
 impl LogGroups for ReadOnly<dyn LogGroups> {
     async fn get(&self, name: &str) -> Result<Option<ObservedLogGroup>, CloudError> {
-        self.0.get(name).await
+        patiently(|| self.0.get(name)).await
     }
     async fn create(&self, _: &str, _: &Tags) -> Result<(), CloudError> {
         refused("logs:CreateLogGroup")
@@ -167,7 +194,7 @@ impl LogGroups for ReadOnly<dyn LogGroups> {
 #[async_trait]
 impl Functions for ReadOnly<dyn Functions> {
     async fn get(&self, name: &str) -> Result<Option<ObservedFunction>, CloudError> {
-        self.0.get(name).await
+        patiently(|| self.0.get(name)).await
     }
     async fn create(&self, _: &FunctionSpec, _: &FunctionCode) -> Result<(), CloudError> {
         refused("lambda:CreateFunction")
@@ -204,16 +231,16 @@ impl Functions for ReadOnly<dyn Functions> {
 #[async_trait]
 impl RestApis for ReadOnly<dyn RestApis> {
     async fn find(&self, id: &str, hint: Option<&str>) -> Result<Vec<ObservedRestApi>, CloudError> {
-        self.0.find(id, hint).await
+        patiently(|| self.0.find(id, hint)).await
     }
     async fn imported(&self, id: &str) -> Result<ImportedApi, CloudError> {
-        self.0.imported(id).await
+        patiently(|| self.0.imported(id)).await
     }
     async fn deployments(&self, id: &str) -> Result<Vec<ObservedDeployment>, CloudError> {
-        self.0.deployments(id).await
+        patiently(|| self.0.deployments(id)).await
     }
     async fn stage(&self, id: &str, name: &str) -> Result<Option<ObservedStage>, CloudError> {
-        self.0.stage(id, name).await
+        patiently(|| self.0.stage(id, name)).await
     }
     async fn create(&self, _: &str, _: &str, _: &[String], _: &Tags) -> Result<String, CloudError> {
         refused("apigateway:CreateRestApi")
@@ -253,10 +280,10 @@ impl RestApis for ReadOnly<dyn RestApis> {
 #[async_trait]
 impl UsagePlans for ReadOnly<dyn UsagePlans> {
     async fn list(&self, id: &str) -> Result<UsagePlanList, CloudError> {
-        self.0.list(id).await
+        patiently(|| self.0.list(id)).await
     }
     async fn key_ids(&self, id: &str) -> Result<Vec<String>, CloudError> {
-        self.0.key_ids(id).await
+        patiently(|| self.0.key_ids(id)).await
     }
     async fn create(&self, _: &UsagePlanSpec) -> Result<String, CloudError> {
         refused("apigateway:CreateUsagePlan")
@@ -282,7 +309,7 @@ impl UsagePlans for ReadOnly<dyn UsagePlans> {
 #[async_trait]
 impl ApiKeys for ReadOnly<dyn ApiKeys> {
     async fn list(&self, prefix: &str) -> Result<Vec<ObservedApiKey>, CloudError> {
-        self.0.list(prefix).await
+        patiently(|| self.0.list(prefix)).await
     }
     async fn create(&self, _: &str, _: &str, _: &Tags) -> Result<String, CloudError> {
         refused("apigateway:CreateApiKey")

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use aigw_plan::Function;
 
@@ -171,4 +172,25 @@ async fn every_look_is_passed_on() {
     cloud.api_keys.list("").await.unwrap();
     cloud.estate.owned("").await.unwrap();
     assert_eq!(*fake.reads.lock().unwrap(), READS.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_is_repeated_while_aws_is_busy_and_no_longer() {
+    for (class, failures, asked) in [
+        (Class::Throttled, 3, 4),
+        (Class::Transient, ATTEMPTS - 1, ATTEMPTS),
+        (Class::Transient, ATTEMPTS, ATTEMPTS),
+        (Class::Denied, 1, 1),
+    ] {
+        let calls = AtomicU32::new(0);
+        let answer = patiently(|| async {
+            if calls.fetch_add(1, Ordering::Relaxed) < failures {
+                return Err(CloudError::new("sts:GetCallerIdentity", class, "Busy", "try again"));
+            }
+            Ok(())
+        })
+        .await;
+        assert_eq!(answer.is_ok(), failures < asked, "{class:?} {failures} times");
+        assert_eq!(calls.into_inner(), asked, "{class:?} {failures} times");
+    }
 }

@@ -68,6 +68,9 @@ fn effective() -> Outcome {
         ("apiKeys", json!(true)),
         ("timeoutSeconds", json!(900)),
         ("families", json!(["bedrock-runtime"])),
+        ("unmetered", json!("Deny")),
+        ("unknownPrice", json!("Deny")),
+        ("failMode", json!("Closed")),
         ("deletionPolicy", json!("Delete")),
     ] {
         ensure_eq!(effective[field], value, "effective.{field}");

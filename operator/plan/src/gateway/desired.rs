@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use aigw_api::{Architecture, EndpointType};
+use aigw_api::{Architecture, EndpointType, FailMode as AskedFailMode, UnknownPrice as AskedUnknownPrice};
 use aigw_contract::Partition;
 use aigw_contract::environment;
-use aigw_contract::price::UnknownPrice;
+use aigw_contract::price::{PriceList, UnknownPrice};
 use aigw_contract::table::{FailMode, GatewayConfig};
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ use super::step::{FunctionSpec, UsagePlanSpec};
 use super::validate::ValidGateway;
 use crate::canonical;
 use crate::identity::{Function, GatewayIdentity, TAG_ID, TAG_INSTALLATION, TAG_OWNER_UID, TAG_TIER, sha256_hex};
+use crate::prices::price_list;
 
 /// Days the functions' logs are kept.
 pub const LOG_RETENTION_DAYS: i32 = 30;
@@ -52,6 +53,8 @@ pub struct DesiredGateway {
     pub throttle: Option<(i32, i32)>,
     /// Known once the REST API has an id.
     pub document: Option<Document>,
+    /// What models cost.
+    pub prices: PriceList,
     /// Known once the REST API has an id.
     pub config: Option<GatewayConfig>,
     /// One per tier; the stage is added once the REST API has an id.
@@ -170,24 +173,12 @@ pub fn desire(
     let mut tiers: Vec<_> = valid.tiers.iter().collect();
     tiers.sort_by_key(|tier| &tier.name);
     let api_stages: Vec<_> = rest_api_id.map(|id| (id.to_owned(), valid.stage.clone())).into_iter().collect();
+    let prices = price_list(&valid.region, &valid.prices);
     Ok(DesiredGateway {
         table: name.clone(),
         document: rest_api_id.map(|id| render(&document_input(valid, &name, id, identity))),
-        config: rest_api_id.map(|id| GatewayConfig {
-            rest_api_id: id.into(),
-            stages: vec![valid.stage.clone()],
-            families: valid.families.clone(),
-            region: valid.region.clone(),
-            account_id: valid.account_id.clone(),
-            unmetered: valid.unmetered,
-            unmetered_micro_usd: 0,
-            prices: String::new(),
-            unknown_price: UnknownPrice::default(),
-            fail_mode: FailMode::default(),
-            fips: valid.fips,
-            base_paths: Vec::new(),
-            issuers: valid.issuers.iter().map(|issuer| issuer.contract.clone()).collect(),
-        }),
+        config: rest_api_id.map(|id| config(valid, id, &prices)),
+        prices,
         permission_sources: rest_api_id.map(|id| permission_sources(valid, id)).unwrap_or_default(),
         rest_api: DesiredRestApi {
             name: name.clone(),
@@ -218,6 +209,30 @@ pub fn desire(
         functions,
         tags,
     })
+}
+
+fn config(valid: &ValidGateway, rest_api_id: &str, prices: &PriceList) -> GatewayConfig {
+    GatewayConfig {
+        rest_api_id: rest_api_id.into(),
+        stages: vec![valid.stage.clone()],
+        families: valid.families.clone(),
+        region: valid.region.clone(),
+        account_id: valid.account_id.clone(),
+        unmetered: valid.unmetered,
+        unmetered_micro_usd: valid.unmetered_micro_usd,
+        prices: prices.revision.clone(),
+        unknown_price: match valid.unknown_price {
+            AskedUnknownPrice::Deny => UnknownPrice::Deny,
+            AskedUnknownPrice::ChargeMaximum => UnknownPrice::ChargeMaximum,
+        },
+        fail_mode: match valid.fail_mode {
+            AskedFailMode::Closed => FailMode::Closed,
+            AskedFailMode::Open => FailMode::Open,
+        },
+        fips: valid.fips,
+        base_paths: Vec::new(),
+        issuers: valid.issuers.iter().map(|issuer| issuer.contract.clone()).collect(),
+    }
 }
 
 fn desire_function(

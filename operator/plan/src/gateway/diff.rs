@@ -84,7 +84,7 @@ pub fn diff(
                 return Err(Blocked::EndpointType { id: api.id.clone(), actual, wanted });
             }
             diff_permissions(desired, observed, &mut plan);
-            diff_config(desired, observed, table_ready, &mut plan);
+            diff_documents(desired, observed, table_ready, &mut plan);
             diff_api(desired, api, observed, table_ready, &mut plan);
             usage_plans::diff(desired, api, observed, tiers_in_use, &mut plan)?;
         }
@@ -276,8 +276,19 @@ fn diff_permissions(desired: &DesiredGateway, observed: &ObservedGateway, plan: 
     }
 }
 
-fn diff_config(desired: &DesiredGateway, observed: &ObservedGateway, table_ready: bool, plan: &mut Plan<GatewayStep>) {
+fn diff_documents(
+    desired: &DesiredGateway,
+    observed: &ObservedGateway,
+    table_ready: bool,
+    plan: &mut Plan<GatewayStep>,
+) {
     let Some(config) = desired.config.as_ref().filter(|_| table_ready) else { return };
+    // Before the configuration, which names the list's revision: a function that learns of a list finds it.
+    if observed.prices.as_ref().map(|document| &document.content) != Some(&desired.prices) {
+        let expected = observed.prices.as_ref().map(|document| document.version);
+        let (table, prices) = (desired.table.clone(), desired.prices.clone());
+        plan.step(GatewayStep::WritePrices { table, expected, prices });
+    }
     if observed.config.as_ref().map(|document| &document.content) != Some(config) {
         let expected = observed.config.as_ref().map(|document| document.version);
         plan.step(GatewayStep::WriteConfig { table: desired.table.clone(), expected, config: config.clone() });

@@ -21,14 +21,16 @@ fn plan(aws: &mut ObservedGateway, harm: impl FnOnce(&mut ObservedUsagePlan)) {
 }
 
 /// By name, so that a failure says what was done.
-pub(super) const HARMS: [(&str, Harm); 42] = [
-    ("table deleted", |aws| (aws.table, aws.owner, aws.config) = (None, None, None)),
+pub(super) const HARMS: [(&str, Harm); 44] = [
+    ("table deleted", |aws| (aws.table, aws.owner, aws.config, aws.prices) = (None, None, None, None)),
     ("time to live off", |aws| aws.table.iter_mut().for_each(|table| table.time_to_live = false)),
     ("recovery off", |aws| aws.table.iter_mut().for_each(|table| table.point_in_time_recovery = false)),
     ("protection off", |aws| aws.table.iter_mut().for_each(|table| table.deletion_protection = false)),
     ("tags of the table", |aws| aws.table.iter_mut().for_each(|table| table.tags.clear())),
     ("configuration deleted", |aws| aws.config = None),
     ("configuration changed", |aws| aws.config.iter_mut().for_each(|config| config.content.families.clear())),
+    ("prices deleted", |aws| aws.prices = None),
+    ("prices changed", |aws| aws.prices.iter_mut().for_each(|prices| prices.content.models.clear())),
     ("role deleted", |aws| drop(aws.roles.remove(&Function::Authorizer))),
     ("trust of a role", |aws| aws.roles.values_mut().for_each(|role| role.trust = json!({}))),
     ("policy of a role", |aws| aws.roles.values_mut().for_each(|role| role.policy = Some(json!({"Statement": []})))),

@@ -32,7 +32,7 @@ fn untouchable(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
         S::EnableTimeToLive { .. } | S::EnablePointInTimeRecovery { .. } | S::SetDeletionProtection { .. } => {
             observed.table.as_ref().is_some_and(|table| table.active)
         }
-        S::DeleteTable { .. } | S::ClaimOwnership { .. } | S::WriteConfig { .. } => {
+        S::DeleteTable { .. } | S::ClaimOwnership { .. } | S::WritePrices { .. } | S::WriteConfig { .. } => {
             observed.table.as_ref().is_some_and(ObservedTable::usable)
         }
         S::ReleaseOwnership { .. } => observed.owner.is_some(),
@@ -95,6 +95,7 @@ struct Seen<'a> {
     roles: BTreeSet<&'a str>,
     usage_plans: BTreeSet<&'a str>,
     stages: BTreeSet<&'a str>,
+    prices: Option<&'a str>,
 }
 
 impl<'a> Seen<'a> {
@@ -127,6 +128,10 @@ impl<'a> Seen<'a> {
             S::UpdateUsagePlan { id, .. } | S::DeleteUsagePlan { id, .. } if !self.usage_plans.insert(id) => {
                 return Some("second change of one usage plan in one plan");
             }
+            S::WritePrices { prices, .. } => self.prices = Some(&prices.revision),
+            S::WriteConfig { config, .. } if self.prices_known(observed) != Some(config.prices.as_str()) => {
+                return Some("it names a price list that is not there yet");
+            }
             S::DeleteStage { stage, .. } => drop(self.stages.insert(stage)),
             S::DeleteRestApi { .. } if observed.stages.keys().any(|stage| !self.stages.contains(stage.as_str())) => {
                 return Some("a stage still serves");
@@ -143,6 +148,11 @@ impl<'a> Seen<'a> {
             _ => {}
         }
         None
+    }
+
+    /// Revision of the price list that is in the table when the next step is made.
+    fn prices_known<'b>(&'b self, observed: &'b ObservedGateway) -> Option<&'b str> {
+        self.prices.or_else(|| observed.prices.as_ref().map(|prices| prices.content.revision.as_str()))
     }
 }
 
@@ -186,6 +196,8 @@ fn wrong_value(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
             };
             (*expected != version || record.epoch < epoch).then_some("the record observed is another, or newer")
         }
+        S::WritePrices { expected, .. } => (*expected != observed.prices.as_ref().map(|prices| prices.version))
+            .then_some("the price list observed is another"),
         S::WriteConfig { expected, .. } => (*expected != observed.config.as_ref().map(|config| config.version))
             .then_some("the configuration observed is another"),
         S::ReleaseOwnership { expected, .. } => {

@@ -86,6 +86,15 @@ fn order_within_a_plan_is_kept() {
     let (empty, role) = find(|step| matches!(step, GatewayStep::CreateRole { .. }));
     let (_, function) = find(|step| matches!(step, GatewayStep::CreateFunction(_)));
     assert!(lint(&[role, function], &empty)[0].contains("as young as this plan"));
+    let (mut observed, config) = find(|step| matches!(step, GatewayStep::WriteConfig { .. }));
+    let (_, prices) = find(|step| matches!(step, GatewayStep::WritePrices { .. }));
+    assert!(lint(&[config.clone(), prices.clone()], &observed)[0].contains("a price list that is not there yet"));
+    assert_eq!(lint(&[prices.clone(), config.clone()], &observed), Vec::<String>::new());
+    let GatewayStep::WritePrices { prices: mut other, .. } = prices.clone() else { panic!() };
+    other.revision = "older".into();
+    observed.prices = Some(super::super::observed::Document { version: 3, content: other });
+    assert!(lint(std::slice::from_ref(&config), &observed)[0].contains("a price list that is not there yet"));
+    assert!(lint(&[prices], &observed)[0].contains("the price list observed is another"));
     let whole = World::settled(&target()).sim.aws;
     let api = GatewayStep::DeleteRestApi { rest_api_id: whole.rest_apis[0].id.clone() };
     assert!(lint(&[api], &whole)[0].contains("a stage still serves"));

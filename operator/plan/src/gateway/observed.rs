@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aigw_contract::price::PriceList;
 use aigw_contract::table::{GatewayConfig, OwnerRecord};
 use serde_json::Value;
 
@@ -19,6 +20,8 @@ pub struct ObservedGateway {
     pub owner: Option<Document<OwnerRecord>>,
     /// The forwarder's configuration item.
     pub config: Option<Document<GatewayConfig>>,
+    /// The price list.
+    pub prices: Option<Document<PriceList>>,
     /// Roles the operator makes; empty for a role given by ARN.
     pub roles: BTreeMap<Function, ObservedRole>,
     /// Log groups.

@@ -2,8 +2,8 @@
 
 use aigw_api::conditions::{kind, reason};
 use aigw_api::{
-    AIGatewayStatus, DeletionPolicy, EffectiveGateway, EffectiveTier, FunctionStatus, StageStatus, TenantsStatus,
-    UsagePlanStatus,
+    AIGatewayStatus, DeletionPolicy, EffectiveGateway, EffectivePrices, EffectiveTier, FailMode, FunctionStatus,
+    StageStatus, TenantsStatus, UnknownPrice, UsagePlanStatus,
 };
 use aigw_contract::table::Unmetered;
 
@@ -14,6 +14,8 @@ use super::observed::ObservedGateway;
 use super::validate::{ValidGateway, unwire};
 use crate::conditions::{ConditionSpec, Progress};
 use crate::identity::GatewayIdentity;
+use crate::money::MicroUsd;
+use crate::prices::{bundled_date, price_list};
 use crate::violation::Violation;
 
 /// What a pass came to.
@@ -173,6 +175,17 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
             Unmetered::Charge => "Charge".into(),
             Unmetered::Allow => "Allow".into(),
         },
+        usd_per_unmetered_call: (valid.unmetered == Unmetered::Charge)
+            .then(|| MicroUsd(valid.unmetered_micro_usd).to_string()),
+        unknown_price: match valid.unknown_price {
+            UnknownPrice::Deny => "Deny".into(),
+            UnknownPrice::ChargeMaximum => "ChargeMaximum".into(),
+        },
+        prices: Some(effective_prices(valid)),
+        fail_mode: match valid.fail_mode {
+            FailMode::Closed => "Closed".into(),
+            FailMode::Open => "Open".into(),
+        },
         fips: valid.fips,
         architecture: valid.architecture,
         forwarder_memory_mib: valid.forwarder_memory_mib,
@@ -192,6 +205,17 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
     }
 }
 
+fn effective_prices(valid: &ValidGateway) -> EffectivePrices {
+    let list = price_list(&valid.region, &valid.prices);
+    let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+    EffectivePrices {
+        list_date: bundled_date().into(),
+        revision: list.revision,
+        models: count(list.models.len()),
+        overrides: count(valid.prices.len()),
+    }
+}
+
 /// How soon what is taken away stops working, by what it is.
 fn revocation(valid: &ValidGateway) -> String {
     let always = "suspended tenants, revoked keys and removed identities: with the next call";
@@ -203,4 +227,38 @@ fn revocation(valid: &ValidGateway) -> String {
     format!(
         "{always}; tokens: when they expire; keys an issuer removes: {kept} hours after the operator has seen it; issuers taken out of the spec: after {left} seconds"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::gateway::fixtures::valid;
+
+    #[test]
+    fn what_is_in_force_about_money_is_told() {
+        let mut spec = json!({
+            "region": "eu-central-1", "accountId": "111122223333", "stages": [{"name": "v1"}], "endpoint": {"type": "Regional"},
+            "tiers": [{"name": "bronze", "plan": {"requestsPerSecond": 5, "burst": 10}}], "tenants": {"rules": []},
+        });
+        let EffectiveGateway { unmetered, usd_per_unmetered_call, unknown_price, prices, fail_mode, .. } =
+            effective(&valid(spec.clone()));
+        assert_eq!((unmetered.as_str(), usd_per_unmetered_call), ("Deny", None));
+        assert_eq!((unknown_price.as_str(), fail_mode.as_str()), ("Deny", "Closed"));
+        let bundled = prices.unwrap();
+        assert_eq!((bundled.list_date.as_str(), bundled.overrides), (bundled_date(), 0));
+
+        spec["bedrock"] = json!({"unmetered": {"policy": "Charge", "usdPerCall": "0.0100"}});
+        let price = json!({"match": "example.model", "usdPerMillionTokens": {"input": "1"}});
+        spec["models"] = json!({"unknownPrice": "ChargeMaximum", "prices": [price]});
+        spec["failMode"] = json!("Open");
+        let EffectiveGateway { unmetered, usd_per_unmetered_call, unknown_price, prices, fail_mode, .. } =
+            effective(&valid(spec));
+        assert_eq!((unmetered.as_str(), usd_per_unmetered_call.as_deref()), ("Charge", Some("0.01")));
+        assert_eq!((unknown_price.as_str(), fail_mode.as_str()), ("ChargeMaximum", "Open"));
+        let own = prices.unwrap();
+        assert_eq!((own.overrides, own.models), (1, bundled.models + 1));
+        assert_ne!(own.revision, bundled.revision);
+    }
 }

@@ -52,7 +52,7 @@ fn from_nothing() {
 #[test]
 fn each_kind_of_spec_change() {
     type Change = fn(&mut Value);
-    let changes: [(&str, Change); 15] = [
+    let changes: [(&str, Change); 17] = [
         ("limits of a tier", |spec| spec["tiers"][0]["plan"] = json!({"requestsPerSecond": 6, "burst": 10})),
         ("another tier", |spec| {
             let tier = json!({"name": "gold", "plan": {"requestsPerSecond": 90, "burst": 90}});
@@ -74,6 +74,15 @@ fn each_kind_of_spec_change() {
         ("rules and suspensions", |spec| {
             let rule = json!({"name": "all", "match": {"namespaces": {"from": "All"}}});
             spec["tenants"] = json!({"rules": [rule], "suspended": [{"namespace": "team", "name": "ads"}]});
+        }),
+        ("a price of its own", |spec| {
+            let price = json!({"match": "zai.glm-5", "usdPerMillionTokens": {"input": "0.9", "output": "3"}});
+            spec["models"] = json!({"prices": [price]});
+        }),
+        ("unknown prices, calls that cannot be metered, no table", |spec| {
+            spec["models"] = json!({"unknownPrice": "ChargeMaximum"});
+            spec["bedrock"] = json!({"unmetered": {"policy": "Charge", "usdPerCall": "0.01"}});
+            spec["failMode"] = json!("Open");
         }),
         ("deletion policies", |spec| spec["deletionPolicy"] = json!("Retain")),
     ];
@@ -156,7 +165,7 @@ fn deletion() {
 fn table_of_an_earlier_gateway_is_still_being_deleted() {
     let mut world = World::settled(&valid(spec()));
     world.sim.aws.table.iter_mut().for_each(|table| (table.active, table.deleting) = (false, true));
-    (world.sim.aws.owner, world.sim.aws.config) = (None, None);
+    (world.sim.aws.owner, world.sim.aws.config, world.sim.aws.prices) = (None, None, None);
     world.converge(&valid(spec()));
     check("table_being_deleted", &world.log);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use aigw_contract::price::PriceList;
 use aigw_contract::table::{GatewayConfig, OwnerRecord};
 use serde_json::Value;
 
@@ -24,6 +25,8 @@ pub enum GatewayStep {
     SetDeletionProtection { table: String, enabled: bool },
     /// Write the ownership record under the condition that its counter still is `expected`.
     ClaimOwnership { table: String, expected: Option<i64>, record: OwnerRecord },
+    /// Write the price list under the same kind of condition.
+    WritePrices { table: String, expected: Option<i64>, prices: PriceList },
     /// Write the forwarder's configuration item under the same kind of condition.
     WriteConfig { table: String, expected: Option<i64>, config: GatewayConfig },
     /// Create a role.
@@ -199,6 +202,9 @@ impl fmt::Display for GatewayStep {
                     record.epoch, record.object_uid
                 )?;
                 if expected.is_none() { formatter.write_str(" (first)") } else { Ok(()) }
+            }
+            S::WritePrices { table, prices, .. } => {
+                write!(formatter, "write prices to table {table}: {}, {} models", prices.revision, prices.models.len())
             }
             S::WriteConfig { table, config, .. } => write!(
                 formatter,

@@ -7,16 +7,18 @@ use std::net::IpAddr;
 
 use aigw_api::conditions::reason;
 use aigw_api::{
-    AIGatewaySpec, Architecture, Bedrock, DeletionPolicy, EndpointType, Family, NamedObject, TenantRule, Throttle,
-    UnmeteredPolicy,
+    AIGatewaySpec, Architecture, Bedrock, DeletionPolicy, EndpointType, FailMode, Family, NamedObject, TenantRule,
+    Throttle, UnknownPrice, UnmeteredPolicy,
 };
 use aigw_contract::model::Place;
+use aigw_contract::price::ModelPrice;
 use aigw_contract::table::Unmetered;
 use aigw_contract::{FIPS_REGIONS, Family as WireFamily, Partition};
 
 use super::document::Access;
 use super::issuers::{self, ValidIssuer};
 use super::roles;
+use crate::prices::{own_prices, usd_per_call};
 use crate::violation::Violation;
 
 /// Seconds an authorizer's answer is reused unless the spec says otherwise.
@@ -51,8 +53,16 @@ pub struct ValidGateway {
     pub cache_seconds: i32,
     /// Reachable families, sorted.
     pub families: Vec<WireFamily>,
-    /// What happens to operations no table has.
+    /// What happens to calls whose use can be neither metered nor checked.
     pub unmetered: Unmetered,
+    /// What such a call costs a tenant with a budget, in micro-USD.
+    pub unmetered_micro_usd: i64,
+    /// The gateway's own prices.
+    pub prices: Vec<ModelPrice>,
+    /// What a tenant with a budget may do with a model no price is known for.
+    pub unknown_price: UnknownPrice,
+    /// What happens to calls while the table does not answer.
+    pub fail_mode: FailMode,
     /// Whether they are reached at their FIPS endpoints.
     pub fips: bool,
     /// Instruction set of both functions.
@@ -123,7 +133,9 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         functions,
         throttle,
         tiers,
+        models,
         tenants,
+        fail_mode,
         tags,
         deletion_policy,
         data_deletion_policy,
@@ -148,6 +160,10 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
     if fips {
         violations.extend(families.iter().filter_map(|family| fips_violation(*family, region)));
     }
+    let unmetered = bedrock.as_ref().and_then(|bedrock| bedrock.unmetered.as_ref());
+    let mut found = |violated: Vec<Violation>| violations.extend(violated);
+    let unmetered_micro_usd = usd_per_call(unmetered).map_err(&mut found).unwrap_or_default();
+    let prices = own_prices(models.as_ref()).map_err(found).unwrap_or_default();
     let names: BTreeSet<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
     for (index, rule) in tenants.rules.iter().enumerate() {
         violations.extend(rule_violations(index, rule, &names));
@@ -171,7 +187,6 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         EndpointType::Regional if ranges.is_empty() => Access::Anyone,
         EndpointType::Regional => Access::SourceCidrs(ranges),
     };
-    let unmetered = bedrock.as_ref().and_then(|bedrock| bedrock.unmetered.as_ref()).map(|unmetered| unmetered.policy);
     let valid = ValidGateway {
         region: region.clone(),
         account_id: account_id.clone(),
@@ -183,10 +198,15 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         api_keys: auth.api_keys.is_none_or(|keys| keys.enabled),
         cache_seconds: auth.cache_seconds.unwrap_or(DEFAULT_CACHE_SECONDS),
         families,
-        unmetered: match unmetered.unwrap_or(UnmeteredPolicy::Deny) {
+        unmetered: match unmetered.map_or(UnmeteredPolicy::Deny, |unmetered| unmetered.policy) {
             UnmeteredPolicy::Deny => Unmetered::Deny,
+            UnmeteredPolicy::Charge => Unmetered::Charge,
             UnmeteredPolicy::Allow => Unmetered::Allow,
         },
+        unmetered_micro_usd,
+        prices,
+        unknown_price: models.as_ref().and_then(|models| models.unknown_price).unwrap_or_default(),
+        fail_mode: fail_mode.unwrap_or_default(),
         fips,
         architecture: forwarder.architecture.unwrap_or(Architecture::Arm64),
         forwarder_memory_mib: forwarder.memory_mib.unwrap_or(DEFAULT_FORWARDER_MEMORY),

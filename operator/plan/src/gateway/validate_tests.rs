@@ -23,12 +23,14 @@ fn the_smallest_spec_gets_the_documented_defaults() {
         (60, 256, 128, 900)
     );
     assert_eq!(valid.families, [WireFamily::BedrockRuntime]);
+    assert_eq!((valid.unmetered, valid.unmetered_micro_usd), (Unmetered::Deny, 0));
+    assert_eq!((valid.unknown_price, valid.fail_mode), (UnknownPrice::Deny, FailMode::Closed));
     assert_eq!((valid.deletion_policy, valid.data_deletion_policy), (DeletionPolicy::Delete, DeletionPolicy::Retain));
 }
 
 #[test]
 fn each_violation_names_field_and_fix() {
-    let cases: [(&str, Value, &str, &str); 7] = [
+    let cases: [(&str, Value, &str, &str); 9] = [
         ("/endpoint/sourceCidrs", json!(["203.0.113.0"]), "spec.endpoint.sourceCidrs[0]", "203.0.113.0/24"),
         (
             "/functions",
@@ -45,6 +47,18 @@ fn each_violation_names_field_and_fix() {
         ("/tenants/rules/0/allow", json!({"tiers": ["gold"]}), "spec.tenants.rules[0].allow.tiers[0]", "bronze"),
         ("/tenants/rules/0/defaults", json!({"tier": "gold"}), "spec.tenants.rules[0].defaults.tier", "bronze"),
         ("/stages", json!([]), "spec.stages", "v1"),
+        (
+            "/models",
+            json!({"prices": [{"match": "zai.*", "usdPerMillionTokens": {"input": "1,5"}}]}),
+            "spec.models.prices[0].usdPerMillionTokens.input",
+            "such as \"12.5\"",
+        ),
+        (
+            "/bedrock",
+            json!({"unmetered": {"policy": "Charge", "usdPerCall": "0.0000001"}}),
+            "spec.bedrock.unmetered.usdPerCall",
+            "at most 6 digits",
+        ),
         ("/bedrock", json!({"fips": true}), "spec.bedrock.fips", "us-gov-west-1"),
     ];
     for (pointer, value, path, hint) in cases {

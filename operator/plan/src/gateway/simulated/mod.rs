@@ -85,6 +85,7 @@ impl SimulatedGateway {
             | S::DeleteTable { .. }
             | S::ClaimOwnership { .. }
             | S::ReleaseOwnership { .. }
+            | S::WritePrices { .. }
             | S::WriteConfig { .. } => self.apply_table(step),
             S::CreateRole { .. }
             | S::UpdateRoleTrust { .. }
@@ -140,7 +141,7 @@ impl SimulatedGateway {
                 let table = self.table()?;
                 holds(!table.deletion_protection, "the table is protected from deletion")?;
                 (table.active, table.deleting) = (false, true);
-                (self.aws.owner, self.aws.config) = (None, None);
+                (self.aws.owner, self.aws.config, self.aws.prices) = (None, None, None);
             }
             S::ClaimOwnership { expected, record, .. } => {
                 self.table()?;
@@ -153,6 +154,12 @@ impl SimulatedGateway {
                 let found = self.aws.owner.as_ref().map(|owner| owner.version);
                 holds(found == Some(expected), "the ownership record has changed")?;
                 self.aws.owner = None;
+            }
+            S::WritePrices { expected, prices, .. } => {
+                self.table()?;
+                let found = self.aws.prices.as_ref().map(|prices| prices.version);
+                holds(found == expected, "the price list has changed")?;
+                self.aws.prices = Some(Document { version: expected.unwrap_or(0) + 1, content: prices });
             }
             S::WriteConfig { expected, config, .. } => {
                 self.table()?;

@@ -1,0 +1,4 @@
+//! Fuzz target `bodies`.
+#![no_main]
+
+aigw_fuzz::target!(bodies);

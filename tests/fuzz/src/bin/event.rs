@@ -1,0 +1,4 @@
+//! Fuzz target `event`.
+#![no_main]
+
+aigw_fuzz::target!(event);

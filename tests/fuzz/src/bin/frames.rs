@@ -1,0 +1,4 @@
+//! Fuzz target `frames`.
+#![no_main]
+
+aigw_fuzz::target!(frames);

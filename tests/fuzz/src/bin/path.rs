@@ -1,0 +1,4 @@
+//! Fuzz target `path`.
+#![no_main]
+
+aigw_fuzz::target!(path);

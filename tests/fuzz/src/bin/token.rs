@@ -1,0 +1,4 @@
+//! Fuzz target `token`.
+#![no_main]
+
+aigw_fuzz::target!(token);
