@@ -3,9 +3,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::StatusCode;
+use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::support::http::full;
 use crate::support::runtime_api::{Seen, Streamed};
 use crate::support::world::{World, converse, error, event};
 
@@ -36,6 +37,30 @@ fn limits(limits: &Value) -> Value {
 
 fn usage() -> Value {
     event("GET", "/.aigw/usage")
+}
+
+/// A call of at most a hundred tokens of output, to a model of which a token of input costs a micro-USD and one of output two.
+fn priced(world: &World) -> Value {
+    let model = json!({ "match": "anthropic.*", "input": 1_000_000, "output": 2_000_000 });
+    world.table.put_document("gateway", "prices", 1, &json!({ "revision": "r1", "models": [model] }));
+    world.set_config(&json!({
+        "restApiId": "api1", "stages": ["v1"], "families": ["bedrock-runtime"], "prices": "r1",
+    }));
+    let mut call = event("POST", "/bedrock-runtime/model/anthropic.claude-v2%3A1/converse");
+    call["body"] = r#"{"messages":[],"inferenceConfig":{"maxTokens":100}}"#.into();
+    call
+}
+
+/// Bedrock answers that a call used ten tokens of input and five of output.
+fn used_fifteen(world: &World) {
+    let body = r#"{"usage":{"inputTokens":10,"outputTokens":5}}"#;
+    let response = Response::builder().header("content-type", "application/json").body(full(body)).unwrap();
+    world.bedrock.answer(response);
+}
+
+fn month(micro_usd: i64) -> Value {
+    let models = json!({ "rule": "default", "granted": ["anthropic.*"] });
+    json!({ "budgets": [{ "window": "Month", "microUsd": micro_usd }], "models": models })
 }
 
 /// What is in flight when a response has ended is not its call.
@@ -90,7 +115,7 @@ async fn requests_beyond_the_minutes_limit_are_429_and_say_why() {
             assert_eq!(world.bedrock.take_arrived().len(), 2);
             let lines = world.log.lines(3).await;
             assert_eq!((&lines[2]["limited"], &lines[2]["outcome"]), (&json!("requestsPerMinute"), &json!("refused")));
-            assert_eq!((&lines[1]["reservedTokens"], &lines[1]["limited"]), (&json!(0), &Value::Null));
+            assert_eq!((&lines[1]["reservedMicroUsd"], &lines[1]["limited"]), (&json!(0), &Value::Null));
 
             // A limit that is raised counts from the next call on, and what was used stays.
             world.set_policy(2, &limits(&json!({ "requestsPerMinute": 4 })));
@@ -308,17 +333,19 @@ async fn access_ends_at_its_time() {
 #[tokio::test]
 async fn a_tenant_sees_its_usage_also_while_suspended() {
     let world = World::new().await;
-    let budgets = json!([{ "window": "Month", "microUsd": 5_000_000 }]);
     let policy = |more: Value| {
-        let mut policy = json!({ "limits": { "requestsPerMinute": 10, "concurrency": 4 }, "budgets": budgets });
+        let mut policy = month(5_000_000);
+        policy["limits"] = json!({ "requestsPerMinute": 10, "concurrency": 4 });
         policy.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         policy
     };
     world.set_policy(1, &policy(json!({})));
     set(&world, &[("minute", now() / 60 + AHEAD)]);
+    let call = priced(&world);
     world
         .forwarder(async {
-            world.call(&converse()).await;
+            used_fifteen(&world);
+            world.call(&call).await;
             world.set_policy(2, &policy(json!({ "suspended": "Team" })));
             world.set_meter(2, true);
             assert_eq!(error(&world.call(&converse()).await).0, 403);
@@ -331,7 +358,7 @@ async fn a_tenant_sees_its_usage_also_while_suspended() {
             assert_eq!((&document["suspended"], &document["inFlight"]["limit"]), (&json!(true), &json!(4)));
             let windows = document["windows"].as_array().unwrap();
             assert_eq!((&windows[0]["used"], &windows[0]["remaining"]), (&json!(1), &json!(9)));
-            assert_eq!((&windows[3]["window"], &windows[3]["remaining"]), (&json!("Month"), &json!("5")));
+            assert_eq!((&windows[3]["window"], &windows[3]["remaining"]), (&json!("Month"), &json!("4.99998")));
             assert_eq!(world.bedrock.take_arrived().len(), 1);
 
             for event in [event("POST", "/.aigw/usage"), event("GET", "/.aigw/other"), event("GET", "/.aigw")] {
@@ -340,6 +367,70 @@ async fn a_tenant_sees_its_usage_also_while_suspended() {
             }
             world.set_policy(3, &json!({ "keys": [] }));
             assert_eq!(error(&world.call(&usage()).await).0, 403);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn money_is_reserved_at_most_and_charged_as_used() {
+    let world = World::new().await;
+    world.set_policy(1, &month(10_000));
+    let call = priced(&world);
+    world
+        .forwarder(async {
+            used_fifteen(&world);
+            let response = world.call(&call).await;
+            assert_eq!(response.prelude["statusCode"], 200, "{response:?}");
+            let line = &world.log.lines(1).await[0];
+            let reserved = line["reservedMicroUsd"].as_i64().unwrap();
+            assert!(reserved > 250, "{line}");
+            assert_eq!((&line["chargedMicroUsd"], number(&world, "monthMicroUsd")), (&json!(20), 20));
+            assert_eq!((number(&world, "monthTokens"), number(&world, "minuteTokens")), (15, 15));
+            let left = format!("0.{:06}", 10_000 - reserved);
+            assert_eq!(header(&response, "x-aigw-budget-month-remaining-usd"), Some(left.trim_end_matches('0')));
+
+            // What broke off is charged as reserved.
+            let feed = world.bedrock.answer_fed("application/json");
+            drop(feed);
+            world.call(&call).await;
+            assert_eq!(number(&world, "monthMicroUsd"), 20 + reserved);
+            // What Bedrock refused is not charged.
+            world.bedrock.answer(Response::builder().status(400).body(full("{}")).unwrap());
+            assert_eq!(world.call(&call).await.prelude["statusCode"], 400);
+            assert_eq!(number(&world, "monthMicroUsd"), 20 + reserved);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_budget_that_is_used_up_is_403_and_a_call_larger_than_it_400() {
+    let world = World::new().await;
+    world.set_policy(1, &month(10_000));
+    let call = priced(&world);
+    world
+        .forwarder(async {
+            used_fifteen(&world);
+            world.call(&call).await;
+            set(&world, &[("monthMicroUsd", 9_999)]);
+            let (status, error_type, message) = error(&world.call(&call).await);
+            assert_eq!((status, error_type.as_str()), (403, "AccessDeniedException"));
+            for part in ["month's budget of tenant team-a/chat", "USD 0.01 ", "0.000001 are left", "resets at 20"] {
+                assert!(message.contains(part), "{message}");
+            }
+            world.log.lines(2).await;
+            world.set_policy(2, &month(100));
+            world.set_meter(2, false);
+            let (status, error_type, message) = error(&world.call(&call).await);
+            assert_eq!((status, error_type.as_str()), (400, "ValidationException"));
+            assert!(message.contains("inferenceConfig.maxTokens") && message.contains("USD 0.0001 "), "{message}");
+            let lines = world.log.lines(3).await;
+            assert_eq!((&lines[1]["limited"], &lines[2]["limited"]), (&json!("monthBudget"), &json!("monthBudget")));
+            assert_eq!((world.bedrock.take_arrived().len(), number(&world, "monthMicroUsd")), (1, 9_999));
+
+            world.set_policy(3, &json!({ "limits": { "tokensPerMinute": 50 } }));
+            world.set_meter(3, false);
+            let (status, _, message) = error(&world.call(&call).await);
+            assert!(status == 400 && message.contains("50 (limits.tokensPerMinute)"), "{message}");
         })
         .await;
 }
