@@ -31,3 +31,9 @@ pub(crate) fn residency(_: &mut SchemaGenerator) -> Schema {
 pub(crate) fn resource_access(_: &mut SchemaGenerator) -> Schema {
     string_enum("Use: call, read and list. Manage: also create, change and delete. Default: Use.", &["Use", "Manage"])
 }
+
+pub(crate) fn enforcement(_: &mut SchemaGenerator) -> Schema {
+    let description = "Enforce: limits and budgets deny. Shadow: they are counted and logged, and deny nothing; only where \
+                       the gateway's rule allows it. Default: Enforce.";
+    string_enum(description, &["Enforce", "Shadow"])
+}

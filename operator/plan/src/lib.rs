@@ -11,6 +11,7 @@ pub mod gateway;
 #[cfg(test)]
 mod golden;
 pub mod identity;
+pub mod money;
 pub mod plan;
 #[cfg(test)]
 mod strategies;
@@ -21,5 +22,6 @@ pub mod violation;
 pub use class::Class;
 pub use conditions::{ConditionSpec, Progress};
 pub use identity::{Function, GatewayIdentity};
+pub use money::MicroUsd;
 pub use plan::{Plan, Wait};
 pub use violation::Violation;

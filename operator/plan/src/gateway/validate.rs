@@ -10,6 +10,7 @@ use aigw_api::{
     AIGatewaySpec, Architecture, Bedrock, DeletionPolicy, EndpointType, Family, NamedObject, TenantRule, Throttle,
     UnmeteredPolicy,
 };
+use aigw_contract::limits::{Budget, Limits};
 use aigw_contract::model::Place;
 use aigw_contract::table::Unmetered;
 use aigw_contract::{FIPS_REGIONS, Family as WireFamily, Partition};
@@ -17,6 +18,7 @@ use aigw_contract::{FIPS_REGIONS, Family as WireFamily, Partition};
 use super::document::Access;
 use super::issuers::{self, ValidIssuer};
 use super::roles;
+use crate::tenant::limits::{budget_violations, budgets, limits};
 use crate::violation::Violation;
 
 /// Seconds an authorizer's answer is reused unless the spec says otherwise.
@@ -92,6 +94,10 @@ pub struct ValidTier {
     pub requests_per_second: i32,
     /// Burst per tenant.
     pub burst: i32,
+    /// What each of its tenants may use.
+    pub limits: Limits,
+    /// What each of its tenants may spend.
+    pub budgets: Vec<Budget>,
 }
 
 impl ValidGateway {
@@ -148,11 +154,16 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
     if fips {
         violations.extend(families.iter().filter_map(|family| fips_violation(*family, region)));
     }
+    for (index, tier) in tiers.iter().enumerate() {
+        violations.extend(budget_violations(&format!("spec.tiers[{index}].budgets"), &tier.budgets));
+    }
     let names: BTreeSet<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
     for (index, rule) in tenants.rules.iter().enumerate() {
         violations.extend(rule_violations(index, rule, &names));
         violations.extend(issuers::violations(index, rule, &auth));
         violations.extend(resource_violations(index, rule, region));
+        let ceilings = rule.ceilings.as_ref().map_or(&[][..], |ceilings| &ceilings.budgets);
+        violations.extend(budget_violations(&format!("spec.tenants.rules[{index}].ceilings.budgets"), ceilings));
     }
     let Some(stage) = stages.first() else {
         violations.push(Violation::new("spec.stages", reason::INVALID, "name one stage, for example v1"));
@@ -201,6 +212,8 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
                 name: tier.name.clone(),
                 requests_per_second: tier.plan.requests_per_second,
                 burst: tier.plan.burst,
+                limits: limits(tier.limits.as_ref()),
+                budgets: budgets(&tier.budgets),
             })
             .collect(),
         rules: tenants.rules.clone(),

@@ -11,6 +11,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use super::access::{self, Ceiling};
 use super::bind::Bounds;
 use super::identities::{self, WantedIdentity};
+use super::limits::{Asked, Ceilings, TenantLimits};
+use super::zone;
 use crate::gateway::validate::{ValidGateway, ValidTier};
 use crate::identity::GatewayIdentity;
 use crate::violation::Violation;
@@ -53,6 +55,19 @@ pub struct AdmittedTenant {
     pub models: ModelRules,
     /// Shared resources it may reach, sorted.
     pub resources: Vec<ResourceGrant>,
+    /// Limits, budgets and how they bind.
+    pub limits: TenantLimits,
+    /// Time zone of its budgets: the name in the IANA database.
+    pub time_zone: String,
+    /// End of its access, in seconds since the Unix epoch.
+    pub expires_at: Option<i64>,
+}
+
+impl AdmittedTenant {
+    /// Whether its access has ended at `now`, in seconds since the Unix epoch.
+    pub fn has_expired(&self, now: i64) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
 }
 
 /// Applies the gateway's rules: the first whose match fits decides.
@@ -66,7 +81,20 @@ pub fn admit(
     identity: &GatewayIdentity,
 ) -> Result<AdmittedTenant, Violation> {
     // Exhaustive: a field nobody looks at does not compile.
-    let TenantSpec { gateway_ref: _, tier, identities, api_key, models, resources, suspend } = spec;
+    let TenantSpec {
+        gateway_ref: _,
+        tier,
+        identities,
+        api_key,
+        models,
+        resources,
+        limits,
+        budgets,
+        time_zone,
+        enforcement,
+        expires_at,
+        suspend,
+    } = spec;
     let rule = deciding_rule(facts, gateway, identity).ok_or_else(|| not_allowed(facts, identity))?;
     let most = rule.allow.as_ref().and_then(|allow| allow.max_tenants_per_namespace);
     if let Some(most) = most.and_then(|most| usize::try_from(most).ok())
@@ -83,6 +111,10 @@ pub fn admit(
     let ceiling = Ceiling::of(rule);
     let models = access::models(models.as_ref(), &ceiling, gateway.place())?;
     let resources = access::resources(resources, &ceiling)?;
+    let asked = Asked { limits: limits.as_ref(), budgets, enforcement: *enforcement };
+    let limits = Ceilings::of(rule).apply(tier, asked)?;
+    let time_zone = zone::time_zone(time_zone.as_deref())?;
+    let expires_at = zone::expiry(expires_at.as_deref())?;
     let api_key = api_key.clone().unwrap_or_default();
     let mut groups = api_key.env;
     groups.push(SecretGroup::Aws);
@@ -106,6 +138,9 @@ pub fn admit(
         },
         models,
         resources,
+        limits,
+        time_zone,
+        expires_at,
     })
 }
 
@@ -119,7 +154,12 @@ pub fn bounds(
 ) -> Option<Bounds> {
     let rule = deciding_rule(facts, gateway, identity)?;
     let (permitted, _) = identities::sorted_out(spec.identities.as_ref(), facts.namespace, rule, gateway);
-    Some(Bounds { ceiling: Ceiling::of(rule), identities: permitted.into_iter().map(|one| one.hash).collect() })
+    Some(Bounds {
+        ceiling: Ceiling::of(rule),
+        limits: Ceilings::of(rule),
+        tiers: gateway.tiers.clone(),
+        identities: permitted.into_iter().map(|one| one.hash).collect(),
+    })
 }
 
 fn deciding_rule<'a>(

@@ -39,6 +39,11 @@ fn tenant(tier: &str, suspend: bool) -> AdmittedTenant {
             api_key: None,
             models: None,
             resources: vec![],
+            limits: None,
+            budgets: vec![],
+            time_zone: None,
+            enforcement: None,
+            expires_at: None,
             suspend: Some(suspend),
         },
         &gateway(),
@@ -165,6 +170,11 @@ fn secret() {
         api_key: Some(api_key),
         models: None,
         resources: vec![],
+        limits: None,
+        budgets: vec![],
+        time_zone: None,
+        enforcement: None,
+        expires_at: None,
         suspend: None,
     };
     world.converge(&admitted(&spec, &gateway()));
