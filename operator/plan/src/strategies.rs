@@ -173,7 +173,7 @@ fn tiers() -> impl Strategy<Value = Vec<Tier>> {
 
 /// Ceilings below which every tenant drawn stays.
 fn ceilings() -> impl Strategy<Value = RuleCeilings> {
-    let highest = || 100..=200;
+    let highest = || 100..=200i32;
     (highest(), highest(), highest(), highest(), highest(), highest()).prop_map(
         |(requests_per_minute, tokens_per_minute, concurrency, max, day, month)| RuleCeilings {
             limits: Some(LimitCeilings {
