@@ -96,16 +96,7 @@ pub fn admit(
         suspend,
     } = spec;
     let rule = deciding_rule(facts, gateway, identity).ok_or_else(|| not_allowed(facts, identity))?;
-    let most = rule.allow.as_ref().and_then(|allow| allow.max_tenants_per_namespace);
-    if let Some(most) = most.and_then(|most| usize::try_from(most).ok())
-        && facts.earlier_in_namespace >= most
-    {
-        let message = format!(
-            "namespace {} already has {most} tenants at this gateway, the most that rule {:?} allows; delete one or ask the platform team to raise allow.maxTenantsPerNamespace",
-            facts.namespace, rule.name
-        );
-        return Err(Violation::new("metadata.namespace", reason::TOO_MANY_TENANTS, message));
-    }
+    room_in_namespace(rule, facts)?;
     let tier = choose_tier(tier.as_deref(), rule, gateway)?;
     let identities = identities::wanted(identities.as_ref(), facts.namespace, rule, gateway)?;
     let ceiling = Ceiling::of(rule);
@@ -142,6 +133,19 @@ pub fn admit(
         time_zone,
         expires_at,
     })
+}
+
+fn room_in_namespace(rule: &TenantRule, facts: &TenantFacts<'_>) -> Result<(), Violation> {
+    let most = rule.allow.as_ref().and_then(|allow| allow.max_tenants_per_namespace);
+    let Some(most) = most.and_then(|most| usize::try_from(most).ok()) else { return Ok(()) };
+    if facts.earlier_in_namespace < most {
+        return Ok(());
+    }
+    let message = format!(
+        "namespace {} already has {most} tenants at this gateway, the most that rule {:?} allows; delete one or ask the platform team to raise allow.maxTenantsPerNamespace",
+        facts.namespace, rule.name
+    );
+    Err(Violation::new("metadata.namespace", reason::TOO_MANY_TENANTS, message))
 }
 
 /// What the rule that decides about the tenant allows, also where its spec is refused for asking for more; `None` where no
