@@ -59,7 +59,7 @@ pub fn scenarios() -> Vec<Scenario> {
             world.condition(&search(), "Accepted", "False", Some("Invalid")).await
         }),
         converged!("access_expires", |world| {
-            world.patch(&search(), &json!({"spec": {"expiresAt": "2026-03-02T12:00:00Z"}})).await?;
+            world.patch(&search(), &json!({"spec": {"expiresAt": "2026-03-02T10:00:00Z"}})).await?;
             world.ready(&search()).await?;
             world.condition(&search(), "Suspended", "True", Some("Expired")).await?;
             world.ready(&search()).await
