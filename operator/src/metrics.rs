@@ -85,6 +85,7 @@ pub struct Metrics {
     consecutive: Family<Controller, Gauge>,
     orphans: Family<Kind, Gauge>,
     oldest_issuer: Gauge,
+    over_budget: Gauge,
     backoff: Arc<Backoff>,
 }
 
@@ -105,6 +106,7 @@ impl Default for Metrics {
             consecutive: Family::default(),
             orphans: Family::default(),
             oldest_issuer: Gauge::default(),
+            over_budget: Gauge::default(),
             backoff: Arc::default(),
         };
         let Self {
@@ -121,6 +123,7 @@ impl Default for Metrics {
             consecutive,
             orphans,
             oldest_issuer,
+            over_budget,
             backoff: _,
         } = &mut metrics;
         registry.register("reconciliations", "Passes by how they ended", passes.clone());
@@ -155,6 +158,11 @@ impl Default for Metrics {
             "When the issuer of tokens that was read longest ago was read; 0 where there is none",
             oldest_issuer.clone(),
         );
+        registry.register(
+            "tenants_over_budget",
+            "Tenants with a budget that is exhausted, as of the last look at a gateway",
+            over_budget.clone(),
+        );
         metrics
     }
 }
@@ -187,6 +195,11 @@ impl Metrics {
     /// The issuer that was read longest ago was read at this time, in seconds since the Unix epoch.
     pub fn set_oldest_issuer(&self, time: i64) {
         self.oldest_issuer.set(time);
+    }
+
+    /// So many tenants have exhausted a budget.
+    pub fn set_over_budget(&self, count: usize) {
+        self.over_budget.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// The failures this reports on.
@@ -223,12 +236,14 @@ mod tests {
         metrics.cloud_call("iam:GetRole", "OK", Duration::from_millis(5), Duration::ZERO);
         metrics.set_leader(true);
         metrics.set_orphans("retained_table", 2);
+        metrics.set_over_budget(3);
         metrics.backoff().failure("tenant", "u");
         let text = metrics.encode(&[]).unwrap();
         for line in [
             "aigw_reconciliations_total{controller=\"gateway\",phase=\"apply\",outcome=\"done\"} 1",
             "aigw_cloud_requests_total{operation=\"iam:GetRole\",code=\"OK\"} 1",
             "aigw_leader 1",
+            "aigw_tenants_over_budget 3",
             "aigw_orphans{kind=\"retained_table\"} 2",
             "aigw_failing_objects{controller=\"tenant\"} 1",
             "aigw_consecutive_errors{controller=\"gateway\"} 0",

@@ -94,3 +94,103 @@ pub fn slot(now: i64) -> (i64, usize) {
     let id = now.div_euclid(SLOT_SECONDS);
     (id, usize::try_from(id.rem_euclid(SLOTS)).unwrap_or(0))
 }
+
+/// What a meter item said when it was read, as far as it is of use later: the operator shows it. Its minute is not, being
+/// over by then.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MeterReading {
+    /// The day window.
+    pub day: WindowReading,
+    /// The month window.
+    pub month: WindowReading,
+    /// Calls in flight.
+    pub in_flight: i64,
+    /// Calls that never settled.
+    pub leaked_calls: i64,
+    /// What they had reserved, in micro-USD.
+    pub leaked_micro_usd: i64,
+    /// When each key was last used, in seconds since the Unix epoch, by its id.
+    pub last_used: Vec<(String, i64)>,
+}
+
+/// What was used in a calendar window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WindowReading {
+    /// Id of the window, which may be over.
+    pub id: i64,
+    /// Micro-USD spent or reserved.
+    pub micro_usd: i64,
+    /// Calls begun.
+    pub requests: i64,
+    /// Tokens used.
+    pub tokens: i64,
+}
+
+impl MeterReading {
+    /// From the item's numbers, by attribute; what it does not know is passed over.
+    pub fn of<'a>(numbers: impl IntoIterator<Item = (&'a str, i64)>) -> Self {
+        let mut reading = Self::default();
+        let prefix = last_used("");
+        for (name, value) in numbers {
+            if let Some(key) = name.strip_prefix(&prefix) {
+                reading.last_used.push((key.to_owned(), value));
+            } else if let Some(count) = reading.count(name) {
+                *count = value;
+            }
+        }
+        reading.last_used.sort();
+        reading
+    }
+
+    fn count(&mut self, name: &str) -> Option<&mut i64> {
+        match name {
+            IN_FLIGHT => return Some(&mut self.in_flight),
+            LEAKED_CALLS => return Some(&mut self.leaked_calls),
+            LEAKED_MICRO_USD => return Some(&mut self.leaked_micro_usd),
+            _ => {}
+        }
+        let windows = [(DAY, &mut self.day), (MONTH, &mut self.month)];
+        windows.into_iter().find_map(|(names, window)| window.count(names, name))
+    }
+}
+
+impl WindowReading {
+    fn count(&mut self, names: WindowAttributes, name: &str) -> Option<&mut i64> {
+        let counts = [
+            (names.id, &mut self.id),
+            (names.micro_usd, &mut self.micro_usd),
+            (names.requests, &mut self.requests),
+            (names.tokens, &mut self.tokens),
+        ];
+        counts.into_iter().find_map(|(known, count)| (known == name).then_some(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_has_the_items_numbers() {
+        let numbers = [
+            ("policyVersion", 7),
+            ("inFlight", 2),
+            ("day", 20_000),
+            ("dayMicroUsd", 5),
+            ("month", 24_000),
+            ("monthMicroUsd", 50),
+            ("monthRequests", 3),
+            ("monthTokens", 900),
+            ("previousMonthMicroUsd", 1),
+            ("leakedMicroUsd", 4),
+            ("lastUsed#k2", 100),
+            ("lastUsed#k1", 90),
+        ];
+        let reading = MeterReading::of(numbers);
+        assert_eq!(reading.day, WindowReading { id: 20_000, micro_usd: 5, ..WindowReading::default() });
+        assert_eq!(reading.month, WindowReading { id: 24_000, micro_usd: 50, requests: 3, tokens: 900 });
+        assert_eq!((reading.in_flight, reading.leaked_calls, reading.leaked_micro_usd), (2, 0, 4));
+        assert_eq!(reading.last_used, [("k1".to_owned(), 90), ("k2".to_owned(), 100)]);
+        assert_eq!(MeterReading::of([]), MeterReading::default());
+    }
+}

@@ -20,6 +20,8 @@ pub mod kind {
     pub const ISSUERS_READY: &str = "IssuersReady";
     /// Every identity the tenant asks for is its own.
     pub const IDENTITIES_READY: &str = "IdentitiesReady";
+    /// No budget of the tenant is exhausted. A tenant over its budget is healthy: `Ready` does not depend on it.
+    pub const WITHIN_BUDGET: &str = "WithinBudget";
     /// The account's quotas leave room.
     pub const CAPACITY_OK: &str = "CapacityOK";
 }
@@ -76,6 +78,10 @@ pub mod reason {
     pub const MODEL_NOT_ALLOWED: &str = "ModelNotAllowed";
     /// The rule does not allow a shared resource, or not for that access.
     pub const RESOURCE_NOT_ALLOWED: &str = "ResourceNotAllowed";
+    /// A limit or budget is above what the rule, or the tier, allows.
+    pub const LIMIT_NOT_ALLOWED: &str = "LimitNotAllowed";
+    /// The rule does not allow `enforcement: Shadow`.
+    pub const SHADOW_NOT_ALLOWED: &str = "ShadowNotAllowed";
     /// A Secret of that name exists and is not the operator's.
     pub const SECRET_NOT_OURS: &str = "SecretNotOurs";
     /// The credential was issued and is in the Secret.
@@ -96,6 +102,14 @@ pub mod reason {
     pub const SUSPENDED_BY_PLATFORM: &str = "SuspendedByPlatform";
     /// Suspended by the tenant's own spec.
     pub const SUSPENDED_BY_TEAM: &str = "SuspendedByTeam";
+    /// `spec.expiresAt` has passed.
+    pub const EXPIRED: &str = "Expired";
+    /// No budget has reached a percentage that is warned of.
+    pub const WITHIN_BUDGET: &str = "WithinBudget";
+    /// A budget has reached a percentage that is warned of.
+    pub const BUDGET_WARNING: &str = "BudgetWarning";
+    /// Less than a percent of a budget is left.
+    pub const BUDGET_EXHAUSTED: &str = "BudgetExhausted";
     /// Not suspended.
     pub const ACTIVE: &str = "Active";
     /// Use is below the quota.

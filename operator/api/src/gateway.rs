@@ -3,16 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::access::{ModelMatch, ResourceGrant};
-use crate::auth::{Auth, IdentityGrants};
-use crate::common::NamedObject;
+use crate::auth::Auth;
 use crate::gateway_status::AIGatewayStatus;
+use crate::limits::{Budget, Limits};
 use crate::prices::{FailMode, GatewayModels, Unmetered};
+use crate::rules::Tenants;
 use crate::schema;
 
 /// One governed door to Amazon Bedrock in one AWS account and Region: an API Gateway REST API with its stage, usage
@@ -303,105 +302,14 @@ pub struct Tier {
     pub name: String,
     /// Limits of the tier's usage plan, counted per tenant.
     pub plan: Throttle,
-}
-
-/// Who may attach as a tenant, and what they get.
-#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Tenants {
-    /// The first rule that matches a tenant's namespace decides. A tenant that no rule matches is refused.
+    /// What each of its tenants may use. Exact, other than `plan`. Default: no limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+    /// What each of its tenants may spend. Default: as much as it likes, and nothing is charged to anybody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    pub rules: Vec<TenantRule>,
-    /// Tenants whose calls are refused, whatever their own spec says: the platform's kill switch.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 500))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["namespace".into(), "name".into()]))]
-    pub suspended: Vec<NamedObject>,
-}
-
-/// One rule about who may attach.
-#[derive(KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TenantRule {
-    /// Name shown in the status of tenants the rule decided about.
-    #[schemars(length(min = 1, max = 63))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')").message("a rule's name has lower-case letters, digits and '-' only, and begins and ends with a letter or digit"))]
-    pub name: String,
-    /// Which tenants the rule is about.
-    #[serde(rename = "match")]
-    pub match_: RuleMatch,
-    /// What those tenants may ask for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allow: Option<RuleAllow>,
-    /// What those tenants get where they ask for nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub defaults: Option<RuleDefaults>,
-}
-
-/// Which tenants a rule is about.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RuleMatch {
-    /// By the tenant's namespace.
-    pub namespaces: NamespaceMatch,
-}
-
-/// Namespaces by origin or by label.
-#[derive(KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[x_kube(validation = Rule::new("has(self.from) != has(self.selector)").message("set exactly one of 'from' and 'selector'"))]
-pub struct NamespaceMatch {
-    /// `Same`: the gateway's own namespace. `All`: every namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::namespace_origin")]
-    pub from: Option<NamespaceOrigin>,
-    /// Namespaces whose labels match.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selector: Option<LabelSelector>,
-}
-
-/// Namespaces by origin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum NamespaceOrigin {
-    /// The gateway's own namespace.
-    Same,
-    /// Every namespace.
-    All,
-}
-
-/// What tenants under a rule may ask for.
-#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RuleAllow {
-    /// Tiers they may choose. Default: only `defaults.tier`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 20), inner(length(min = 1, max = 40)))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
-    pub tiers: Vec<String>,
-    /// Most tenants one namespace may attach. Default: no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1000))]
-    pub max_tenants_per_namespace: Option<i32>,
-    /// Identities of tokens they may ask for. Default: ServiceAccounts of their own namespace only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identities: Option<IdentityGrants>,
-    /// Models they may call. Default: every foundation model, also through AWS's cross-Region profiles; nothing else.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["match".into()]))]
-    pub models: Vec<ModelMatch>,
-    /// Shared Bedrock resources they may ask for, such as knowledge bases and agents. Default: none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["arn".into()]))]
-    pub resources: Vec<ResourceGrant>,
-}
-
-/// What tenants under a rule get where they ask for nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct RuleDefaults {
-    /// Tier of tenants that name none. Default: the gateway's first tier.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 40))]
-    pub tier: Option<String>,
+    #[schemars(length(max = 2))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["window".into()]))]
+    pub budgets: Vec<Budget>,
 }
 
 /// What happens to AWS objects at deletion.

@@ -11,7 +11,9 @@ mod common;
 pub mod conditions;
 mod gateway;
 mod gateway_status;
+mod limits;
 mod prices;
+mod rules;
 mod schema;
 mod tenant;
 
@@ -25,16 +27,22 @@ pub use auth::{
 pub use common::{GROUP, NamedObject, VERSION, annotations, labels};
 pub use gateway::{
     AIGateway, AIGatewaySpec, Architecture, AuthorizerFunction, Bedrock, DeletionPolicy, Endpoint, EndpointType,
-    Family, ForwarderFunction, Functions, NamespaceMatch, NamespaceOrigin, RuleAllow, RuleDefaults, RuleMatch, Stage,
-    TenantRule, Tenants, Throttle, Tier,
+    Family, ForwarderFunction, Functions, Stage, Throttle, Tier,
 };
 pub use gateway_status::{
     AIGatewayStatus, EffectiveGateway, EffectiveTier, FunctionStatus, IssuerStatus, StageStatus, TenantsStatus,
     UsagePlanStatus,
 };
+pub use limits::{
+    Budget, BudgetWindow, EffectiveBudget, EffectiveLimit, Enforcement, LimitCeilings, Limits, OutputCeiling,
+    OutputTokens, Premium, TenantBudget, TenantUsage, WindowUsage,
+};
 pub use prices::{
     EffectivePrices, FailMode, GatewayModels, LongContextPrice, PriceOverride, TokenPrices, UnknownPrice, Unmetered,
     UnmeteredPolicy,
+};
+pub use rules::{
+    NamespaceMatch, NamespaceOrigin, RuleAllow, RuleCeilings, RuleDefaults, RuleMatch, TenantRule, Tenants,
 };
 pub use tenant::{
     ApiKey, CredentialStatus, CredentialsStatus, EffectiveTenant, GatewayRef, SecretGroup, Tenant, TenantSpec,

@@ -44,3 +44,9 @@ pub(crate) fn fail_mode(_: &mut SchemaGenerator) -> Schema {
                        forwarded; they are never counted, not later either, so no limit and no budget holds meanwhile.";
     string_enum(description, &["Closed", "Open"])
 }
+
+pub(crate) fn enforcement(_: &mut SchemaGenerator) -> Schema {
+    let description = "Enforce: limits and budgets deny. Shadow: they are counted and logged, and deny nothing; only where \
+                       the gateway's rule allows it. Default: Enforce.";
+    string_enum(description, &["Enforce", "Shadow"])
+}

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{EffectiveModels, EffectiveResource, ResourceGrant, TenantModels};
 use crate::auth::TenantIdentities;
+use crate::limits::{EffectiveBudget, EffectiveLimit, Enforcement, Limits, Premium, TenantBudget, TenantUsage};
+use crate::schema;
 
 /// A team's access to a gateway. What it asks for is a request; what binds it is the gateway's `tenants.rules`.
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,12 @@ use crate::auth::TenantIdentities;
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Suspended\")].status"
     ),
+    printcolumn(
+        name = "WithinBudget",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"WithinBudget\")].status"
+    ),
+    printcolumn(name = "Used%", type_ = "integer", json_path = ".status.usage.percent"),
     printcolumn(name = "Secret", type_ = "string", json_path = ".status.credentials.secretName", priority = 1),
     printcolumn(
         name = "Message",
@@ -72,6 +80,35 @@ pub struct TenantSpec {
     #[schemars(length(max = 50))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["arn".into()]))]
     pub resources: Vec<ResourceGrant>,
+
+    /// What this tenant may use: other values than its tier's. None may be above the ceiling of the gateway's rule, or,
+    /// where that has none, above the tier's. Default: the tier's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+
+    /// What this tenant may spend, by the same rules. Default: what its tier gives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["window".into()]))]
+    pub budgets: Vec<TenantBudget>,
+
+    /// Time zone in which days and months of budgets begin and end, by its IANA name, for example `Europe/Berlin`.
+    /// Default: UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z][A-Za-z0-9_+/-]*$')").message("timeZone must be the IANA name of a time zone, such as Europe/Berlin"))]
+    pub time_zone: Option<String>,
+
+    /// Whether limits and budgets deny.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::enforcement")]
+    pub enforcement: Option<Enforcement>,
+
+    /// From when on all calls of this tenant are refused, for example `2026-12-31T23:59:59Z`. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 35))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$')").message("expiresAt must be a time with seconds and zone, such as 2026-12-31T23:59:59Z"))]
+    pub expires_at: Option<String>,
 
     /// Refuse all calls of this tenant: the team's own switch. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,6 +182,9 @@ pub struct TenantStatus {
     /// What is in force and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective: Option<EffectiveTenant>,
+    /// What was spent, of a tenant with a budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<TenantUsage>,
 }
 
 /// The issued credentials.
@@ -195,4 +235,25 @@ pub struct EffectiveTenant {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["arn".into()]))]
     pub resources: Vec<EffectiveResource>,
+    /// Limits in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub limits: Vec<EffectiveLimit>,
+    /// Budgets in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["window".into()]))]
+    pub budgets: Vec<EffectiveBudget>,
+    /// Requests at more than the usual price that are granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub premiums: Vec<Premium>,
+    /// Time zone of budgets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// `Enforce` or `Shadow`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enforcement: Option<String>,
+    /// From when on calls are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aigw_cloud::{CloudError, TenantItems};
+use aigw_contract::meter::MeterReading;
 use aigw_contract::table::{
     DOCUMENT, IDENTITY_SK, METER_POLICY_VERSION, METER_SK, METER_SUSPENDED, MeterHead, PK, POLICY_SK, SK, TTL, VERSION,
     identity_pk, meter_pk, tenant_pk,
@@ -59,6 +60,7 @@ impl DynamoTables {
                     tenant.policy = Some(document_of(BATCH_GET_ITEM, &item)?);
                 } else if let Some(tenant) = of(meter_pk("")).and_then(|id| tenants.get_mut(id)) {
                     tenant.meter = head_of(&item);
+                    tenant.reading = reading_of(&item);
                 }
             }
         }
@@ -229,6 +231,10 @@ fn document_of(operation: &'static str, item: &Item) -> Result<Document<String>,
 fn head_of(item: &Item) -> Option<MeterHead> {
     let suspended = item.get(METER_SUSPENDED).and_then(|value| value.as_bool().ok()).copied().unwrap_or_default();
     Some(MeterHead { policy_version: number_of(item, METER_POLICY_VERSION)?, suspended })
+}
+
+fn reading_of(item: &Item) -> MeterReading {
+    MeterReading::of(item.keys().filter_map(|name| Some((name.as_str(), number_of(item, name)?))))
 }
 
 fn number(value: i64) -> AttributeValue {

@@ -1,3 +1,4 @@
+use aigw_contract::meter::WindowReading;
 use serde_json::json;
 
 use super::*;
@@ -83,7 +84,8 @@ async fn a_meter_only_counts_were_written_to_has_no_head() {
 async fn many_tenants_are_read_in_batches_until_nothing_is_left_out() {
     let first = r#"{"Responses":{"t":[
         {"pk":{"S":"tenant#t0"},"sk":{"S":"policy"},"version":{"N":"4"},"document":{"S":"{}"}},
-        {"pk":{"S":"meter#t0"},"sk":{"S":"now"},"policyVersion":{"N":"4"},"suspended":{"BOOL":true}}]},
+        {"pk":{"S":"meter#t0"},"sk":{"S":"now"},"policyVersion":{"N":"4"},"suspended":{"BOOL":true},
+         "month":{"N":"24310"},"monthMicroUsd":{"N":"1500000"},"lastUsed#k1":{"N":"9"}}]},
         "UnprocessedKeys":{"t":{"Keys":[{"pk":{"S":"tenant#t7"},"sk":{"S":"policy"}}],"ConsistentRead":true}}}"#;
     let rest = r#"{"Responses":{"t":[{"pk":{"S":"tenant#t7"},"sk":{"S":"policy"},"version":{"N":"1"},"document":{"S":"[]"}}]}}"#;
     let aws = Aws::answering(&[(200, &[], first), (200, &[], rest), (200, &[], "{}")]).await;
@@ -92,6 +94,11 @@ async fn many_tenants_are_read_in_batches_until_nothing_is_left_out() {
     assert_eq!(tenants.len(), 51);
     assert_eq!(tenants["t0"].policy, Some(document()));
     assert_eq!(tenants["t0"].meter, Some(MeterHead { policy_version: 4, suspended: true }));
+    let month = WindowReading { id: 24_310, micro_usd: 1_500_000, ..WindowReading::default() };
+    assert_eq!(
+        tenants["t0"].reading,
+        MeterReading { month, last_used: vec![("k1".into(), 9)], ..MeterReading::default() }
+    );
     assert_eq!(tenants["t7"].policy, Some(Document { version: 1, content: "[]".into() }));
     assert_eq!(tenants["t8"], TenantItems::default());
     let keys: Vec<_> = aws

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aigw_contract::meter::MeterReading;
 use aigw_contract::table::MeterHead;
 use aigw_plan::gateway::observed::{
     Document, ImportedApi, ObservedDeployment, ObservedFunction, ObservedLogGroup, ObservedRestApi, ObservedRole,
@@ -20,13 +21,15 @@ pub trait Account: Send + Sync {
     async fn id(&self) -> Result<String, CloudError>;
 }
 
-/// A tenant's two items that the operator writes.
+/// A tenant's two items that the operator writes, and what the functions count in one of them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TenantItems {
     /// The policy item.
     pub policy: Option<Document<String>>,
     /// The head of the meter item.
     pub meter: Option<MeterHead>,
+    /// The counts of the meter item.
+    pub reading: MeterReading,
 }
 
 /// DynamoDB tables and the operator's items in them.

@@ -2,13 +2,15 @@
 //! it is drawn, too.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use aigw_api::{
-    AIGatewaySpec, ApiKey, ApiKeyAuth, Architecture, Auth, AuthorizerFunction, Bedrock, DeletionPolicy, Endpoint,
-    EndpointType, FailMode, Family, ForwarderFunction, Functions, GatewayModels, GatewayRef, IdentityGrants,
-    JwtAlgorithm, JwtGrant, JwtIdentity, JwtIssuer, ModelMatch, NamedObject, NamespaceMatch, NamespaceOrigin,
-    PriceOverride, Residency, ResourceAccess, ResourceGrant, RuleAllow, RuleDefaults, RuleMatch, SecretGroup,
-    ServiceAccountAuth, ServiceAccountCluster, Stage, TenantIdentities, TenantModels, TenantRule, TenantSpec, Tenants,
+    AIGatewaySpec, ApiKey, ApiKeyAuth, Architecture, Auth, AuthorizerFunction, Bedrock, Budget, BudgetWindow,
+    DeletionPolicy, Endpoint, EndpointType, Enforcement, FailMode, Family, ForwarderFunction, Functions, GatewayModels,
+    GatewayRef, IdentityGrants, JwtAlgorithm, JwtGrant, JwtIdentity, JwtIssuer, LimitCeilings, Limits, ModelMatch,
+    NamedObject, NamespaceMatch, NamespaceOrigin, OutputCeiling, OutputTokens, Premium, PriceOverride, Residency,
+    ResourceAccess, ResourceGrant, RuleAllow, RuleCeilings, RuleDefaults, RuleMatch, SecretGroup, ServiceAccountAuth,
+    ServiceAccountCluster, Stage, TenantBudget, TenantIdentities, TenantModels, TenantRule, TenantSpec, Tenants,
     Throttle, Tier, TokenPrices, UnknownPrice, Unmetered, UnmeteredPolicy,
 };
 use aigw_contract::Partition;
@@ -35,6 +37,8 @@ const FAMILIES: [Family; 8] = [
 const MODELS: [&str; 3] = ["anthropic.*", "amazon.nova-*", "*.titan-*"];
 /// What lies within that.
 const NARROWER: [&str; 2] = ["eu.anthropic.claude-*", "amazon.nova-pro-v1:0"];
+/// With and without summer time, whole hours and not, and UTC.
+const ZONES: [&str; 4] = ["Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "UTC"];
 const GROUPS: [SecretGroup; 4] = [SecretGroup::Aws, SecretGroup::Region, SecretGroup::Openai, SecretGroup::ClaudeCode];
 
 /// What can never change of a gateway.
@@ -63,7 +67,8 @@ pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + u
     let policies = (option::of(deletion_policy()), option::of(deletion_policy()));
     let money = (option::of(gateway_models()), option::of(select(vec![FailMode::Closed, FailMode::Open]))).boxed();
     // Boxed: with them the value trees of a whole life do not fit on a test's stack.
-    let granted = (models(&MODELS), resources(region.clone())).boxed();
+    let premiums = subsequence(vec![Premium::LongContext, Premium::HourCache, Premium::PriorityTier], 0..=3);
+    let granted = (models(&MODELS), resources(region.clone()), ceilings(), premiums.prop_shuffle()).boxed();
     (parts, option::of(throttle()), tiers(), (suspended(), granted), option::of(tags()), (policies, money)).prop_map(
         move |(
             (endpoint, auth, bedrock, functions),
@@ -199,17 +204,66 @@ fn throttle() -> impl Strategy<Value = Throttle> {
 
 fn tiers() -> impl Strategy<Value = Vec<Tier>> {
     let named = subsequence(TIERS.to_vec(), 1..4).prop_shuffle();
-    (named, prop::collection::vec(throttle(), 4)).prop_map(|(names, plans)| {
-        names.into_iter().zip(plans).map(|(name, plan)| Tier { name: name.into(), plan }).collect()
+    let given = (throttle(), option::of(limits(1..=300)), budgets(1..=300));
+    (named, prop::collection::vec(given, 4)).prop_map(|(names, given)| {
+        let tier = |(name, (plan, limits, budgets)): (&str, _)| Tier { name: name.into(), plan, limits, budgets };
+        names.into_iter().zip(given).map(tier).collect()
     })
 }
 
-fn everybody(tiers: &[Tier], (models, resources): (Vec<ModelMatch>, Vec<ResourceGrant>)) -> TenantRule {
+/// Ceilings below which every tenant drawn stays.
+fn ceilings() -> impl Strategy<Value = RuleCeilings> {
+    let highest = || 100..=200i32;
+    (highest(), highest(), highest(), highest(), highest(), highest()).prop_map(
+        |(requests_per_minute, tokens_per_minute, concurrency, max, day, month)| RuleCeilings {
+            limits: Some(LimitCeilings {
+                requests_per_minute: Some(requests_per_minute),
+                tokens_per_minute: Some(tokens_per_minute),
+                concurrency: Some(concurrency),
+                max_output_tokens: Some(OutputCeiling { max: Some(max) }),
+            }),
+            budgets: vec![
+                Budget { window: BudgetWindow::Month, usd: month.to_string() },
+                Budget { window: BudgetWindow::Day, usd: day.to_string() },
+            ],
+        },
+    )
+}
+
+fn limits(values: RangeInclusive<i32>) -> impl Strategy<Value = Limits> {
+    let one = || option::of(values.clone());
+    // Both or none: one alone may not fit what the tier says of the other.
+    let output = option::of(
+        (values.clone(), values.clone())
+            .prop_map(|(one, other)| OutputTokens { default: Some(one.min(other)), max: Some(one.max(other)) }),
+    );
+    (one(), one(), one(), output).prop_map(
+        |(requests_per_minute, tokens_per_minute, concurrency, max_output_tokens)| Limits {
+            requests_per_minute,
+            tokens_per_minute,
+            concurrency,
+            max_output_tokens,
+        },
+    )
+}
+
+fn budgets(values: RangeInclusive<i32>) -> impl Strategy<Value = Vec<Budget>> {
+    let windows = subsequence(vec![BudgetWindow::Day, BudgetWindow::Month], 0..=2).prop_shuffle();
+    (windows, values).prop_map(|(windows, usd)| {
+        windows.into_iter().map(|window| Budget { window, usd: format!("{usd}.50") }).collect()
+    })
+}
+
+/// What a rule allows that differs from draw to draw.
+type Granted = (Vec<ModelMatch>, Vec<ResourceGrant>, RuleCeilings, Vec<Premium>);
+
+fn everybody(tiers: &[Tier], (models, resources, ceilings, premiums): Granted) -> TenantRule {
     let names: Vec<String> = tiers.iter().map(|tier| tier.name.clone()).collect();
     TenantRule {
         name: "all".into(),
         match_: RuleMatch { namespaces: NamespaceMatch { from: Some(NamespaceOrigin::All), selector: None } },
         defaults: Some(RuleDefaults { tier: names.first().cloned() }),
+        ceilings: Some(ceilings),
         allow: Some(RuleAllow {
             tiers: names,
             max_tenants_per_namespace: None,
@@ -218,6 +272,8 @@ fn everybody(tiers: &[Tier], (models, resources): (Vec<ModelMatch>, Vec<Resource
             }),
             models,
             resources,
+            shadow: Some(true),
+            premiums,
         }),
     }
 }
@@ -260,8 +316,19 @@ pub(crate) fn tenant(tiers: Vec<String>) -> impl Strategy<Value = TenantSpec> {
     let asked = (option::of(tenant_models()), subsequence(vec!["A", "B", "*"], 0..3));
     let asked = asked.boxed();
     let identities = option::of(identities()).boxed();
-    (option::of(select(tiers)), identities, option::of(api_key), asked, option::of(any::<bool>())).prop_map(
-        |(tier, identities, api_key, (models, bases), suspend)| TenantSpec {
+    let limits = (option::of(limits(1..=100)), tenant_budgets(), option::of(select(ZONES.to_vec()))).boxed();
+    let enforcement = option::of(select(vec![Enforcement::Enforce, Enforcement::Shadow]));
+    let expiry = option::of(select(vec!["2026-12-31T23:59:59Z", "2027-01-31T12:00:00+01:00"]));
+    let bounds = (limits, enforcement, expiry).boxed();
+    (option::of(select(tiers)), identities, option::of(api_key), asked, bounds, option::of(any::<bool>())).prop_map(
+        |(
+            tier,
+            identities,
+            api_key,
+            (models, bases),
+            ((limits, budgets, time_zone), enforcement, expires_at),
+            suspend,
+        )| TenantSpec {
             gateway_ref: GatewayRef { name: "prod".into(), namespace: Some("ai-platform".into()) },
             tier,
             identities,
@@ -274,9 +341,25 @@ pub(crate) fn tenant(tiers: Vec<String>) -> impl Strategy<Value = TenantSpec> {
                     access: None,
                 })
                 .collect(),
+            limits,
+            budgets,
+            time_zone: time_zone.map(Into::into),
+            enforcement,
+            expires_at: expires_at.map(Into::into),
             suspend,
         },
     )
+}
+
+fn tenant_budgets() -> impl Strategy<Value = Vec<TenantBudget>> {
+    (budgets(1..=99), any::<bool>(), subsequence(vec![50, 80, 95], 0..=3)).prop_map(|(budgets, named, warn_percent)| {
+        let budget = |Budget { window, usd }| TenantBudget {
+            window,
+            usd: named.then_some(usd),
+            warn_percent: warn_percent.clone(),
+        };
+        budgets.into_iter().map(budget).collect()
+    })
 }
 
 /// Of tokens only: whether ServiceAccounts are accepted is drawn with the gateway.

@@ -1,7 +1,7 @@
 //! Writes what a pass came to: conditions and the rest of the status in one write, Events for what changed.
 
 use aigw_api::conditions::kind;
-use aigw_api::{AIGateway, AIGatewayStatus};
+use aigw_api::{AIGateway, AIGatewayStatus, Tenant};
 use aigw_plan::gateway::issuers::{self, ObservedIssuer};
 use aigw_plan::gateway::report::{GatewayOutcome, capacity, conditions, status};
 use aigw_plan::gateway::validate::ValidGateway;
@@ -28,6 +28,7 @@ pub(super) async fn passed(
     pass: &Pass,
     issuers: Option<&[ObservedIssuer]>,
 ) -> Result<(), Error> {
+    context.metrics.set_over_budget(over_budget(context));
     let previous = gateway.status.clone().unwrap_or_default();
     let was_ready = held_for_generation(&previous.conditions, kind::READY, gateway.metadata.generation);
     // A pass that could not look keeps what an earlier one saw.
@@ -44,6 +45,15 @@ pub(super) async fn passed(
     next.issuers = issuers::status(issuers);
     specs.extend(issuers::condition(issuers, context.clock.now().as_second()));
     write(context, gateway, next, specs, &[kind::ISSUERS_READY]).await
+}
+
+/// Tenants of all gateways that have exhausted a budget: a metric has no names of objects in it.
+fn over_budget(context: &Context) -> usize {
+    let over = |tenant: &Tenant| {
+        let conditions = tenant.status.iter().flat_map(|status| &status.conditions);
+        conditions.into_iter().any(|condition| condition.type_ == kind::WITHIN_BUDGET && condition.status == "False")
+    };
+    context.stores.tenants.state_filter(over).len()
 }
 
 /// Conditions only, as while deleting.

@@ -112,6 +112,11 @@ fn transitions(previous: &[Condition], next: &[Condition]) -> Vec<Event> {
         }
         let before = previous.iter().find(|before| before.type_ == condition.type_);
         let same = before.is_some_and(|before| before.status == condition.status && before.reason == condition.reason);
+        // Its warnings are Events of their own, one for each threshold; here is only that they are over.
+        let budget = condition.type_ == kind::WITHIN_BUDGET;
+        if budget && !(condition.status == "True" && before.is_some_and(|before| before.status == "False")) {
+            continue;
+        }
         // That nobody suspended a new tenant is no news.
         let first_and_neutral = before.is_none() && condition.type_ == kind::SUSPENDED && condition.status == "False";
         if same || first_and_neutral {
@@ -184,6 +189,18 @@ mod tests {
         assert!(transitions(std::slice::from_ref(&before), &[after]).is_empty());
         let ready = transitions(&[before], &[condition("Ready", "True", "Ready")]);
         assert_eq!(ready.iter().map(|event| event.type_).collect::<Vec<_>>(), [EventType::Normal]);
+    }
+
+    #[test]
+    fn of_budgets_only_the_end_of_exhaustion_is_news() {
+        let within = condition("WithinBudget", "True", "WithinBudget");
+        let near = condition("WithinBudget", "True", "BudgetWarning");
+        let over = condition("WithinBudget", "False", "BudgetExhausted");
+        let events = |previous: &[Condition], next: &Condition| transitions(previous, std::slice::from_ref(next)).len();
+        assert_eq!(events(&[], &within), 0);
+        assert_eq!(events(std::slice::from_ref(&within), &near), 0);
+        assert_eq!(events(std::slice::from_ref(&near), &over), 0);
+        assert_eq!(events(&[over], &within), 1);
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Tables for Fake {
     async fn tenants(&self, _: &str, tenant_ids: &[String]) -> Result<BTreeMap<String, TenantItems>, CloudError> {
         let items = |id: &String| {
             let tenant = self.tenants.get(id).cloned().unwrap_or_default();
-            TenantItems { policy: tenant.policy.as_ref().map(as_text), meter: tenant.meter }
+            TenantItems { policy: tenant.policy.as_ref().map(as_text), meter: tenant.meter, reading: tenant.reading }
         };
         self.read(tenant_ids.iter().map(|id| (id.clone(), items(id))).collect())
     }

@@ -101,7 +101,7 @@ async fn look(gateway: &Planned, tenant_id: &str, asked: &[String]) -> Result<Ob
         let found = gateway.cloud.tables.tenants(&table, &[tenant_id.to_owned()]).await?;
         if let Some(items) = found.into_values().next() {
             let policy: Option<Document<String>> = items.policy;
-            (observed.policy, observed.meter) = (parse(policy)?, items.meter);
+            (observed.policy, observed.meter, observed.reading) = (parse(policy)?, items.meter, items.reading);
         }
         observed.identities =
             identities(&gateway.cloud, &gateway.identity, observed.policy.as_ref(), tenant_id, asked).await?;
@@ -192,7 +192,7 @@ fn rounds<E: std::fmt::Display>(
         if plan.in_sync() {
             if let Some(due) = plan.recheck {
                 report.note(format!(
-                    "something is due after {} s (a key or credential retires); not foreseen here",
+                    "something is due after {} s (a key or credential retires, or access ends); not foreseen here",
                     due.as_secs()
                 ));
             }

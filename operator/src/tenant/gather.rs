@@ -45,10 +45,10 @@ pub(super) async fn in_aws(
     let inventories = &context.memory.inventories;
     let view =
         inventories.tenant(&site.cloud, &site.identity, tenant_id, || tenant_ids(context, site, gateway)).await?;
-    let TenantView { api_keys, items: TenantItems { policy, meter } } = view;
+    let TenantView { api_keys, items: TenantItems { policy, meter, reading } } = view;
     let policy: Option<Document<TenantPolicy>> = parse(policy)?;
     let identities = identities(&site.cloud, &site.identity, policy.as_ref(), tenant_id, wanted).await?;
-    Ok(ObservedTenant { api_keys, policy, meter, secret: ObservedSecret::Absent, identities })
+    Ok(ObservedTenant { api_keys, policy, meter, reading, secret: ObservedSecret::Absent, identities })
 }
 
 /// Who has the identities that are `wanted` or that the policy lists.

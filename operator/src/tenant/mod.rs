@@ -42,6 +42,9 @@ const MAX_ROUNDS: usize = 10;
 /// When to look again where AWS is at work and gave no time of its own.
 const POLL: Duration = Duration::from_secs(2);
 
+/// When to look again at what a tenant has spent. The look itself is at a list that all tenants of a gateway share.
+const USAGE_RECHECK: Duration = Duration::from_mins(5);
+
 /// Reconciles Tenants.
 pub struct TenantReconciler {
     context: Arc<Context>,
@@ -52,6 +55,8 @@ struct Pass {
     outcome: TenantOutcome,
     admitted: Option<AdmittedTenant>,
     observed: Option<ObservedTenant>,
+    /// What a refused tenant keeps, which it goes on using.
+    kept: Option<ObservedTenant>,
     endpoint: Option<String>,
     next: Outcome,
 }
@@ -97,7 +102,10 @@ impl TenantReconciler {
                 let bounds = bounds(&tenant.spec, &facts, &target.valid, &target.site.identity);
                 match self.bind(tenant, target, bounds.as_ref()).await {
                     Ok(observed) if violation.reason == reason::NOT_ALLOWED => pass.observed = Some(observed),
-                    Ok(_) => {}
+                    Ok(observed) => {
+                        pass.next = Outcome::Done { requeue: look_within(&self.context, &observed) };
+                        pass.kept = Some(observed);
+                    }
                     Err(error) => pass = Pass::failed(&error, None, None, target),
                 }
                 Ok(pass)
@@ -189,7 +197,7 @@ impl TenantReconciler {
 
 impl Pass {
     fn without_look(outcome: TenantOutcome, next: Outcome) -> Self {
-        Self { outcome, admitted: None, observed: None, endpoint: None, next }
+        Self { outcome, admitted: None, observed: None, kept: None, endpoint: None, next }
     }
 
     fn looked(
@@ -199,7 +207,7 @@ impl Pass {
         target: &Target,
         next: Outcome,
     ) -> Self {
-        Self { outcome, admitted, observed, endpoint: Some(target.endpoint.clone()), next }
+        Self { outcome, admitted, observed, kept: None, endpoint: Some(target.endpoint.clone()), next }
     }
 
     fn settled(
@@ -215,7 +223,7 @@ impl Pass {
                 Outcome::Waiting { after: wait.after.max(POLL) },
             )
         } else {
-            let drift = context.settings.drift_interval;
+            let drift = look_within(context, &observed);
             let now = context.clock.now().as_second();
             let taken = conflicts(&admitted.tenant_id, &admitted.identities, &observed, now);
             let outcome = if taken.is_empty() { TenantOutcome::InSync } else { conflict(&taken) };
@@ -262,6 +270,13 @@ impl Reconciler for TenantReconciler {
         let tenant = finalizer::add(&self.context.client, &*tenant).await?;
         self.apply(&tenant).await
     }
+}
+
+/// When to look again at a tenant at rest: sooner where it has a budget, so that its status tells what was spent.
+fn look_within(context: &Context, observed: &ObservedTenant) -> Duration {
+    let drift = context.settings.drift_interval;
+    let has_budget = observed.policy.as_ref().is_some_and(|policy| !policy.content.budgets.is_empty());
+    if has_budget { drift.min(USAGE_RECHECK) } else { drift }
 }
 
 /// Why a plan of our own is not executed: it breaks an invariant.

@@ -1,9 +1,12 @@
 //! Writes what a pass came to: conditions and the rest of the status in one write, Events for what changed.
 
 use aigw_api::conditions::kind;
-use aigw_api::{Tenant, TenantStatus};
+use aigw_api::{Tenant, TenantStatus, TenantUsage};
+use aigw_contract::meter::MeterReading;
+use aigw_contract::policy::TenantPolicy;
 use aigw_plan::ConditionSpec;
 use aigw_plan::tenant::report::{TenantOutcome, conditions, status};
+use aigw_plan::tenant::usage::{self, Warning};
 
 use super::Pass;
 use crate::context::Context;
@@ -15,8 +18,12 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
     let previous = tenant.status.clone().unwrap_or_default();
     let was_ready = held_for_generation(&previous.conditions, kind::READY, tenant.metadata.generation);
     let policy = pass.observed.as_ref().and_then(|observed| observed.policy.as_ref()).map(|document| &document.content);
-    let specs = conditions(&pass.outcome, pass.admitted.as_ref(), policy, was_ready);
-    let next = match (&pass.admitted, &pass.outcome) {
+    let now = context.clock.now().as_second();
+    let mut specs = conditions(&pass.outcome, pass.admitted.as_ref(), policy, was_ready, now);
+    let (shown, warnings) = spent(tenant, pass, previous.usage.as_ref(), now);
+    let in_force = usage_of(pass).map(|(policy, _)| policy.enforcement).unwrap_or_default();
+    specs.extend(shown.as_ref().map(|usage| usage::condition(usage, in_force)));
+    let mut next = match (&pass.admitted, &pass.outcome) {
         (Some(admitted), _) => {
             let next = status(admitted.tenant_id.clone(), pass.endpoint.clone(), Some(admitted), policy);
             // A pass that could not look keeps what an earlier one saw.
@@ -29,7 +36,34 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
         (None, TenantOutcome::Refused(_)) => TenantStatus { effective: None, ..previous },
         (None, _) => previous,
     };
-    write(context, tenant, next, specs, &[kind::IDENTITIES_READY]).await
+    next.usage = shown;
+    if write(context, tenant, next, specs, &[kind::IDENTITIES_READY, kind::WITHIN_BUDGET]).await? {
+        // Told once it is written: what stands in the status is not told again.
+        for Warning { reason, message } in warnings {
+            context.events.note(tenant, true, reason, message).await;
+        }
+    }
+    Ok(())
+}
+
+/// Policy and counts of a tenant, where they were read: those of a refused tenant bind as well.
+fn usage_of(pass: &Pass) -> Option<(&TenantPolicy, &MeterReading)> {
+    let observed = pass.observed.as_ref().or(pass.kept.as_ref())?;
+    let policy = observed.policy.as_ref().filter(|policy| !policy.content.deleted)?;
+    Some((&policy.content, &observed.reading))
+}
+
+/// What to show of what was spent, and what to warn of. A pass that could not look keeps what an earlier one saw.
+fn spent(
+    tenant: &Tenant,
+    pass: &Pass,
+    previous: Option<&TenantUsage>,
+    now: i64,
+) -> (Option<TenantUsage>, Vec<Warning>) {
+    match usage_of(pass) {
+        Some((policy, reading)) => usage::usage(previous, policy, &tenant.spec.budgets, reading, now),
+        None => (previous.cloned(), Vec::new()),
+    }
 }
 
 /// Conditions only, as while deleting.
@@ -38,7 +72,7 @@ pub(super) async fn conditions_only(
     tenant: &Tenant,
     specs: Vec<ConditionSpec>,
 ) -> Result<(), Error> {
-    write(context, tenant, tenant.status.clone().unwrap_or_default(), specs, &[]).await
+    write(context, tenant, tenant.status.clone().unwrap_or_default(), specs, &[]).await.map(drop)
 }
 
 async fn write(
@@ -47,14 +81,15 @@ async fn write(
     mut next: TenantStatus,
     specs: Vec<ConditionSpec>,
     optional: &[&str],
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let generation = tenant.metadata.generation;
     let previous = tenant.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default();
     next.observed_generation = generation;
     next.conditions.clone_from(&previous);
     apply(&mut next.conditions, specs, optional, generation, context.clock.now());
-    if context.statuses.write(tenant, &next).await? {
+    let written = context.statuses.write(tenant, &next).await?;
+    if written {
         context.events.transitions(tenant, &previous, &next.conditions).await;
     }
-    Ok(())
+    Ok(written)
 }

@@ -19,8 +19,16 @@ const KINDS: [&str; 4] = ["aigateways", "tenants", "secrets", "namespaces"];
 /// Fields of metadata that say something about what is there.
 const METADATA: [&str; 5] = ["name", "namespace", "labels", "finalizers", "deletionTimestamp"];
 /// Fields of a status that differ from run to run, because AWS makes them up.
-const GENERATED: [&str; 7] =
-    ["lastTransitionTime", "restApiId", "deploymentId", "endpoint", "retiresAt", "observedGeneration", "fetchedAt"];
+const GENERATED: [&str; 8] = [
+    "lastTransitionTime",
+    "restApiId",
+    "deploymentId",
+    "endpoint",
+    "retiresAt",
+    "observedGeneration",
+    "fetchedAt",
+    "observedAt",
+];
 
 /// Both sides as text.
 pub fn state(world: &World) -> String {

@@ -10,7 +10,10 @@ use aigw_tests::simulation::scenario::{Start, alone};
 use aigw_tests::simulation::{World, simulate};
 use aigw_tests::{Outcome, ensure, ensure_eq, figures};
 use libtest_mimic::Trial;
+use serde_json::json;
 use tokio::time::sleep;
+
+use super::objects::{change, search, spend};
 
 /// A day, looked at in virtual time.
 const DAY: Duration = Duration::from_hours(24);
@@ -23,12 +26,19 @@ const READS: usize = 300 * 30;
 const WRITES: usize = 290;
 /// Writes of status when an operation never works: what is wrong is told once per object.
 const STATUS_WRITES_FAILING: usize = 12;
+/// Passes of one gateway and two tenants with budgets: each tenant is looked at every two and a half to five minutes.
+const PASSES_SPENDING: usize = 288 + 2 * 576;
+/// Reads of AWS then: the tenants' list is made anew up to every two minutes instead of every five.
+const READS_SPENDING: usize = 300 * 30 + 720 * 10;
+/// Writes of status then: one for each percent of the month's budget, one for each hour, and one for each tenant's midnight.
+const STATUS_WRITES_SPENDING: usize = 34 + 24 + 4;
 /// Passes when an operation never works: backoff ends at five minutes, jittered down to half of it.
 const PASSES_FAILING: usize = 3 * 600;
 
 pub fn tests() -> Vec<Trial> {
     vec![
         test(module_path!(), "a_quiet_day", a_quiet_day),
+        test(module_path!(), "a_day_of_spending", a_day_of_spending),
         test(module_path!(), "a_day_on_which_a_read_never_works", || failing_day("apigateway:GetStage")),
         test(module_path!(), "a_day_on_which_a_write_never_works", || failing_day("dynamodb:PutItem")),
         test(module_path!(), "a_day_on_which_the_tenants_list_never_works", || failing_day("apigateway:GetApiKeys")),
@@ -78,6 +88,42 @@ fn a_quiet_day() -> Outcome {
     ensure!(reads <= READS, "{reads} reads");
     ensure!(writes <= WRITES, "{writes} writes");
     ensure_eq!(statuses, 0, "status writes");
+    Ok(())
+}
+
+/// Two tenants with budgets, of which one spends a third of it within the day, a little every minute.
+fn a_day_of_spending() -> Outcome {
+    let moment = Start::Converged.moment()?;
+    let day = simulate(moment.as_ref(), |world| async move {
+        let budgets = json!([{"window": "Day", "usd": "50"}, {"window": "Month", "usd": "300"}]);
+        let operator = world.start(&alone());
+        let tiers = json!([
+            {"name": "trial", "plan": {"requestsPerSecond": 1, "burst": 2}, "budgets": budgets},
+            {"name": "silver", "plan": {"requestsPerSecond": 50, "burst": 100}, "budgets": budgets},
+        ]);
+        change(&world, json!({"tiers": tiers})).await?;
+        operator.kill().await;
+        let spending = world.clone();
+        let spender = tokio::spawn(async move {
+            for minute in 0.. {
+                sleep(Duration::from_mins(1)).await;
+                let _ = spend(&spending, &search(), minute * 70_000);
+            }
+        });
+        let day = day(&world).await;
+        spender.abort();
+        day
+    })?;
+    let Day { passes, reads, writes, statuses } = day;
+    figures::note(
+        "a day of one gateway and two tenants with budgets, of which one spends",
+        format!("{passes} passes, {reads} AWS reads, {writes} AWS writes, {statuses} status writes"),
+    );
+    ensure!(passes <= PASSES_SPENDING, "{passes} passes");
+    ensure!(reads <= READS_SPENDING, "{reads} reads");
+    ensure!(writes <= WRITES, "{writes} writes");
+    ensure!(statuses >= 30, "{statuses} status writes: what is spent is not told");
+    ensure!(statuses <= STATUS_WRITES_SPENDING, "{statuses} status writes");
     Ok(())
 }
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use aigw_contract::calendar;
+use aigw_contract::meter::MONTH;
 use aigw_contract::policy::TenantPolicy;
-use aigw_contract::table::{DOCUMENT, POLICY_SK, tenant_pk};
+use aigw_contract::table::{DOCUMENT, METER_SK, POLICY_SK, meter_pk, tenant_pk};
 use aigw_fakes::aws::Attribute;
 use aigw_tests::Outcome;
 use aigw_tests::cluster::{Object, gateway, tenant};
@@ -63,6 +65,22 @@ pub fn policy(world: &World, tenant: &Object) -> Outcome<TenantPolicy> {
     let found = world.get(tenant).ok_or("no tenant")?;
     let id = found["status"]["tenantId"].as_str().unwrap_or_default();
     Ok(serde_json::from_str(&document(world, &tenant_pk(id), POLICY_SK)?)?)
+}
+
+/// Makes a tenant's meter say that so much was spent in this month of UTC, as the forwarder does.
+pub fn spend(world: &World, tenant: &Object, micro_usd: i64) -> Outcome {
+    let found = world.get(tenant).ok_or("no tenant")?;
+    let id = found["status"]["tenantId"].as_str().unwrap_or_default().to_owned();
+    let month = calendar::month(world.kube.now().as_second(), &[]);
+    let key = (meter_pk(&id), METER_SK.to_owned());
+    let counted = world.aws.edit(|account| {
+        let mut tables = account.regions.values_mut().flat_map(|region| region.tables.values_mut());
+        let item = tables.find_map(|table| table.items.get_mut(&key))?;
+        item.insert(MONTH.id.to_owned(), Attribute::Number(month));
+        item.insert(MONTH.micro_usd.to_owned(), Attribute::Number(micro_usd));
+        Some(())
+    });
+    Ok(counted.ok_or_else(|| format!("tenant {id} has no meter"))?)
 }
 
 /// The text of a document in a table.

@@ -10,6 +10,7 @@ use aigw_api::{
     AIGatewaySpec, Architecture, Bedrock, DeletionPolicy, EndpointType, FailMode, Family, NamedObject, TenantRule,
     Throttle, UnknownPrice, UnmeteredPolicy,
 };
+use aigw_contract::limits::{Budget, Limits};
 use aigw_contract::model::Place;
 use aigw_contract::price::ModelPrice;
 use aigw_contract::table::Unmetered;
@@ -19,6 +20,7 @@ use super::document::Access;
 use super::issuers::{self, ValidIssuer};
 use super::roles;
 use crate::prices::{own_prices, usd_per_call};
+use crate::tenant::limits::{budget_violations, budgets, limits};
 use crate::violation::Violation;
 
 /// Seconds an authorizer's answer is reused unless the spec says otherwise.
@@ -102,6 +104,10 @@ pub struct ValidTier {
     pub requests_per_second: i32,
     /// Burst per tenant.
     pub burst: i32,
+    /// What each of its tenants may use.
+    pub limits: Limits,
+    /// What each of its tenants may spend.
+    pub budgets: Vec<Budget>,
 }
 
 impl ValidGateway {
@@ -164,11 +170,16 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
     let mut found = |violated: Vec<Violation>| violations.extend(violated);
     let unmetered_micro_usd = usd_per_call(unmetered).map_err(&mut found).unwrap_or_default();
     let prices = own_prices(models.as_ref()).map_err(found).unwrap_or_default();
+    for (index, tier) in tiers.iter().enumerate() {
+        violations.extend(budget_violations(&format!("spec.tiers[{index}].budgets"), &tier.budgets));
+    }
     let names: BTreeSet<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
     for (index, rule) in tenants.rules.iter().enumerate() {
         violations.extend(rule_violations(index, rule, &names));
         violations.extend(issuers::violations(index, rule, &auth));
         violations.extend(resource_violations(index, rule, region));
+        let ceilings = rule.ceilings.as_ref().map_or(&[][..], |ceilings| &ceilings.budgets);
+        violations.extend(budget_violations(&format!("spec.tenants.rules[{index}].ceilings.budgets"), ceilings));
     }
     let Some(stage) = stages.first() else {
         violations.push(Violation::new("spec.stages", reason::INVALID, "name one stage, for example v1"));
@@ -221,6 +232,8 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
                 name: tier.name.clone(),
                 requests_per_second: tier.plan.requests_per_second,
                 burst: tier.plan.burst,
+                limits: limits(tier.limits.as_ref()),
+                budgets: budgets(&tier.budgets),
             })
             .collect(),
         rules: tenants.rules.clone(),

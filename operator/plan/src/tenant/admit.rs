@@ -11,6 +11,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use super::access::{self, Ceiling};
 use super::bind::Bounds;
 use super::identities::{self, WantedIdentity};
+use super::limits::{Asked, Ceilings, TenantLimits};
+use super::zone;
 use crate::gateway::validate::{ValidGateway, ValidTier};
 use crate::identity::GatewayIdentity;
 use crate::violation::Violation;
@@ -53,6 +55,19 @@ pub struct AdmittedTenant {
     pub models: ModelRules,
     /// Shared resources it may reach, sorted.
     pub resources: Vec<ResourceGrant>,
+    /// Limits, budgets and how they bind.
+    pub limits: TenantLimits,
+    /// Time zone of its budgets: the name in the IANA database.
+    pub time_zone: String,
+    /// End of its access, in seconds since the Unix epoch.
+    pub expires_at: Option<i64>,
+}
+
+impl AdmittedTenant {
+    /// Whether its access has ended at `now`, in seconds since the Unix epoch.
+    pub fn has_expired(&self, now: i64) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
 }
 
 /// Applies the gateway's rules: the first whose match fits decides.
@@ -66,23 +81,31 @@ pub fn admit(
     identity: &GatewayIdentity,
 ) -> Result<AdmittedTenant, Violation> {
     // Exhaustive: a field nobody looks at does not compile.
-    let TenantSpec { gateway_ref: _, tier, identities, api_key, models, resources, suspend } = spec;
+    let TenantSpec {
+        gateway_ref: _,
+        tier,
+        identities,
+        api_key,
+        models,
+        resources,
+        limits,
+        budgets,
+        time_zone,
+        enforcement,
+        expires_at,
+        suspend,
+    } = spec;
     let rule = deciding_rule(facts, gateway, identity).ok_or_else(|| not_allowed(facts, identity))?;
-    let most = rule.allow.as_ref().and_then(|allow| allow.max_tenants_per_namespace);
-    if let Some(most) = most.and_then(|most| usize::try_from(most).ok())
-        && facts.earlier_in_namespace >= most
-    {
-        let message = format!(
-            "namespace {} already has {most} tenants at this gateway, the most that rule {:?} allows; delete one or ask the platform team to raise allow.maxTenantsPerNamespace",
-            facts.namespace, rule.name
-        );
-        return Err(Violation::new("metadata.namespace", reason::TOO_MANY_TENANTS, message));
-    }
+    room_in_namespace(rule, facts)?;
     let tier = choose_tier(tier.as_deref(), rule, gateway)?;
     let identities = identities::wanted(identities.as_ref(), facts.namespace, rule, gateway)?;
     let ceiling = Ceiling::of(rule);
     let models = access::models(models.as_ref(), &ceiling, gateway.place())?;
     let resources = access::resources(resources, &ceiling)?;
+    let asked = Asked { limits: limits.as_ref(), budgets, enforcement: *enforcement };
+    let limits = Ceilings::of(rule).apply(tier, asked)?;
+    let time_zone = zone::time_zone(time_zone.as_deref())?;
+    let expires_at = zone::expiry(expires_at.as_deref())?;
     let api_key = api_key.clone().unwrap_or_default();
     let mut groups = api_key.env;
     groups.push(SecretGroup::Aws);
@@ -106,7 +129,23 @@ pub fn admit(
         },
         models,
         resources,
+        limits,
+        time_zone,
+        expires_at,
     })
+}
+
+fn room_in_namespace(rule: &TenantRule, facts: &TenantFacts<'_>) -> Result<(), Violation> {
+    let most = rule.allow.as_ref().and_then(|allow| allow.max_tenants_per_namespace);
+    let Some(most) = most.and_then(|most| usize::try_from(most).ok()) else { return Ok(()) };
+    if facts.earlier_in_namespace < most {
+        return Ok(());
+    }
+    let message = format!(
+        "namespace {} already has {most} tenants at this gateway, the most that rule {:?} allows; delete one or ask the platform team to raise allow.maxTenantsPerNamespace",
+        facts.namespace, rule.name
+    );
+    Err(Violation::new("metadata.namespace", reason::TOO_MANY_TENANTS, message))
 }
 
 /// What the rule that decides about the tenant allows, also where its spec is refused for asking for more; `None` where no
@@ -119,7 +158,12 @@ pub fn bounds(
 ) -> Option<Bounds> {
     let rule = deciding_rule(facts, gateway, identity)?;
     let (permitted, _) = identities::sorted_out(spec.identities.as_ref(), facts.namespace, rule, gateway);
-    Some(Bounds { ceiling: Ceiling::of(rule), identities: permitted.into_iter().map(|one| one.hash).collect() })
+    Some(Bounds {
+        ceiling: Ceiling::of(rule),
+        limits: Ceilings::of(rule),
+        tiers: gateway.tiers.clone(),
+        identities: permitted.into_iter().map(|one| one.hash).collect(),
+    })
 }
 
 fn deciding_rule<'a>(

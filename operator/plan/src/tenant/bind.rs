@@ -1,4 +1,5 @@
-//! What becomes of the policy of a tenant whose spec is refused: it is bound to what its rule allows by now.
+//! What binds a tenant whatever else is stuck, and what becomes of the policy of one whose spec is refused: it is bound to
+//! what its rule allows by now.
 //!
 //! A tenant that no rule admits any more loses access: the platform has revoked it. One that asks for too much keeps
 //! what it had, because a mistake in a new spec must not take production down, but within its rule: else a rule that
@@ -7,10 +8,14 @@
 use aigw_contract::policy::{Suspension, TenantPolicy};
 
 use super::access::Ceiling;
+use super::admit::AdmittedTenant;
 use super::diff::{diff_meter, write_policy};
 use super::identities;
+use super::limits::Ceilings;
 use super::step::{ObservedTenant, TenantStep};
+use super::zone;
 use crate::gateway::observed::Document;
+use crate::gateway::validate::ValidTier;
 use crate::identity::GatewayIdentity;
 use crate::plan::Plan;
 
@@ -19,8 +24,19 @@ use crate::plan::Plan;
 pub struct Bounds {
     /// Models and resources.
     pub ceiling: Ceiling,
+    /// Limits and budgets.
+    pub limits: Ceilings,
+    /// The gateway's tiers, whose values are ceilings where the rule has none.
+    pub tiers: Vec<ValidTier>,
     /// Hashes of the identities it asks for and may have.
     pub identities: Vec<String>,
+}
+
+impl Bounds {
+    fn bound(&self, policy: &TenantPolicy) -> TenantPolicy {
+        let tier = self.tiers.iter().find(|tier| tier.name == policy.tier);
+        self.limits.bound(self.ceiling.bound(policy), tier)
+    }
 }
 
 /// Binds what a tenant has to its bounds; to nothing where no rule decides. What it may not have any more is released
@@ -34,13 +50,65 @@ pub fn bind(
     let mut plan = Plan::default();
     let keep = bounds.map(|bounds| &*bounds.identities).unwrap_or_default();
     let bound = |policy: &TenantPolicy| match bounds {
-        Some(bounds) => bounds.ceiling.bound(policy),
+        Some(bounds) => bounds.bound(policy),
         None => TenantPolicy { suspended: Some(Suspension::Platform), ..policy.clone() },
     };
     if let Some(kept) = narrow(tenant_id, identity, observed, keep, bound, &mut plan) {
         diff_meter(tenant_id, identity, observed, kept.version, kept.content.denied(), None, &mut plan);
     }
     plan
+}
+
+/// The policy with what must bind whatever else is stuck, where that changed.
+pub(super) fn binding_change(tenant: &AdmittedTenant, observed: &ObservedTenant, now: i64) -> Option<TenantPolicy> {
+    let policy = &observed.policy.as_ref().filter(|policy| !policy.content.deleted)?.content;
+    let content = binding(tenant, policy.clone(), now);
+    (content != *policy).then_some(content)
+}
+
+/// `policy`, its names, keys and identities, with everything that binds calls whatever their credential.
+pub(super) fn binding(tenant: &AdmittedTenant, policy: TenantPolicy, now: i64) -> TenantPolicy {
+    // Exhaustive: of a new field it has to be decided here whether it can wait.
+    let TenantPolicy {
+        namespace,
+        name,
+        tier,
+        usage_key,
+        usage_key_generation,
+        usage_key_since,
+        deleted,
+        keys,
+        identities,
+        suspended: _,
+        models: _,
+        resources: _,
+        limits: _,
+        budgets: _,
+        premiums: _,
+        utc_offsets: _,
+        enforcement: _,
+        expires_at: _,
+    } = policy;
+    TenantPolicy {
+        namespace,
+        name,
+        tier,
+        usage_key,
+        usage_key_generation,
+        usage_key_since,
+        deleted,
+        keys,
+        identities,
+        suspended: tenant.suspended,
+        models: Some(tenant.models.clone()),
+        resources: tenant.resources.clone(),
+        limits: tenant.limits.limits(),
+        budgets: tenant.limits.budgets(),
+        premiums: tenant.limits.premiums.clone(),
+        utc_offsets: zone::utc_offsets(&tenant.time_zone, now),
+        enforcement: tenant.limits.enforcement,
+        expires_at: tenant.expires_at,
+    }
 }
 
 /// Releases the identities that `keep` lacks, and makes the policy what `bound` makes of it, less those and those that

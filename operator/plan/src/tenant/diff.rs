@@ -1,6 +1,7 @@
 //! The next steps for one tenant.
 //!
-//! Order: suspension, models, resources and identities given up first, because they must bind whatever else is stuck; then
+//! Order: suspension, models, resources, limits, budgets and identities given up first, because they must bind whatever else
+//! is stuck; then
 //! identities are claimed, so that a policy lists only what is the tenant's; then the internal key and its plan; then the
 //! Secret; then the policy that makes key and credential valid; the meter last, the commit point of the policy. So a
 //! crash anywhere leaves either the old state or a credential that is not valid yet, never one that is lost.
@@ -10,12 +11,11 @@ use std::time::Duration;
 
 use aigw_api::labels;
 use aigw_contract::Credential;
-use aigw_contract::limits::{Enforcement, Limits};
 use aigw_contract::policy::{KeyHash, TenantPolicy};
 use aigw_contract::table::MeterHead;
 
 use super::admit::AdmittedTenant;
-use super::bind::narrow;
+use super::bind::{binding, binding_change, narrow};
 use super::identities;
 use super::secret;
 use super::step::{ObservedSecret, ObservedTenant, TenantStep};
@@ -68,9 +68,9 @@ pub fn diff(
     random: &[u8; 32],
 ) -> Result<Plan<TenantStep>, SecretNotOurs> {
     let mut plan = Plan::default();
-    if let Some(content) = binding_change(tenant, observed) {
+    if let Some(content) = binding_change(tenant, observed, now) {
         write_policy(&tenant.tenant_id, gateway.identity, observed, content, None, &mut plan);
-        plan.wait("suspension, models and resources are being written", Duration::ZERO);
+        plan.wait("suspension, models, resources and limits are being written", Duration::ZERO);
         return Ok(plan);
     }
     let keep: Vec<String> = tenant.identities.iter().map(|one| one.hash.clone()).collect();
@@ -107,21 +107,17 @@ pub fn diff(
         usage_key_generation: generation,
         usage_key_since: if same_key { previous.map_or(now, |policy| policy.usage_key_since) } else { now },
         usage_key,
-        suspended: tenant.suspended,
         deleted: false,
         keys: accepted_keys(credential.as_ref(), previous, now),
         identities: identities::accepted(&tenant.tenant_id, &tenant.identities, observed),
-        models: Some(tenant.models.clone()),
-        resources: tenant.resources.clone(),
-        limits: Limits::default(),
-        budgets: Vec::new(),
-        premiums: Vec::new(),
-        utc_offsets: Vec::new(),
-        enforcement: Enforcement::default(),
-        expires_at: None,
+        ..TenantPolicy::default()
     };
+    let wanted = binding(tenant, wanted, now);
     if !identities::conflicts(&tenant.tenant_id, &tenant.identities, observed, now).is_empty() {
         plan.recheck(identities::CONFLICT_RECHECK);
+    }
+    if let Some(end) = wanted.expires_at.filter(|end| *end > now) {
+        plan.recheck(seconds(end - now));
     }
     if let Some(end) = wanted.keys.iter().filter_map(|key| key.not_after).min() {
         plan.recheck(seconds(end - now));
@@ -133,18 +129,6 @@ pub fn diff(
         plan.recheck(seconds(i64::from(gateway.cache_seconds) + CACHE_MARGIN_SECONDS));
     }
     Ok(plan)
-}
-
-/// The policy with what must bind whatever else is stuck, where that changed.
-fn binding_change(tenant: &AdmittedTenant, observed: &ObservedTenant) -> Option<TenantPolicy> {
-    let policy = &observed.policy.as_ref().filter(|policy| !policy.content.deleted)?.content;
-    let content = TenantPolicy {
-        suspended: tenant.suspended,
-        models: Some(tenant.models.clone()),
-        resources: tenant.resources.clone(),
-        ..policy.clone()
-    };
-    (content != *policy).then_some(content)
 }
 
 /// What deletion of a tenant leaves to do while its gateway stands. The Secret goes with its owner reference.

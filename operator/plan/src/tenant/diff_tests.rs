@@ -24,6 +24,11 @@ fn tenant(tier: &str, suspend: bool) -> AdmittedTenant {
         api_key: None,
         models: None,
         resources: vec![],
+        limits: None,
+        budgets: vec![],
+        time_zone: None,
+        enforcement: None,
+        expires_at: None,
         suspend: Some(suspend),
     };
     admitted(&spec, &gateway())

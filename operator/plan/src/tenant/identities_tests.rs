@@ -1,6 +1,7 @@
 use aigw_api::TenantSpec;
 use serde_json::{Value, json};
 
+use super::super::limits::Ceilings;
 use super::*;
 use crate::gateway::fixtures::{identity, valid};
 use crate::tenant::access::Ceiling;
@@ -162,7 +163,12 @@ fn a_grant_that_is_withdrawn_binds_although_the_spec_is_refused() {
     let tenant = tenant(&["api"], &["team-a"]);
     world.converge(&tenant);
     let permitted = [account("api")];
-    let bounds = Bounds { ceiling: Ceiling::of(&standard().rules[0]), identities: permitted.to_vec() };
+    let bounds = Bounds {
+        ceiling: Ceiling::of(&standard().rules[0]),
+        limits: Ceilings::of(&standard().rules[0]),
+        tiers: standard().tiers,
+        identities: permitted.to_vec(),
+    };
     world.run(|world| bind(&tenant.tenant_id, &identity(), &world.sim.observed, Some(&bounds)));
     assert_eq!(listed(&world), permitted);
     world.run(|world| bind(&tenant.tenant_id, &identity(), &world.sim.observed, None));

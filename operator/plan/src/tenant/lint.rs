@@ -5,6 +5,7 @@
 //! once, no internal key goes that the policy names, no counter turns back.
 
 use aigw_contract::Credential;
+use aigw_contract::limits::{Limits, OutputTokens};
 use aigw_contract::policy::{AcceptedIdentity, KeyHash, TenantPolicy};
 use aigw_contract::table::MeterHead;
 
@@ -104,6 +105,7 @@ impl<'a> Seen<'a> {
                 counters(*expected, *version, policy, observed)
                     .or_else(|| keys(policy, observed, steps))
                     .or_else(|| identities(tenant_id, policy, observed))
+                    .or_else(|| limits(policy))
             }
             TenantStep::WriteMeter { head, .. } => {
                 if std::mem::replace(&mut self.meter, true) {
@@ -151,6 +153,24 @@ fn counters(
         return Some("a generation of the internal key is used again");
     }
     (before == policy).then_some("nothing changes")
+}
+
+/// A limit the functions could not hold, or that would hold everything up.
+fn limits(policy: &TenantPolicy) -> Option<&'static str> {
+    let Limits { requests_per_minute, tokens_per_minute, concurrency, max_output_tokens } = policy.limits;
+    let OutputTokens { default, max } = max_output_tokens;
+    let numbers = [requests_per_minute, tokens_per_minute, concurrency, default, max].into_iter().flatten();
+    if numbers.chain(policy.budgets.iter().map(|budget| budget.micro_usd)).any(|number| number <= 0) {
+        return Some("a limit or budget is not above zero");
+    }
+    if default.zip(max).is_some_and(|(default, max)| default > max) {
+        return Some("output by default is above its maximum");
+    }
+    if !policy.budgets.is_sorted_by(|one, next| one.window < next.window) {
+        return Some("a window has two budgets, or they are not in order");
+    }
+    let ordered = policy.utc_offsets.is_sorted_by(|one, next| one.from < next.from);
+    (!ordered).then_some("the changes of local time are not in order")
 }
 
 /// No credential is accepted that was not given out, none ends without warning, and no id comes back.

@@ -7,6 +7,7 @@ pub mod diff;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod identities;
+pub mod limits;
 pub mod lint;
 #[cfg(test)]
 mod properties;
@@ -16,3 +17,5 @@ mod scenarios;
 pub mod secret;
 pub mod simulated;
 pub mod step;
+pub mod usage;
+mod zone;

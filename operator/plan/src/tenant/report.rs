@@ -3,11 +3,13 @@
 use aigw_api::conditions::{kind, reason};
 use aigw_api::{CredentialStatus, CredentialsStatus, EffectiveModels, EffectiveTenant, TenantStatus};
 use aigw_contract::access::ModelRules;
+use aigw_contract::calendar::rfc3339;
 use aigw_contract::policy::{Suspension, TenantPolicy};
 use jiff::Timestamp;
 
 use super::access;
 use super::admit::AdmittedTenant;
+use super::limits::shown_premium;
 use crate::conditions::{ConditionSpec, Progress};
 use crate::violation::Violation;
 
@@ -41,12 +43,13 @@ pub enum TenantOutcome {
     },
 }
 
-/// Conditions after a pass. `policy` is the policy in force, if one was read.
+/// Conditions after a pass. `policy` is the policy in force, if one was read; `now` is in seconds since the Unix epoch.
 pub fn conditions(
     outcome: &TenantOutcome,
     admitted: Option<&AdmittedTenant>,
     policy: Option<&TenantPolicy>,
     was_ready: bool,
+    now: i64,
 ) -> Vec<ConditionSpec> {
     let accepted =
         ConditionSpec::new(kind::ACCEPTED, true, reason::ACCEPTED, "a rule of the gateway admits this tenant");
@@ -65,9 +68,10 @@ pub fn conditions(
             (accepted, programmed, Progress::Working { reason, message: message.clone(), serving: false })
         }
         TenantOutcome::InSync => {
-            let message = match admitted.and_then(|tenant| tenant.suspended) {
-                Some(_) => "in place, and suspended: calls are refused",
-                None => "the tenant can call",
+            let message = match admitted {
+                Some(tenant) if tenant.suspended.is_some() => "in place, and suspended: calls are refused",
+                Some(tenant) if tenant.has_expired(now) => "in place, and expired: calls are refused",
+                _ => "the tenant can call",
             };
             let programmed = ConditionSpec::new(kind::PROGRAMMED, true, reason::IN_SYNC, "AWS was read and matches");
             (accepted, programmed, Progress::Ready(message.into()))
@@ -82,7 +86,7 @@ pub fn conditions(
         }
     };
     let mut conditions =
-        vec![accepted, programmed, credentials_ready(outcome, admitted, policy), suspended(admitted, policy)];
+        vec![accepted, programmed, credentials_ready(outcome, admitted, policy), suspended(admitted, policy, now)];
     conditions.extend(identities_ready(outcome, admitted, policy));
     conditions.extend(progress.summary());
     conditions
@@ -149,7 +153,7 @@ fn credentials_ready(
     }
 }
 
-fn suspended(admitted: Option<&AdmittedTenant>, policy: Option<&TenantPolicy>) -> ConditionSpec {
+fn suspended(admitted: Option<&AdmittedTenant>, policy: Option<&TenantPolicy>, now: i64) -> ConditionSpec {
     let by = admitted.map_or_else(|| policy.and_then(|policy| policy.suspended), |tenant| tenant.suspended);
     match by {
         Some(Suspension::Platform) => {
@@ -159,11 +163,14 @@ fn suspended(admitted: Option<&AdmittedTenant>, policy: Option<&TenantPolicy>) -
         Some(Suspension::Team) => {
             ConditionSpec::new(kind::SUSPENDED, true, reason::SUSPENDED_BY_TEAM, "spec.suspend is true")
         }
+        None if admitted.is_some_and(|tenant| tenant.has_expired(now)) => {
+            ConditionSpec::new(kind::SUSPENDED, true, reason::EXPIRED, "spec.expiresAt has passed")
+        }
         None => ConditionSpec::new(kind::SUSPENDED, false, reason::ACTIVE, ""),
     }
 }
 
-/// Everything of the status but conditions and generation.
+/// Everything of the status but conditions, generation and usage.
 pub fn status(
     tenant_id: String,
     endpoint: Option<String>,
@@ -192,18 +199,30 @@ pub fn status(
                     .collect(),
             }
         }),
-        effective: admitted.map(|tenant| EffectiveTenant {
-            tier: tenant.tier.name.clone(),
-            rule: tenant.rule.clone(),
-            requests_per_second: tenant.tier.requests_per_second,
-            burst: tenant.tier.burst,
-            suspended: tenant.suspended.is_some(),
-            identities: policy
-                .filter(|_| !tenant.identities.is_empty())
-                .map(|policy| i32::try_from(policy.identities.len()).unwrap_or(i32::MAX)),
-            models: Some(effective_models(&tenant.models)),
-            resources: tenant.resources.iter().map(access::shown).collect(),
-        }),
+        effective: admitted.map(|tenant| effective(tenant, policy)),
+        usage: None,
+    }
+}
+
+fn effective(tenant: &AdmittedTenant, policy: Option<&TenantPolicy>) -> EffectiveTenant {
+    let (limits, budgets) = tenant.limits.shown();
+    EffectiveTenant {
+        tier: tenant.tier.name.clone(),
+        rule: tenant.rule.clone(),
+        requests_per_second: tenant.tier.requests_per_second,
+        burst: tenant.tier.burst,
+        suspended: tenant.suspended.is_some(),
+        identities: policy
+            .filter(|_| !tenant.identities.is_empty())
+            .map(|policy| i32::try_from(policy.identities.len()).unwrap_or(i32::MAX)),
+        models: Some(effective_models(&tenant.models)),
+        resources: tenant.resources.iter().map(access::shown).collect(),
+        limits,
+        budgets,
+        premiums: tenant.limits.premiums.iter().copied().map(shown_premium).collect(),
+        time_zone: Some(tenant.time_zone.clone()),
+        enforcement: Some(format!("{:?}", tenant.limits.enforcement)),
+        expires_at: tenant.expires_at.map(rfc3339),
     }
 }
 

@@ -39,6 +39,11 @@ fn tenant(tier: &str, suspend: bool) -> AdmittedTenant {
             api_key: None,
             models: None,
             resources: vec![],
+            limits: None,
+            budgets: vec![],
+            time_zone: None,
+            enforcement: None,
+            expires_at: None,
             suspend: Some(suspend),
         },
         &gateway(),
@@ -165,10 +170,49 @@ fn secret() {
         api_key: Some(api_key),
         models: None,
         resources: vec![],
+        limits: None,
+        budgets: vec![],
+        time_zone: None,
+        enforcement: None,
+        expires_at: None,
         suspend: None,
     };
     world.converge(&admitted(&spec, &gateway()));
     check("secret", &world.log);
+}
+
+#[test]
+fn limits_and_budgets() {
+    let gateway = valid(json!({
+        "region": "eu-central-1", "accountId": "111122223333", "stages": [{"name": "v1"}], "endpoint": {"type": "Regional"},
+        "tiers": [{
+            "name": "bronze", "plan": {"requestsPerSecond": 5, "burst": 10},
+            "limits": {"requestsPerMinute": 120, "tokensPerMinute": 50000, "concurrency": 10, "maxOutputTokens": {"default": 4096, "max": 16384}},
+            "budgets": [{"window": "Month", "usd": "200"}],
+        }],
+        "tenants": {"rules": [{
+            "name": "all", "match": {"namespaces": {"from": "All"}},
+            "allow": {"shadow": true, "premiums": ["HourCache"]}, "ceilings": {"budgets": [{"window": "Month", "usd": "3000"}]},
+        }]},
+    }));
+    let tenant = |more: Value| {
+        let mut spec = json!({"gatewayRef": {"name": "prod"}});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        admitted(&serde_json::from_value(spec).unwrap(), &gateway)
+    };
+    let mut world = World::new(gateway.clone());
+    note(&mut world, "what the tier gives");
+    world.converge(&tenant(json!({})));
+    note(&mut world, "more money, less concurrency, in another time zone");
+    let budgets = json!([{"window": "Day", "usd": "150"}, {"window": "Month", "usd": "2999.99"}]);
+    let asked = json!({"limits": {"concurrency": 4}, "budgets": budgets, "timeZone": "Europe/Berlin"});
+    world.converge(&tenant(asked));
+    note(&mut world, "shadow, and an end");
+    world.converge(&tenant(json!({"enforcement": "Shadow", "expiresAt": "2027-02-01T00:00:00Z"})));
+    note(&mut world, "the next year, in UTC, changes nothing");
+    world.now += 360 * 24 * 3600;
+    world.converge(&tenant(json!({"enforcement": "Shadow", "expiresAt": "2027-02-01T00:00:00Z"})));
+    check("limits_and_budgets", &world.log);
 }
 
 #[test]

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use aigw_contract::access::{ModelRules, ResourceGrant};
+use aigw_contract::calendar::rfc3339;
 use aigw_contract::identity::IdentityClaim;
+use aigw_contract::limits::{Budget, Enforcement, Limits, OutputTokens};
+use aigw_contract::meter::MeterReading;
 use aigw_contract::policy::TenantPolicy;
 use aigw_contract::table::MeterHead;
 
 use crate::gateway::observed::{Document, Tags};
+use crate::money::MicroUsd;
 
 /// An internal API key as listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub struct ObservedTenant {
     pub policy: Option<Document<TenantPolicy>>,
     /// The meter item's head.
     pub meter: Option<MeterHead>,
+    /// What the meter has counted.
+    pub reading: MeterReading,
     /// The Secret of the wanted name.
     pub secret: ObservedSecret,
     /// Claims of the identities that are wanted or that the policy lists, by hash.
@@ -139,7 +145,7 @@ impl fmt::Display for TenantStep {
             }
             Self::WritePolicy { tenant_id, version, policy, .. } => write!(
                 formatter,
-                "write policy {version} of tenant {tenant_id}: tier {}, {} keys{}{}{}{}",
+                "write policy {version} of tenant {tenant_id}: tier {}, {} keys{}{}{}{}{}",
                 policy.tier,
                 policy.keys.len(),
                 match policy.identities.len() {
@@ -147,6 +153,7 @@ impl fmt::Display for TenantStep {
                     count => format!(", {count} identities"),
                 },
                 access(policy),
+                limits(policy),
                 if policy.suspended.is_some() { ", suspended" } else { "" },
                 if policy.deleted { ", deleted" } else { "" }
             ),
@@ -176,6 +183,40 @@ fn access(policy: &TenantPolicy) -> String {
     }
     for ResourceGrant { arn, access } in &policy.resources {
         let _ = write!(text, ", {access:?} {arn}");
+    }
+    text
+}
+
+/// What a policy says about limits and budgets, where it says anything.
+fn limits(policy: &TenantPolicy) -> String {
+    let mut text = String::new();
+    let Limits { requests_per_minute, tokens_per_minute, concurrency, max_output_tokens } = policy.limits;
+    let OutputTokens { default, max } = max_output_tokens;
+    for (value, what) in [
+        (requests_per_minute, "requests/min"),
+        (tokens_per_minute, "tokens/min"),
+        (concurrency, "at once"),
+        (default, "output tokens by default"),
+        (max, "output tokens at most"),
+    ] {
+        if let Some(value) = value {
+            let _ = write!(text, ", {value} {what}");
+        }
+    }
+    for Budget { window, micro_usd } in &policy.budgets {
+        let _ = write!(text, ", USD {} a {}", MicroUsd(*micro_usd), format!("{window:?}").to_lowercase());
+    }
+    for premium in &policy.premiums {
+        let _ = write!(text, ", {premium:?}");
+    }
+    if let Some(last) = policy.utc_offsets.last() {
+        let _ = write!(text, ", {} changes of local time until {}", policy.utc_offsets.len(), rfc3339(last.from));
+    }
+    if policy.enforcement == Enforcement::Shadow {
+        text.push_str(", shadow");
+    }
+    if let Some(end) = policy.expires_at {
+        let _ = write!(text, ", until {}", rfc3339(end));
     }
     text
 }

@@ -6,6 +6,7 @@ use aigw_tests::simulation::simulate;
 use aigw_tests::simulation::state::difference;
 use aigw_tests::{Outcome, ensure, ensure_eq};
 
+use super::limits;
 use crate::scenario::objects::{policy, search};
 
 /// Scenarios after which nothing is left in AWS.
@@ -55,7 +56,7 @@ pub fn check(scenario: &Scenario, end: &End) -> Outcome {
             ensure!(policy(&end.world, &search())?.resources.is_empty(), "a grant outlived its rule");
         }
         name if name.starts_with("drift_") => as_before(end)?,
-        _ => {}
+        name => limits::check(name, end)?,
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod checks;
 mod gateway_changes;
 mod lifecycle;
+mod limits;
 mod removal;
 mod tenant_changes;
 
@@ -20,6 +21,7 @@ pub fn all() -> Vec<Scenario> {
         gateway_changes::scenarios(),
         tenant_changes::scenarios(),
         tenant_changes::admission(),
+        limits::scenarios(),
         removal::scenarios(),
         issuers::scenarios(),
     ];

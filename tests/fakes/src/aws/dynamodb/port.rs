@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aigw_cloud::{CloudError, Tables, TenantItems};
+use aigw_contract::meter::MeterReading;
 use aigw_contract::table::{
     DOCUMENT, IDENTITY_SK, METER_POLICY_VERSION, METER_SK, METER_SUSPENDED, MeterHead, POLICY_SK, VERSION, identity_pk,
     meter_pk, tenant_pk,
@@ -67,6 +68,10 @@ fn document_of(operation: &'static str, (pk, sk): (&str, &str), item: &Item) -> 
 fn head_of(item: &Item) -> Option<MeterHead> {
     let policy_version = item.get(METER_POLICY_VERSION).and_then(Attribute::number)?;
     Some(MeterHead { policy_version, suspended: item.get(METER_SUSPENDED) == Some(&Attribute::Bool(true)) })
+}
+
+fn reading_of(item: &Item) -> MeterReading {
+    MeterReading::of(item.iter().filter_map(|(name, value)| Some((name.as_str(), value.number()?))))
 }
 
 #[async_trait]
@@ -174,6 +179,7 @@ impl Tables for TablesPort {
                     tenant.policy = Some(document_of(BATCH_GET_ITEM, (&pk, &sk), &item)?);
                 } else if let Some(tenant) = of(meter_pk("")).and_then(|id| tenants.get_mut(&id)) {
                     tenant.meter = head_of(&item);
+                    tenant.reading = reading_of(&item);
                 }
             }
         }
