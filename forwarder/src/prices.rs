@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_copy_is_kept_while_its_revision_is_asked_for() {
         let (now, later) = (Duration::ZERO, OTHER_MAX_AGE);
-        assert!(held("r1", Some("r1")).answers("r1", Duration::from_secs(86_400)));
+        assert!(held("r1", Some("r1")).answers("r1", Duration::from_hours(24)));
         assert!(!held("r1", Some("r1")).answers("r2", now), "the configuration names another");
         assert!(held("r1", Some("r2")).answers("r2", later), "the configuration caught up");
         assert!(held("r1", Some("r2")).answers("r1", now), "the configuration in hand is older than the list");
