@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aigw_api::{GatewayModels, Unmetered};
 use aigw_contract::model::{ModelId, Place};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::violation::Violation;
@@ -35,7 +35,7 @@ fn met<'a>(list: &'a PriceList, id: &str) -> Option<&'a ModelPrice> {
     list.models.iter().find(|price| fits(&price.pattern))
 }
 
-fn own(prices: serde_json::Value) -> Result<Vec<ModelPrice>, Vec<Violation>> {
+fn own(prices: &Value) -> Result<Vec<ModelPrice>, Vec<Violation>> {
     let models: GatewayModels = serde_json::from_value(json!({"prices": prices})).unwrap();
     own_prices(Some(&models))
 }
@@ -124,7 +124,7 @@ fn regions_have_their_own_prices_and_the_rest_the_highest() {
 
 #[test]
 fn own_prices_come_first_and_take_all_with_them() {
-    let own = own(json!([
+    let own = own(&json!([
         {"match": "anthropic.claude-opus-5", "usdPerMillionTokens": {"input": "4.000001", "output": "20"}},
         {"match": "zai.*", "usdPerMillionTokens": {"input": "1", "output": "3", "cacheRead": "0.1", "cacheWrite": "1.25",
             "cacheWrite1h": "2"}, "priorityPercent": 175, "optimizedPercent": 125, "contextTokens": 5, "maxOutputTokens": 4,
@@ -156,7 +156,7 @@ fn own_prices_come_first_and_take_all_with_them() {
 #[test]
 fn own_prices_that_are_none_or_never_met_are_refused() {
     let price = |pattern: &str, input: &str| json!({"match": pattern, "usdPerMillionTokens": {"input": input}});
-    let said = |prices| own(prices).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let said = |prices: Value| own(&prices).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>();
     let found = said(json!([price("anthropic.*", "3"), price("eu.anthropic.claude-opus-5", "5")]));
     assert_eq!(found.len(), 1);
     assert!(found[0].starts_with("spec.models.prices[1].match: \"eu.anthropic.claude-opus-5\" is never reached"));
@@ -164,7 +164,7 @@ fn own_prices_that_are_none_or_never_met_are_refused() {
     let found = said(json!([price("zai.*", "1.0000001"), price("qwen.*", "-1")]));
     assert!(found[0].starts_with("spec.models.prices[0].usdPerMillionTokens.input: \"1.0000001\" must have at most 6"));
     assert!(found[1].starts_with("spec.models.prices[1].usdPerMillionTokens.input: \"-1\" must be an amount"));
-    assert!(own(json!([price("eu.anthropic.*", "5"), price("anthropic.*", "3")])).is_ok());
+    assert!(own(&json!([price("eu.anthropic.*", "5"), price("anthropic.*", "3")])).is_ok());
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_revision_tells_every_difference_and_nothing_else() {
     let of = |region| price_list(region, &[]).revision;
     assert_eq!(of("us-east-1"), of("us-west-2"), "the same prices");
     assert_ne!(of("us-east-1"), of("eu-west-2"));
-    let own = own(json!([{"match": "zai.*", "usdPerMillionTokens": {"input": "1"}}])).unwrap();
+    let own = own(&json!([{"match": "zai.*", "usdPerMillionTokens": {"input": "1"}}])).unwrap();
     assert_ne!(of("us-east-1"), price_list("us-east-1", &own).revision);
     assert!(of("us-east-1").starts_with(bundled_date()), "{}", of("us-east-1"));
 }

@@ -45,6 +45,12 @@ pub fn scenarios() -> Vec<Scenario> {
         converged!("families_change", |world| {
             change(world, json!({"bedrock": {"families": ["bedrock-runtime", "bedrock-agent-runtime"]}})).await
         }),
+        converged!("prices_of_its_own_and_what_is_unknown", |world| {
+            let price = json!({"match": "zai.glm-5", "usdPerMillionTokens": {"input": "0.9", "output": "3"}});
+            change(world, json!({"models": {"prices": [price], "unknownPrice": "ChargeMaximum"}})).await?;
+            let unmetered = json!({"policy": "Charge", "usdPerCall": "0.01"});
+            change(world, json!({"models": null, "failMode": "Open", "bedrock": {"unmetered": unmetered}})).await
+        }),
         converged!("memory_and_timeout_change", |world| {
             change(world, json!({"functions": {"forwarder": {"memoryMiB": 512, "timeoutSeconds": 300}}})).await
         }),
