@@ -1,5 +1,7 @@
 """The control plane as the operator uses it: what the plugin adds to LocalEmu, and what must stay true of LocalEmu."""
 
+import collections
+import concurrent.futures
 import json
 import time
 
@@ -287,6 +289,32 @@ def test_log_groups(world: World):
     assert world.logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"a": "1"}
     world.logs.delete_log_group(logGroupName="/aws/lambda/x")
     assert code_of(world.logs.delete_log_group, logGroupName="/aws/lambda/x") == "ResourceNotFoundException"
+
+
+def test_conditional_writes_at_once_are_atomic(world: World):
+    db = world.dynamodb
+    db.create_table(
+        TableName="counts", BillingMode="PAY_PER_REQUEST", AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+    )
+    db.get_waiter("table_exists").wait(TableName="counts", WaiterConfig={"Delay": 1})
+    db.put_item(TableName="counts", Item={"pk": {"S": "meter"}, "used": {"N": "0"}})
+
+    def take(_) -> str:
+        try:
+            db.update_item(
+                TableName="counts", Key={"pk": {"S": "meter"}}, UpdateExpression="SET used = used + :one",
+                ConditionExpression="used < :limit", ExpressionAttributeValues={":one": {"N": "1"}, ":limit": {"N": "100"}},
+            )
+        except ClientError as refused:
+            return refused.response["Error"]["Code"]
+        return "taken"
+
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        outcomes = collections.Counter(pool.map(take, range(200)))
+    assert outcomes == {"taken": 100, "ConditionalCheckFailedException": 100}
+    assert db.get_item(TableName="counts", Key={"pk": {"S": "meter"}})["Item"]["used"] == {"N": "100"}
+    db.delete_table(TableName="counts")
 
 
 def test_dynamodb_table(world: World):

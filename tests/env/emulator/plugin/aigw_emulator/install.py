@@ -65,6 +65,7 @@ def _install() -> None:
         authorizer,
         data_plane,
         health,
+        item_writes,
         lambda_api,
         lambda_lifecycle,
         openapi_import,
@@ -84,6 +85,7 @@ def _install() -> None:
     authorizer.install_cache_flush()
     data_plane.install()
     paging.install()
+    item_writes.install()
     lock_operations(ApigatewayNextGenProvider, LOCKED_OPERATIONS)
     lock_operations(APIGatewayBackend, LOCKED_IN_MOTO)
     health.install()
