@@ -132,9 +132,23 @@ impl Client {
     }
 
     /// Many calls at once: how often each outcome was met.
-    pub fn burst(&self, calls: u32) -> Outcome<BTreeMap<String, u64>> {
-        let ended = self.run("burst.py", &["--calls", &calls.to_string()])?;
-        let summary = ended.summary()?;
+    pub fn burst(&self, calls: u64) -> Outcome<BTreeMap<String, u64>> {
+        self.bursting(&["--calls", &calls.to_string()])
+    }
+
+    /// The same with so many in flight, each asking for so many tokens of output.
+    pub fn burst_with(&self, calls: u64, parallel: u64, output_tokens: u64) -> Outcome<BTreeMap<String, u64>> {
+        let [calls, parallel, tokens] = [calls, parallel, output_tokens].map(|number| number.to_string());
+        self.bursting(&["--calls", &calls, "--parallel", &parallel, "--max-tokens", &tokens])
+    }
+
+    /// What the tenant has used, as the gateway tells its owner.
+    pub fn usage(&self) -> Outcome<Value> {
+        self.run("usage.py", &[])?.ok()?.summary()
+    }
+
+    fn bursting(&self, arguments: &[&str]) -> Outcome<BTreeMap<String, u64>> {
+        let summary = self.run("burst.py", arguments)?.summary()?;
         let outcomes = summary["outcomes"].as_object().cloned().unwrap_or_default();
         Ok(outcomes.into_iter().map(|(name, count)| (name, count.as_u64().unwrap_or_default())).collect())
     }

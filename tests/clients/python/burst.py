@@ -15,14 +15,16 @@ arguments = argparse.ArgumentParser(description=__doc__)
 arguments.add_argument("--model", default=sdk.DEFAULT_MODEL)
 arguments.add_argument("--calls", type=int, default=20)
 arguments.add_argument("--parallel", type=int, default=4)
+arguments.add_argument("--max-tokens", type=int, help="output each call asks for at most")
 given = arguments.parse_args()
 
 client = sdk.bedrock_runtime_without_retries(given.parallel)
+asked = {"inferenceConfig": {"maxTokens": given.max_tokens}} if given.max_tokens else {}
 
 
 def call(_):
     try:
-        client.converse(modelId=given.model, messages=sdk.message("Say hello."))
+        client.converse(modelId=given.model, messages=sdk.message("Say hello."), **asked)
     except Exception as error:  # whatever ends a call is an outcome to count
         return sdk.describe(error)
     return "ok", ""

@@ -5,6 +5,7 @@
 //! then those that change the shared gateway and put it back, then those with gateways of their own. Each also runs alone.
 
 mod answers;
+mod budgets;
 mod change;
 mod crash;
 mod credentials;
@@ -63,6 +64,7 @@ pub fn suite() -> Suite {
         metering::tests(),
         credentials::tests(),
         limits::tests(),
+        budgets::tests(),
         suspension::tests(),
         steady_state::tests(),
         plan::tests(),
