@@ -158,15 +158,32 @@ impl Lease {
         }
     }
 
-    async fn release(&self, mut object: LeaseObject) -> Result<(), kube::Error> {
+    /// Gives back the lease that is ours as `object`. A conflict is looked into: it may be our own last renewal, whose
+    /// answer nobody waited for.
+    async fn release(&self, object: LeaseObject) -> Result<(), kube::Error> {
+        if self.give_back(object).await? {
+            return Ok(());
+        }
+        match self.api.get_opt(&self.name).await? {
+            Some(current) if record::holder(current.spec.as_ref()) == Some(&self.holder) => {
+                self.give_back(current).await.map(drop)
+            }
+            // Ours no longer, so there is nothing to give back.
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the lease still was this object, and is free now.
+    async fn give_back(&self, mut object: LeaseObject) -> Result<bool, kube::Error> {
         object.spec = Some(record::released(&object.spec.unwrap_or_default(), self.clock.now()));
         match self.api.replace(&self.name, &PostParams::default(), &object).await {
-            Ok(_) => tracing::info!(lease = self.name, "released the lease"),
-            // Ours no longer, so there is nothing to give back.
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
-            Err(failure) => return Err(failure),
+            Ok(_) => {
+                tracing::info!(lease = self.name, "released the lease");
+                Ok(true)
+            }
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
+            Err(failure) => Err(failure),
         }
-        Ok(())
     }
 }
 

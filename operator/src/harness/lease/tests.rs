@@ -283,6 +283,19 @@ async fn a_released_lease_is_taken_at_the_next_look() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lease_is_released_although_its_renewal_was_not_waited_for() {
+    let server = Apiserver::default();
+    let candidate = server.candidate("a");
+    let mut held = candidate.acquire().await;
+    // Stopped while a renewal has arrived and its answer has not.
+    let arrived = timing::LEASE_RETRY - TWO_CALLS + ONE_WAY * 3 / 2;
+    let stopped = timeout(arrived, held.guard(std::future::pending::<()>())).await;
+    assert!(stopped.is_err() && server.holder() == "a");
+    held.release().await.unwrap();
+    assert_eq!((server.holder().as_str(), server.state().conflicts), ("", 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_a_lease_of_ones_own_is_given_back() {
     let server = Apiserver::default();
     let (a, b) = (server.candidate("a"), server.candidate("b"));
