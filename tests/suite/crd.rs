@@ -69,7 +69,7 @@ fn columns() -> Outcome {
     with_cluster(|cluster| {
         let objects = [tenant("shown", "prod"), manifests::gateway(NAMESPACE, "shown")];
         cluster.apply(&objects)?;
-        let tenants = ["NAME", "READY", "REASON", "TIER", "GATEWAY", "SUSPENDED", "AGE"];
+        let tenants = ["NAME", "READY", "REASON", "TIER", "GATEWAY", "SUSPENDED", "WITHINBUDGET", "USED%", "AGE"];
         ensure_eq!(header(cluster, &["aitn"])?, tenants, "columns of tenants");
         let wide = header(cluster, &["aitn", "-o", "wide"])?;
         ensure!(wide.contains(&"MESSAGE".to_owned()) && wide.contains(&"SECRET".to_owned()), "wide columns: {wide:?}");

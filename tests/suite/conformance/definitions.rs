@@ -270,7 +270,22 @@ pub async fn columns(target: &Target) -> Outcome {
     target.api("Tenant").patch_status("one", &PatchParams::default(), &Patch::Merge(status)).await?;
     target.put(&manifests::gateway(&target.namespace, "one")).await?;
     let expected = [
-        ("tenants", vec!["Name", "Ready", "Reason", "Tier", "Gateway", "Suspended", "Secret", "Message", "Age"]),
+        (
+            "tenants",
+            vec![
+                "Name",
+                "Ready",
+                "Reason",
+                "Tier",
+                "Gateway",
+                "Suspended",
+                "WithinBudget",
+                "Used%",
+                "Secret",
+                "Message",
+                "Age",
+            ],
+        ),
         ("aigateways", vec!["Name", "Ready", "Reason", "Endpoint", "Tenants", "Region", "Account", "Message", "Age"]),
     ];
     for (plural, columns) in expected {
