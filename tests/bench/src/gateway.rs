@@ -1,8 +1,9 @@
-//! The gateway that ours is measured with: its configuration and one tenant with model rules and residency, as items of
-//! a fake DynamoDB for the Lambda form and as a policy file for the HTTP form.
+//! The gateway that ours is measured with: its configuration and one tenant with model rules, residency and limits, as items
+//! of a fake DynamoDB for the Lambda form, there with a budget and prices, and as a policy file for the HTTP form.
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aigw_contract::Credential;
 use http::{Request, Response};
@@ -11,6 +12,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use crate::Outcome;
+use crate::expressions;
 use crate::net::{Answer, serve};
 
 /// REST API the events come from.
@@ -18,6 +20,8 @@ pub const REST_API: &str = "api1";
 /// Region of everything.
 pub const REGION: &str = "eu-central-1";
 const ACCOUNT: &str = "111122223333";
+/// Revision of the price list.
+const PRICES: &str = "measured";
 
 /// The tenant's credential.
 ///
@@ -30,8 +34,13 @@ pub fn credential() -> Outcome<Credential> {
 fn config() -> Value {
     json!({
         "restApiId": REST_API, "stages": ["v1"], "families": ["bedrock-runtime"],
-        "region": REGION, "accountId": ACCOUNT,
+        "region": REGION, "accountId": ACCOUNT, "prices": PRICES,
     })
+}
+
+/// Limits that are reckoned with on every call and never reached.
+fn limits() -> Value {
+    json!({ "requestsPerMinute": 100_000_000, "concurrency": 1_000, "maxOutputTokens": { "default": 4096 } })
 }
 
 fn models() -> Value {
@@ -47,11 +56,13 @@ fn models() -> Value {
 /// See [`credential`].
 pub fn policy_file() -> Outcome<String> {
     let credential = credential()?;
-    let tenant = json!({ "credentials": [credential.expose()], "policy": { "models": models() } });
-    Ok(json!({ "gateway": config(), "tenants": [tenant] }).to_string())
+    let tenant = json!({ "credentials": [credential.expose()], "policy": { "models": models(), "limits": limits() } });
+    let mut gateway = config();
+    gateway["prices"] = json!("");
+    Ok(json!({ "gateway": gateway, "tenants": [tenant] }).to_string())
 }
 
-/// A fake DynamoDB with the items of the gateway. Ours reads the tenant's meter from it on every call.
+/// A fake DynamoDB with the items of the gateway. Ours reserves in the tenant's meter before every call and settles after it.
 ///
 /// # Errors
 /// Where no port can be had.
@@ -59,10 +70,13 @@ pub async fn table() -> Outcome<SocketAddr> {
     let credential = credential()?;
     let policy = json!({
         "namespace": "team-a", "name": "chat", "tier": "bronze", "usageKey": "the-usage-key", "models": models(),
+        "limits": limits(), "budgets": [{ "window": "Month", "microUsd": 1_000_000_000_000_i64 }],
         "keys": [{ "id": credential.key(), "sha256": credential.sha256() }],
     });
+    let price = json!({ "match": "anthropic.*", "input": 3_000_000, "output": 15_000_000, "contextTokens": 200_000 });
     let items = [
         ("gateway", "config", document(&config())),
+        ("gateway", "prices", document(&json!({ "revision": PRICES, "models": [price] }))),
         ("tenant#t1", "policy", document(&policy)),
         ("meter#t1", "now", json!({ "policyVersion": { "N": "1" }, "suspended": { "BOOL": false } })),
     ];
@@ -71,7 +85,8 @@ pub async fn table() -> Outcome<SocketAddr> {
         item["sk"] = json!({ "S": sk });
         item
     });
-    let address: io::Result<SocketAddr> = serve(None, move |request| answer(items.clone(), request)).await;
+    let items = Items::new(Mutex::new(items.to_vec()));
+    let address: io::Result<SocketAddr> = serve(None, move |request| answer(Arc::clone(&items), request)).await;
     Ok(address?)
 }
 
@@ -79,21 +94,41 @@ fn document(content: &Value) -> Value {
     json!({ "version": { "N": "1" }, "document": { "S": content.to_string() } })
 }
 
-async fn answer(items: [Value; 3], request: Request<Incoming>) -> Response<Answer> {
-    let batch =
-        request.headers().get("x-amz-target").is_some_and(|target| target.as_bytes().ends_with(b"BatchGetItem"));
+type Items = Arc<Mutex<Vec<Value>>>;
+
+async fn answer(items: Items, request: Request<Incoming>) -> Response<Answer> {
+    let target = request.headers().get("x-amz-target").map(|target| target.as_bytes().to_vec()).unwrap_or_default();
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let input: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let find = |key: &Value| items.iter().find(|item| item["pk"] == key["pk"] && item["sk"] == key["sk"]);
-    let output = if batch {
+    let mut items = items.lock().unwrap_or_else(PoisonError::into_inner);
+    let is = |item: &Value, key: &Value| item["pk"] == key["pk"] && item["sk"] == key["sk"];
+    let output = if target.ends_with(b"UpdateItem") {
+        let Some(item) = items.iter_mut().find(|item| is(item, &input["Key"])) else {
+            return refused(&json!({ "__type": "ResourceNotFoundException" }));
+        };
+        let Some(after) = expressions::update(Some(item), &input) else {
+            let code = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+            return refused(&json!({ "__type": code, "Item": item }));
+        };
+        *item = after.clone();
+        json!({ "Attributes": after })
+    } else if target.ends_with(b"BatchGetItem") {
         let tables = input["RequestItems"].as_object().into_iter().flatten();
         let found = tables.map(|(name, table)| {
             let keys = table["Keys"].as_array().into_iter().flatten();
+            let find = |key: &Value| items.iter().find(|item| is(item, key));
             (name.clone(), keys.filter_map(find).cloned().collect::<Value>())
         });
         json!({ "Responses": found.collect::<serde_json::Map<_, _>>(), "UnprocessedKeys": {} })
     } else {
-        find(&input["Key"]).map_or_else(|| json!({}), |item| json!({ "Item": item }))
+        let found = items.iter().find(|item| is(item, &input["Key"]));
+        found.map_or_else(|| json!({}), |item| json!({ "Item": item }))
     };
     Response::new(Answer::whole(output.to_string()))
+}
+
+fn refused(error: &Value) -> Response<Answer> {
+    let mut response = Response::new(Answer::whole(error.to_string()));
+    *response.status_mut() = http::StatusCode::BAD_REQUEST;
+    response
 }

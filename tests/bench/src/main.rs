@@ -6,6 +6,9 @@
 
 mod certificates;
 mod envoy;
+#[allow(clippy::unwrap_used, missing_docs)]
+#[path = "../../../forwarder/tests/data_plane/support/expressions.rs"]
+mod expressions;
 mod gateway;
 mod line;
 mod measure;
