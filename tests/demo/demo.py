@@ -30,6 +30,8 @@ QUICKSTART = "examples/quickstart"
 # Generous: two busy cores are ten times slower than two idle ones.
 READY = "--timeout=180s"
 PATIENCE_SECONDS = 60
+# A call that asks for 200 tokens of output reserves about USD 0.006 and uses 0.0002, so a few fit.
+BUDGET_USD = "0.007"
 # A buffered stream arrives within a few milliseconds; the stub pauses 150 ms between chunks.
 SPREAD_MS = 200
 # After the change is in place, so that calls through the new deployment count as well.
@@ -287,6 +289,19 @@ class Demo:
         check("ads: some calls answered, the others refused with ThrottlingException", set(ads) == limited)
         check("search: every call answered", set(search) == {"ok"})
 
+    def budget(self):
+        """Give a tenant a budget for the day: calls are denied before it is overspent; take it away: answered"""
+        kubectl("patch", *SEARCH, "--type=merge", "-p", json.dumps({"spec": {"budgets": [{"window": "Day", "usd": BUDGET_USD}]}}))
+        kubectl("wait", *SEARCH, "--for=condition=WithinBudget", READY)
+        output = self.search.run("burst.py", "--calls", "12", "--parallel", "1", "--max-tokens", "200")[1]
+        outcomes = last_json(output)["outcomes"]
+        check("some calls answered, the others denied", set(outcomes) == {"ok", "AccessDeniedException"})
+        usage = last_json(self.search.run("usage.py")[1])
+        day = next(window for window in usage["windows"] if window["window"] == "Day")
+        check(f"USD {day['used']} of {day['limit']} used", float(day["used"]) <= float(BUDGET_USD))
+        kubectl("patch", *SEARCH, "--type=merge", "-p", '{"spec":{"budgets":null}}')
+        eventually("answered again", lambda: self.quiet_converse(self.search)[0] == 0)
+
     def suspend(self):
         """Suspend a tenant: its next call is denied; resume it: answered"""
         kubectl("patch", *ADS, "--type=merge", "-p", '{"spec":{"suspend":true}}')
@@ -333,7 +348,7 @@ class Demo:
 
     STEPS = (
         install, apply, wait_ready, secret, converse, converse_stream, invoke_model, javascript,
-        rate_limit, suspend, change, delete,
+        rate_limit, budget, suspend, change, delete,
     )  # fmt: skip
 
 
