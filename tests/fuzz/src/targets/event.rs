@@ -7,7 +7,7 @@ use crate::expected::Level;
 
 /// Reads an event as either function does.
 pub fn run(data: &[u8]) {
-    let whole = serde_json::from_slice::<Value>(data).ok().filter(|_| !has_repeats(data));
+    let whole = serde_json::from_slice::<Value>(data).ok().filter(|whole| !has_repeats(data) && !has_lists(whole));
     if let Ok(event) = serde_json::from_slice::<ProxyEvent<'_>>(data) {
         let again = proxy_json(&event);
         if let Some(Value::Object(whole)) = &whole {
@@ -45,6 +45,12 @@ fn has_repeats(data: &[u8]) -> bool {
                 .any(|(name, value)| below.contains(&name.as_str()) && repeats(value.get().as_bytes(), &["authorizer"]))
     }
     repeats(data, &["multiValueHeaders", "multiValueQueryStringParameters", "requestContext"])
+}
+
+/// Whether a list stands where API Gateway writes an object: serde takes its values in the order of the fields.
+fn has_lists(event: &Value) -> bool {
+    let context = &event["requestContext"];
+    context.is_array() || context["authorizer"].is_array()
 }
 
 fn text(value: Option<&Text<'_>>) -> Value {

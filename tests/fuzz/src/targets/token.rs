@@ -233,7 +233,8 @@ fn credential(mut input: Input<'_>) {
     let parsed = Credential::parse(made.expose()).expect("it parses back");
     assert!(parsed.matches(&made.sha256()));
     let secret = made.expose().rsplit('_').next().expect("a secret");
-    let around = str::from_utf8(input.rest()).unwrap_or_default();
+    // A secret without its beginning is text like any other, and the fuzzer does find it.
+    let around = str::from_utf8(input.rest()).ok().filter(|around| !around.contains(secret)).unwrap_or_default();
     let told = format!("{around}{} {around}", made.expose());
     assert!(!redacted(&told).contains(secret), "the secret is taken out of messages");
 }
