@@ -288,8 +288,8 @@ async fn a_lease_is_released_although_its_renewal_was_not_waited_for() {
     let candidate = server.candidate("a");
     let mut held = candidate.acquire().await;
     // Stopped while a renewal has arrived and its answer has not.
-    let arrived = timing::LEASE_RETRY - TWO_CALLS + ONE_WAY * 3 / 2;
-    let stopped = timeout(arrived, held.guard(std::future::pending::<()>())).await;
+    let arrived = held.renewed + timing::LEASE_RETRY + ONE_WAY * 3 / 2;
+    let stopped = timeout_at(arrived, held.guard(std::future::pending::<()>())).await;
     assert!(stopped.is_err() && server.holder() == "a");
     held.release().await.unwrap();
     assert_eq!((server.holder().as_str(), server.state().conflicts), ("", 1));
