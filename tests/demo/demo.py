@@ -30,7 +30,7 @@ QUICKSTART = "examples/quickstart"
 # Generous: two busy cores are ten times slower than two idle ones.
 READY = "--timeout=180s"
 PATIENCE_SECONDS = 60
-# A call that asks for 200 tokens of output reserves about USD 0.006 and uses 0.0002, so a few fit.
+# A call that asks for 240 tokens of output reserves about USD 0.0065 and uses 0.0001, so some fit.
 BUDGET_USD = "0.007"
 # A buffered stream arrives within a few milliseconds; the stub pauses 150 ms between chunks.
 SPREAD_MS = 200
@@ -293,7 +293,7 @@ class Demo:
         """Give a tenant a budget for the day: calls are denied before it is overspent; take it away: answered"""
         kubectl("patch", *SEARCH, "--type=merge", "-p", json.dumps({"spec": {"budgets": [{"window": "Day", "usd": BUDGET_USD}]}}))
         kubectl("wait", *SEARCH, "--for=condition=WithinBudget", READY)
-        output = self.search.run("burst.py", "--calls", "12", "--parallel", "1", "--max-tokens", "200")[1]
+        output = self.search.run("burst.py", "--calls", "60", "--parallel", "1", "--max-tokens", "240")[1]
         outcomes = last_json(output)["outcomes"]
         check("some calls answered, the others denied", set(outcomes) == {"ok", "AccessDeniedException"})
         usage = last_json(self.search.run("usage.py")[1])
