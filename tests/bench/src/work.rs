@@ -100,9 +100,15 @@ pub fn all(quick: bool) -> Vec<Work> {
     ]
 }
 
-/// A Converse request of about this size.
+/// A Converse request of about this size. It says how long the answer may be, so ours has nothing to write into it and
+/// every subject sends the same bytes.
 fn prompt(size: usize) -> Bytes {
-    sized(size, |text| json!({ "messages": [{ "role": "user", "content": [{ "text": text }] }] }))
+    sized(size, |text| {
+        json!({
+            "messages": [{ "role": "user", "content": [{ "text": text }] }],
+            "inferenceConfig": { "maxTokens": 1000 },
+        })
+    })
 }
 
 /// A Converse answer of about this size, with its usage.
