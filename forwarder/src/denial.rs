@@ -12,6 +12,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 /// Response header from which SDKs take the type of an error.
 pub const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
+/// Characters of what a client chose that a message repeats: a client can send thousands.
+const SHOWN: usize = 200;
+
 /// A request that is answered by the gateway itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
@@ -23,6 +26,45 @@ pub struct Denial {
     pub message: Cow<'static, str>,
     /// Seconds after which the same request may pass.
     pub retry_after: Option<i64>,
+}
+
+/// Why the body of a request cannot be read in one way only, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyProblem {
+    /// Not JSON, or not an object.
+    Malformed,
+    /// The member comes twice.
+    Twice(&'static str),
+    /// A member differs from this one only in case.
+    Case(&'static str),
+    /// The member is of another type than the API's.
+    Type(&'static str),
+    /// The member is no positive whole number.
+    Number(&'static str),
+}
+
+impl BodyProblem {
+    /// What the client is told; never quotes the body.
+    pub fn denial(self, operation: &str) -> Denial {
+        Denial::invalid(match self {
+            Self::Malformed => format!("the body of {operation} must be a JSON object"),
+            Self::Twice(member) => format!("the body of {operation} has the member {member:?} twice"),
+            Self::Case(member) => {
+                format!("the body of {operation} has a member that differs from {member:?} only in case")
+            }
+            Self::Type(member) => {
+                format!("the member {member:?} in the body of {operation} is not of the type it should be")
+            }
+            Self::Number(member) => {
+                format!("the member {member:?} in the body of {operation} must be a whole number above zero")
+            }
+        })
+    }
+}
+
+/// The beginning of what a client chose, for a message.
+pub fn shown(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
 }
 
 /// A denial, and what the client is not told.

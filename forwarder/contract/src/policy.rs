@@ -1,5 +1,7 @@
 //! What the data plane needs to know of one tenant: the `tenant#ID` / `policy` item's document.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::access::{ModelRules, ResourceGrant};
@@ -64,6 +66,11 @@ pub struct TenantPolicy {
 }
 
 impl TenantPolicy {
+    /// The Tenant object as messages name it: `namespace/name`.
+    pub fn tenant(&self) -> impl fmt::Display {
+        fmt::from_fn(|formatter| write!(formatter, "{}/{}", self.namespace, self.name))
+    }
+
     /// The accepted key of this id, if it is accepted at `now` (seconds since the Unix epoch).
     pub fn key(&self, id: &str, now: i64) -> Option<&KeyHash> {
         self.keys.iter().find(|key| key.id == id && key.not_after.is_none_or(|end| now < end))

@@ -14,10 +14,9 @@ pub(super) fn of_policy(policy: &TenantPolicy, caller: &Caller, now: i64) -> Opt
     }
     if let Some(end) = policy.expires_at.filter(|end| now >= *end && !policy.deleted) {
         return Some(Denial::forbidden(format!(
-            "the access of tenant {}/{} ended at {} (spec.expiresAt of the Tenant); whoever may edit the Tenant can extend \
-             it as far as the platform team's rules allow",
-            policy.namespace,
-            policy.name,
+            "the access of tenant {} ended at {} (spec.expiresAt of the Tenant); whoever may edit the Tenant can extend it as \
+             far as the platform team's rules allow",
+            policy.tenant(),
             calendar::rfc3339(end)
         )));
     }
@@ -26,7 +25,7 @@ pub(super) fn of_policy(policy: &TenantPolicy, caller: &Caller, now: i64) -> Opt
 
 /// Why the tenant may not call now.
 pub(super) fn suspended(policy: &TenantPolicy) -> Denial {
-    let tenant = format_args!("{}/{}", policy.namespace, policy.name);
+    let tenant = policy.tenant();
     Denial::forbidden(match policy.suspended {
         Some(Suspension::Platform) => format!(
             "tenant {tenant} is suspended by the platform team (spec.tenants.suspended of the AIGateway); only the \
@@ -43,7 +42,7 @@ pub(super) fn suspended(policy: &TenantPolicy) -> Denial {
 
 /// Why the credential is not accepted, if it is not.
 pub(super) fn of_credential(policy: &TenantPolicy, caller: &Caller, now: i64) -> Option<Denial> {
-    let tenant = format_args!("{}/{}", policy.namespace, policy.name);
+    let tenant = policy.tenant();
     if policy.deleted {
         return Some(Denial::forbidden(format!("tenant {tenant} was deleted; its credentials are void")));
     }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::Problem;
+use super::BodyProblem;
 use super::object::Name;
 
 /// Members of the outermost object by which there is more input than the body has.
@@ -32,11 +32,11 @@ pub(super) struct Content {
 }
 
 /// Walks a body.
-pub(super) fn read(body: &[u8]) -> Result<Content, Problem> {
+pub(super) fn read(body: &[u8]) -> Result<Content, BodyProblem> {
     let mut content = Content::default();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let walk = Walk { content: &mut content, place: Place::Elsewhere, depth: 0 };
-    walk.deserialize(&mut deserializer).and_then(|_| deserializer.end()).map_err(|_| Problem::Malformed)?;
+    walk.deserialize(&mut deserializer).and_then(|_| deserializer.end()).map_err(|_| BodyProblem::Malformed)?;
     Ok(content)
 }
 

@@ -26,7 +26,7 @@ use aigw_contract::table::{GatewayConfig, Unmetered};
 use bytes::Bytes;
 use http::HeaderMap;
 
-use crate::denial::Denial;
+use crate::denial::{BodyProblem, Denial, shown};
 use crate::meter::{self, Shape};
 use crate::rules::{Call, Subject};
 use content::Content;
@@ -47,8 +47,6 @@ const TOOL_TOKENS: i64 = 4096;
 const IMAGE_TOKENS: i64 = 8192;
 /// Tokens of a usual picture.
 const USUAL_IMAGE_TOKENS: i64 = 1600;
-/// Characters of what a client chose that a message repeats.
-const SHOWN: usize = 200;
 
 /// What a call takes from the tenant's windows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -151,7 +149,7 @@ fn enforced(question: &Question<'_>, body: &Bytes) -> Result<Bounded, Denial> {
 
 /// A call that calls a model and reports what it used.
 fn inference(question: &Question<'_>, needs: Needs, body: &Bytes) -> Result<Bounded, Denial> {
-    let denial = |problem: Problem| problem.denial(question);
+    let denial = |problem: BodyProblem| problem.denial(question.operation());
     let id = question.model();
     let model = ModelId::read(&id, question.config.place());
     let answers = if question.shape == Shape::Invoke { Answers::of(model) } else { Answers::Text(&[]) };
@@ -161,7 +159,7 @@ fn inference(question: &Question<'_>, needs: Needs, body: &Bytes) -> Result<Boun
     if question.call.encoded {
         return Err(Denial::invalid(format!(
             "tenant {} has limits that need to read the body of {}; send it without content-encoding",
-            name_of(question.policy),
+            question.policy.tenant(),
             question.operation()
         )));
     }
@@ -192,7 +190,7 @@ fn inference(question: &Question<'_>, needs: Needs, body: &Bytes) -> Result<Boun
         Pricing::unpriced(Amount { tokens, micro_usd: 0 })
     };
     let body = if edits.is_empty() { body.clone() } else { object::edited(body, edits).into() };
-    Ok(Bounded { body, ..unchanged(&Bytes::new(), pricing) })
+    Ok(Bounded { body, amount: pricing.reserved(), pricing, shadowed: None })
 }
 
 /// A call that reports nothing, or too little.
@@ -205,7 +203,7 @@ fn unmetered(question: &Question<'_>, needs: Needs, body: &Bytes) -> Result<Boun
                 "{} does not report what it used, and tenant {} has a budget; the platform team can let such calls pass \
                  with spec.bedrock.unmetered of the AIGateway (policy: Charge or Allow)",
                 question.operation(),
-                name_of(question.policy)
+                question.policy.tenant()
             )));
         }
         Unmetered::Charge => question.config.unmetered_micro_usd.max(0),
@@ -280,42 +278,9 @@ fn boundless(question: &Question<'_>) -> Denial {
          not in the request, a stored prompt or conversation, a tool that Bedrock runs), tenant {} has a budget, and how \
          much model {} takes at most is not known; the platform team can give its contextTokens in spec.models.prices of \
          the AIGateway",
-        name_of(question.policy),
+        question.policy.tenant(),
         shown(&question.model())
     ))
-}
-
-/// Why a body cannot be read in one way only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Problem {
-    /// Not JSON, or not an object.
-    Malformed,
-    /// The member comes twice.
-    Twice(&'static str),
-    /// A member differs from this one only in case.
-    Case(&'static str),
-    /// The member is of another type than the API's.
-    Type(&'static str),
-    /// The member is no positive whole number.
-    Number(&'static str),
-}
-
-impl Problem {
-    /// What the client is told; never quotes the body.
-    fn denial(self, question: &Question<'_>) -> Denial {
-        let name = question.operation();
-        Denial::invalid(match self {
-            Self::Malformed => format!("the body of {name} must be a JSON object"),
-            Self::Twice(member) => format!("the body of {name} has the member {member:?} twice"),
-            Self::Case(member) => format!("the body of {name} has a member that differs from {member:?} only in case"),
-            Self::Type(member) => {
-                format!("the member {member:?} in the body of {name} is not of the type it should be")
-            }
-            Self::Number(member) => {
-                format!("the member {member:?} in the body of {name} must be a whole number above zero")
-            }
-        })
-    }
 }
 
 impl<'a> Question<'a> {
@@ -341,16 +306,6 @@ fn usual_tokens(bytes: i64) -> i64 {
 
 fn length(body: &Bytes) -> i64 {
     i64::try_from(body.len()).unwrap_or(i64::MAX)
-}
-
-/// A tenant's name, for messages.
-fn name_of(policy: &TenantPolicy) -> String {
-    format!("{}/{}", policy.namespace, policy.name)
-}
-
-/// The beginning of what a client chose.
-fn shown(text: &str) -> String {
-    text.chars().take(SHOWN).collect()
 }
 
 #[cfg(test)]

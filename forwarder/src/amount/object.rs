@@ -11,7 +11,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::Problem;
+use super::BodyProblem;
 
 /// A member's name: copied only where something in it is escaped.
 #[derive(Deserialize)]
@@ -28,7 +28,7 @@ pub(super) struct Object {
 
 impl Object {
     /// Reads the object that begins at `at`, and where it ends. Linear in its length.
-    pub fn read(text: &[u8], at: usize, names: &[&'static str]) -> Result<(Self, usize), Problem> {
+    pub fn read(text: &[u8], at: usize, names: &[&'static str]) -> Result<(Self, usize), BodyProblem> {
         let mut at = skip(text, at, b'{')?;
         let mut object = Self { start: at, empty: false, members: Vec::new() };
         if let Ok(end) = skip(text, at, b'}') {
@@ -46,13 +46,13 @@ impl Object {
         }
     }
 
-    fn note(&mut self, found: &str, names: &[&'static str], value: Range<usize>) -> Result<(), Problem> {
+    fn note(&mut self, found: &str, names: &[&'static str], value: Range<usize>) -> Result<(), BodyProblem> {
         let Some(name) = names.iter().find(|name| name.eq_ignore_ascii_case(found)) else { return Ok(()) };
         if *name != found {
-            return Err(Problem::Case(name));
+            return Err(BodyProblem::Case(name));
         }
         if self.members.iter().any(|(other, _)| other == name) {
-            return Err(Problem::Twice(name));
+            return Err(BodyProblem::Twice(name));
         }
         self.members.push((name, value));
         Ok(())
@@ -90,18 +90,18 @@ fn blank(text: &[u8], at: usize) -> usize {
 }
 
 /// Behind this byte, which is next but for white space.
-fn skip(text: &[u8], at: usize, expected: u8) -> Result<usize, Problem> {
+fn skip(text: &[u8], at: usize, expected: u8) -> Result<usize, BodyProblem> {
     let at = blank(text, at);
-    if text.get(at) == Some(&expected) { Ok(at + 1) } else { Err(Problem::Malformed) }
+    if text.get(at) == Some(&expected) { Ok(at + 1) } else { Err(BodyProblem::Malformed) }
 }
 
 /// The next value, and where it ends.
-fn parse<'a, T: Deserialize<'a>>(text: &'a [u8], at: usize) -> Result<(T, usize), Problem> {
-    let rest = text.get(at..).ok_or(Problem::Malformed)?;
+fn parse<'a, T: Deserialize<'a>>(text: &'a [u8], at: usize) -> Result<(T, usize), BodyProblem> {
+    let rest = text.get(at..).ok_or(BodyProblem::Malformed)?;
     let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<T>();
     match values.next() {
         Some(Ok(value)) => Ok((value, at + values.byte_offset())),
-        Some(Err(_)) | None => Err(Problem::Malformed),
+        Some(Err(_)) | None => Err(BodyProblem::Malformed),
     }
 }
 

@@ -1,10 +1,10 @@
 //! The longest answer of a call: what the request declares, lowered to the tenant's maximum, or its default written in.
 
+use super::Question;
 use super::family::{Answers, LENGTHS, Path};
 use super::object::Edit;
 use super::request::Request;
-use super::{Problem, Question, name_of, shown};
-use crate::denial::Denial;
+use crate::denial::{BodyProblem, Denial, shown};
 use crate::meter::Shape;
 
 const CONVERSE: &[Path] = &[&["inferenceConfig", "maxTokens"]];
@@ -56,12 +56,12 @@ pub(super) fn settle(
     request: &Request<'_>,
     known: Option<i64>,
 ) -> Result<Output, Denial> {
-    let denial = |problem: Problem| problem.denial(question);
+    let denial = |problem: BodyProblem| problem.denial(question.operation());
     if let Some(name) = request.further_length() {
         return Err(Denial::invalid(format!(
             "additionalModelRequestFields has {name:?}; the length of an answer is limited for tenant {}, so give it as \
              inferenceConfig.maxTokens, and ask for one answer at a time",
-            name_of(question.policy)
+            question.policy.tenant()
         )));
     }
     let names = Names::of(question.shape, answers, request);
@@ -101,7 +101,7 @@ pub(super) fn stored(question: &Question<'_>, known: Option<i64>) -> Result<Outp
             "the length of the answers of tenant {} is limited, and a request cannot limit that of a stored prompt; send \
              the prompt's text to its model, or let the platform team give maxOutputTokens of {} in spec.models.prices \
              of the AIGateway, which must not be above the tenant's maximum",
-            name_of(question.policy),
+            question.policy.tenant(),
             shown(&question.model())
         ))),
     }
@@ -115,6 +115,6 @@ fn undeclared(question: &Question<'_>, path: Option<Path>) -> Denial {
     Denial::invalid(format!(
         "the length of the answer is not limited, and tenant {} has limits that need it: give {field}, or let the platform \
          team set maxOutputTokens.default in its tier",
-        name_of(question.policy)
+        question.policy.tenant()
     ))
 }

@@ -10,11 +10,11 @@ use aigw_contract::policy::TenantPolicy;
 use aigw_contract::price::{ModelPrice, PriceList, UnknownPrice};
 use http::HeaderMap;
 
+use super::Question;
 use super::content::Content;
 use super::price::Rates;
 use super::request::Request;
-use super::{Problem, Question, name_of, shown};
-use crate::denial::Denial;
+use crate::denial::{BodyProblem, Denial, shown};
 
 const SERVICE_TIER: &str = "x-amzn-bedrock-service-tier";
 const LATENCY: &str = "x-amzn-bedrock-performanceconfig-latency";
@@ -35,7 +35,7 @@ pub(super) struct Asked {
 impl Asked {
     /// Reads it from headers and body.
     pub fn read(question: &Question<'_>, request: &Request<'_>, content: &Content) -> Result<Self, Denial> {
-        let denial = |problem: Problem| problem.denial(question);
+        let denial = |problem: BodyProblem| problem.denial(question.operation());
         let tiers = values(question.headers, SERVICE_TIER).chain(request.service_tiers().map_err(denial)?);
         let latencies = values(question.headers, LATENCY).chain(request.latencies().map_err(denial)?);
         let priority = any(tiers, PRIORITY, USUAL_TIERS, "service tier")?;
@@ -83,7 +83,7 @@ pub(super) fn require(policy: &TenantPolicy, premium: Premium, model: &str) -> R
          not grant it {premium:?}; {instead}, or let the platform team add {premium:?} to allow.premiums of that rule in \
          spec.tenants.rules of the AIGateway",
         shown(model),
-        name_of(policy)
+        policy.tenant()
     )))
 }
 
@@ -94,7 +94,7 @@ pub(super) fn unknown(question: &Question<'_>, what: &str) -> Denial {
          it to spec.models.prices of the AIGateway, or have such calls charged at the highest price there is with \
          spec.models.unknownPrice: ChargeMaximum",
         shown(&question.model()),
-        name_of(question.policy)
+        question.policy.tenant()
     ))
 }
 

@@ -62,7 +62,7 @@ impl Rates {
         let all = list.models.iter().filter_map(|entry| Self::of(entry, false));
         let raised = all.map(|rates| {
             let Some(long) = rates.long_context else { return rates };
-            let times = |price: i64, percent: i64| product(price, &[percent.max(100)]);
+            let times = |price: i64, percent: i64| at_percent(price, percent.max(100));
             Self {
                 input: times(rates.input, long.input_percent),
                 output: times(rates.output, long.output_percent),
@@ -154,10 +154,9 @@ impl Rates {
     }
 }
 
-fn product(price: i64, percents: &[i64]) -> i64 {
-    let product = percents
-        .iter()
-        .fold(positive(price), |product, percent| product.saturating_mul(positive(*percent)).div_ceil(PERCENT));
+/// A price times a factor in percent, rounded up.
+fn at_percent(price: i64, percent: i64) -> i64 {
+    let product = positive(price).saturating_mul(positive(percent)).div_ceil(PERCENT);
     i64::try_from(product).unwrap_or(i64::MAX)
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Problem;
+use super::BodyProblem;
 use super::family::{COUNTS, LENGTHS, Path};
 use super::object::{Edit, Object, ends};
 
@@ -54,12 +54,12 @@ pub(super) struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// Reads a whole body.
-    pub fn read(text: &'a [u8]) -> Result<Self, Problem> {
+    pub fn read(text: &'a [u8]) -> Result<Self, BodyProblem> {
         let (request, end) = Self::at(text, 0)?;
-        if ends(text, end) { Ok(request) } else { Err(Problem::Malformed) }
+        if ends(text, end) { Ok(request) } else { Err(BodyProblem::Malformed) }
     }
 
-    fn at(text: &'a [u8], at: usize) -> Result<(Self, usize), Problem> {
+    fn at(text: &'a [u8], at: usize) -> Result<(Self, usize), BodyProblem> {
         let (members, end) = Object::read(text, at, NAMES)?;
         let mut request = Self { text, members, contained: Vec::new(), further: None };
         for name in CONTAINERS {
@@ -71,7 +71,7 @@ impl<'a> Request<'a> {
     }
 
     /// Reads what Converse passes on to the model as well.
-    pub fn with_further_fields(mut self) -> Result<Self, Problem> {
+    pub fn with_further_fields(mut self) -> Result<Self, BodyProblem> {
         if let Some(value) = self.object(&self.members, FURTHER)? {
             self.further = Some(Box::new(Self::at(self.text, value.start)?.0));
         }
@@ -79,12 +79,12 @@ impl<'a> Request<'a> {
     }
 
     /// The number at a path; `None` where there is none, or `null`.
-    pub fn number(&self, path: Path) -> Result<Option<i64>, Problem> {
+    pub fn number(&self, path: Path) -> Result<Option<i64>, BodyProblem> {
         let Some(value) = self.place(path) else { return Ok(None) };
         let name = path.last().copied().unwrap_or_default();
         // A fraction, an exponent, a text that looks like a number: what these come to is up to their reader.
-        let number: Option<i64> = serde_json::from_slice(&self.text[value]).map_err(|_| Problem::Number(name))?;
-        if number.is_some_and(|number| number < 1) { Err(Problem::Number(name)) } else { Ok(number) }
+        let number: Option<i64> = serde_json::from_slice(&self.text[value]).map_err(|_| BodyProblem::Number(name))?;
+        if number.is_some_and(|number| number < 1) { Err(BodyProblem::Number(name)) } else { Ok(number) }
     }
 
     /// The edit after which there is this number at a path.
@@ -111,7 +111,7 @@ impl<'a> Request<'a> {
     }
 
     /// How many answers are asked for.
-    pub fn count(&self) -> Result<i64, Problem> {
+    pub fn count(&self) -> Result<i64, BodyProblem> {
         COUNTS.iter().try_fold(1, |most: i64, path| Ok(self.number(path)?.unwrap_or(1).max(most)))
     }
 
@@ -128,7 +128,7 @@ impl<'a> Request<'a> {
     }
 
     /// Every service tier the body names.
-    pub fn service_tiers(&self) -> Result<Vec<String>, Problem> {
+    pub fn service_tiers(&self) -> Result<Vec<String>, BodyProblem> {
         let mut tiers: Vec<String> = self.text_in(SERVICE_TIER, "type")?.into_iter().collect();
         tiers.extend(self.text_at(&self.members, SERVICE_TIER_OF_OPENAI)?);
         if let Some(further) = &self.further {
@@ -138,7 +138,7 @@ impl<'a> Request<'a> {
     }
 
     /// Every latency mode the body names.
-    pub fn latencies(&self) -> Result<Vec<String>, Problem> {
+    pub fn latencies(&self) -> Result<Vec<String>, BodyProblem> {
         let mut latencies: Vec<String> = self.text_in(PERFORMANCE, "latency")?.into_iter().collect();
         if let Some(further) = &self.further {
             latencies.extend(further.latencies()?);
@@ -158,23 +158,23 @@ impl<'a> Request<'a> {
         self.contained.iter().find(|(name, _)| *name == container).map(|(_, object)| object)
     }
 
-    fn text_in(&self, container: &'static str, name: &'static str) -> Result<Option<String>, Problem> {
+    fn text_in(&self, container: &'static str, name: &'static str) -> Result<Option<String>, BodyProblem> {
         let Some(value) = self.object(&self.members, container)? else { return Ok(None) };
         self.text_at(&Object::read(self.text, value.start, &[name])?.0, name)
     }
 
-    fn text_at(&self, object: &Object, name: &'static str) -> Result<Option<String>, Problem> {
+    fn text_at(&self, object: &Object, name: &'static str) -> Result<Option<String>, BodyProblem> {
         let Some(value) = object.get(name) else { return Ok(None) };
-        serde_json::from_slice(&self.text[value]).map_err(|_| Problem::Type(name))
+        serde_json::from_slice(&self.text[value]).map_err(|_| BodyProblem::Type(name))
     }
 
     /// Where the value of a member is that is an object; nowhere if it is `null`.
-    fn object(&self, of: &Object, name: &'static str) -> Result<Option<Range<usize>>, Problem> {
+    fn object(&self, of: &Object, name: &'static str) -> Result<Option<Range<usize>>, BodyProblem> {
         let Some(value) = of.get(name) else { return Ok(None) };
         match self.text.get(value.start) {
             Some(b'{') => Ok(Some(value)),
             Some(b'n') => Ok(None),
-            _ => Err(Problem::Type(name)),
+            _ => Err(BodyProblem::Type(name)),
         }
     }
 }

@@ -14,7 +14,7 @@ const CONCURRENCY_PAUSE: i64 = 1;
 /// The answer to a call a limit leaves no room for, at `now`: 429 where waiting a little helps, 403 where it does not.
 pub fn denial(exceeded: &Exceeded, policy: &TenantPolicy, now: i64) -> Denial {
     let Exceeded { limit, value, needed, used, resets } = *exceeded;
-    let tenant = format_args!("{}/{}", policy.namespace, policy.name);
+    let tenant = policy.tenant();
     let raise = raise(limit);
     let reset = resets.map(calendar::rfc3339).unwrap_or_default();
     let after = resets.map_or(CONCURRENCY_PAUSE, |end| (end - now).max(1));
@@ -60,7 +60,7 @@ pub fn unattainable_denial(exceeded: &Exceeded, policy: &TenantPolicy, shape: Sh
     let Exceeded { limit, value, needed, .. } = *exceeded;
     // A limit of nothing closes the gateway to the tenant, whatever the call looks like.
     if value <= 0 || matches!(limit, Limit::RequestsPerMinute | Limit::Concurrency) {
-        let tenant = format_args!("{}/{}", policy.namespace, policy.name);
+        let tenant = policy.tenant();
         return match limit {
             Limit::MonthBudget | Limit::DayBudget => denial(exceeded, policy, now),
             Limit::TokensPerMinute | Limit::RequestsPerMinute | Limit::Concurrency => Denial::forbidden(format!(
@@ -71,7 +71,7 @@ pub fn unattainable_denial(exceeded: &Exceeded, policy: &TenantPolicy, shape: Sh
         };
     }
     let (field, raise) = (output_field(shape), raise(limit));
-    let tenant = format_args!("{}/{}", policy.namespace, policy.name);
+    let tenant = policy.tenant();
     Denial::invalid(match limit {
         Limit::MonthBudget | Limit::DayBudget => format!(
             "this call may cost USD {}, more than the whole {}'s budget of tenant {tenant}, USD {} ({}); lower {field} or \

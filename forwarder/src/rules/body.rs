@@ -6,10 +6,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use aigw_contract::operations::Operation;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::denial::Denial;
+use crate::denial::BodyProblem;
 
 /// Values by path.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,36 +21,8 @@ impl Values {
     }
 }
 
-/// Why a body cannot be read in one way only.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Problem {
-    /// Not JSON, or not an object.
-    Malformed,
-    /// The member comes twice.
-    Twice(&'static str),
-    /// A member differs from this one only in case.
-    Case(&'static str),
-    /// A member on a watched path has a value of another type than the API's.
-    Type(&'static str),
-}
-
-impl Problem {
-    /// What the client is told.
-    pub fn denial(&self, operation: &Operation) -> Denial {
-        let name = operation.name;
-        Denial::invalid(match self {
-            Self::Malformed => format!("the body of {name} must be a JSON object"),
-            Self::Twice(member) => format!("the body of {name} has the member {member:?} twice"),
-            Self::Case(member) => format!("the body of {name} has a member that differs from {member:?} only in case"),
-            Self::Type(member) => {
-                format!("the member {member:?} in the body of {name} is not of the type it should be")
-            }
-        })
-    }
-}
-
 /// Reads the values at `paths`. An empty body has none.
-pub(super) fn read(body: &[u8], paths: impl Iterator<Item = &'static str>) -> Result<Values, Problem> {
+pub(super) fn read(body: &[u8], paths: impl Iterator<Item = &'static str>) -> Result<Values, BodyProblem> {
     let wanted: Vec<Wanted> = paths.map(|path| Wanted { path, rest: Some(path) }).collect();
     if body.is_empty() || wanted.is_empty() {
         return Ok(Values::default());
@@ -62,7 +33,7 @@ pub(super) fn read(body: &[u8], paths: impl Iterator<Item = &'static str>) -> Re
     let read = seed.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     match read {
         Ok(()) => Ok(Values(found.values)),
-        Err(_) => Err(found.problem.unwrap_or(Problem::Malformed)),
+        Err(_) => Err(found.problem.unwrap_or(BodyProblem::Malformed)),
     }
 }
 
@@ -85,7 +56,7 @@ impl Wanted {
 #[derive(Default)]
 struct Found {
     values: Vec<(&'static str, String)>,
-    problem: Option<Problem>,
+    problem: Option<BodyProblem>,
 }
 
 /// A value of the document, and what is wanted of it.
@@ -98,13 +69,13 @@ struct Node<'a> {
 }
 
 impl Node<'_> {
-    fn fail<T, E: serde::de::Error>(self, problem: Problem) -> Result<T, E> {
+    fn fail<T, E: serde::de::Error>(self, problem: BodyProblem) -> Result<T, E> {
         self.found.problem = Some(problem);
         Err(E::custom("unreadable"))
     }
 
     fn wrong_type<T, E: serde::de::Error>(self) -> Result<T, E> {
-        let problem = Problem::Type(self.member);
+        let problem = BodyProblem::Type(self.member);
         self.fail(problem)
     }
 }
@@ -172,11 +143,11 @@ impl<'de> Visitor<'de> for Node<'_> {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
-                Member::Lookalike(name) => return self.fail(Problem::Case(name)),
+                Member::Lookalike(name) => return self.fail(BodyProblem::Case(name)),
                 Member::Watched(name) => name,
             };
             if !seen.insert(name) {
-                return self.fail(Problem::Twice(name));
+                return self.fail(BodyProblem::Twice(name));
             }
             let below: Vec<_> =
                 self.wanted.iter().filter_map(|wanted| wanted.next()).filter(|next| next.0 == name).collect();
@@ -227,7 +198,7 @@ mod tests {
 
     const PATHS: [&str; 4] = ["model", "a.b[].model", "a.b[].name", "ids[]"];
 
-    fn values(body: &str) -> Result<Vec<(&'static str, String)>, Problem> {
+    fn values(body: &str) -> Result<Vec<(&'static str, String)>, BodyProblem> {
         read(body.as_bytes(), PATHS.into_iter()).map(|values| values.0)
     }
 
@@ -255,32 +226,32 @@ mod tests {
     #[test]
     fn what_could_be_read_otherwise_is_refused() {
         let cases = [
-            (r#"{"model":"a","model":"b"}"#, Problem::Twice("model")),
-            (r#"{"model":"a","mod\u0065l":"b"}"#, Problem::Twice("model")),
-            (r#"{"model":null,"model":"b"}"#, Problem::Twice("model")),
-            (r#"{"a":{"b":[]},"a":{"b":[{"model":"x"}]}}"#, Problem::Twice("a")),
-            (r#"{"a":{"b":[{"model":"x","model":"y"}]}}"#, Problem::Twice("model")),
-            (r#"{"Model":"b"}"#, Problem::Case("model")),
-            (r#"{"model":"a","MODEL":"b"}"#, Problem::Case("model")),
-            (r#"{"model":["a"]}"#, Problem::Type("model")),
-            (r#"{"model":{"id":"a"}}"#, Problem::Type("model")),
-            (r#"{"model":1}"#, Problem::Type("model")),
-            (r#"{"a":{"b":{"model":"x"}}}"#, Problem::Type("b")),
-            (r#"{"a":"x"}"#, Problem::Type("a")),
-            (r#"{"ids":"x"}"#, Problem::Type("ids")),
-            (r#"["model"]"#, Problem::Type("body")),
-            (r#""model""#, Problem::Type("body")),
-            (r#"{"model":"a"} {"model":"b"}"#, Problem::Malformed),
-            (r#"{"model":"a""#, Problem::Malformed),
-            ("\u{feff}{\"model\":\"a\"}", Problem::Malformed),
-            ("{'model':'a'}", Problem::Malformed),
-            (r#"{"model":"a",}"#, Problem::Malformed),
-            (r#"{"model":"\ud800"}"#, Problem::Malformed),
+            (r#"{"model":"a","model":"b"}"#, BodyProblem::Twice("model")),
+            (r#"{"model":"a","mod\u0065l":"b"}"#, BodyProblem::Twice("model")),
+            (r#"{"model":null,"model":"b"}"#, BodyProblem::Twice("model")),
+            (r#"{"a":{"b":[]},"a":{"b":[{"model":"x"}]}}"#, BodyProblem::Twice("a")),
+            (r#"{"a":{"b":[{"model":"x","model":"y"}]}}"#, BodyProblem::Twice("model")),
+            (r#"{"Model":"b"}"#, BodyProblem::Case("model")),
+            (r#"{"model":"a","MODEL":"b"}"#, BodyProblem::Case("model")),
+            (r#"{"model":["a"]}"#, BodyProblem::Type("model")),
+            (r#"{"model":{"id":"a"}}"#, BodyProblem::Type("model")),
+            (r#"{"model":1}"#, BodyProblem::Type("model")),
+            (r#"{"a":{"b":{"model":"x"}}}"#, BodyProblem::Type("b")),
+            (r#"{"a":"x"}"#, BodyProblem::Type("a")),
+            (r#"{"ids":"x"}"#, BodyProblem::Type("ids")),
+            (r#"["model"]"#, BodyProblem::Type("body")),
+            (r#""model""#, BodyProblem::Type("body")),
+            (r#"{"model":"a"} {"model":"b"}"#, BodyProblem::Malformed),
+            (r#"{"model":"a""#, BodyProblem::Malformed),
+            ("\u{feff}{\"model\":\"a\"}", BodyProblem::Malformed),
+            ("{'model':'a'}", BodyProblem::Malformed),
+            (r#"{"model":"a",}"#, BodyProblem::Malformed),
+            (r#"{"model":"\ud800"}"#, BodyProblem::Malformed),
         ];
         for (body, problem) in cases {
             assert_eq!(values(body), Err(problem), "{body}");
         }
         let deep = format!("{{\"x\":{}", "[".repeat(100_000));
-        assert_eq!(values(&deep), Err(Problem::Malformed));
+        assert_eq!(values(&deep), Err(BodyProblem::Malformed));
     }
 }

@@ -6,12 +6,10 @@ use aigw_contract::access::{ModelDenial, ModelRules};
 use aigw_contract::model::Place;
 use aigw_contract::policy::TenantPolicy;
 
-use crate::denial::Denial;
+use crate::denial::{Denial, shown};
 
 /// Patterns a message lists before it says how many more there are.
 const LISTED: usize = 5;
-/// Characters of a model id that a message repeats: a client can send thousands.
-const SHOWN: usize = 200;
 
 /// What models are judged by.
 #[derive(Debug, Clone, Copy)]
@@ -40,8 +38,8 @@ fn refusal(
     model: &str,
     denial: ModelDenial<'_>,
 ) -> Denial {
-    let model: String = model.chars().take(SHOWN).collect();
-    let tenant = format_args!("{}/{}", policy.namespace, policy.name);
+    let model = shown(model);
+    let tenant = policy.tenant();
     let rule = &rules.rule;
     match denial {
         ModelDenial::Malformed => Denial::invalid(format!("{what} names {model:?}, which is no id or ARN of a model")),

@@ -73,10 +73,11 @@ fn grant(needed: &str, operation: &Operation, policy: &TenantPolicy) -> Result<(
     }
     let rule = policy.models.as_ref().map_or("", |models| models.rule.as_str());
     Err(Denial::forbidden(format!(
-        "{} needs a grant of {needed} (access: {access:?}), which tenant {}/{} does not have; the Tenant has to ask for \
-         it in spec.resources, and the platform team to allow it in allow.resources of rule {rule:?} in \
-         spec.tenants.rules of the AIGateway",
-        operation.name, policy.namespace, policy.name
+        "{} needs a grant of {needed} (access: {access:?}), which tenant {} does not have; the Tenant has to ask for it \
+         in spec.resources, and the platform team to allow it in allow.resources of rule {rule:?} in spec.tenants.rules of \
+         the AIGateway",
+        operation.name,
+        policy.tenant()
     )))
 }
 
