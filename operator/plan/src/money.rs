@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aigw_contract::limits::usd;
 use thiserror::Error;
 
 /// Micro-USD in one USD.
@@ -62,13 +63,7 @@ impl FromStr for MicroUsd {
 impl fmt::Display for MicroUsd {
     /// Decimal USD without trailing zeros, for example `12.5`, `0.000001`, `0`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let (usd, micro) = (self.0.unsigned_abs() / MICRO.unsigned_abs(), self.0.unsigned_abs() % MICRO.unsigned_abs());
-        if micro == 0 {
-            return write!(formatter, "{sign}{usd}");
-        }
-        let fraction = format!("{micro:0>DECIMALS$}");
-        write!(formatter, "{sign}{usd}.{}", fraction.trim_end_matches('0'))
+        formatter.write_str(&usd(self.0))
     }
 }
 
