@@ -131,7 +131,7 @@ impl Admission {
         &self,
         call: Circumstances<'_>,
         account: &mut Account,
-        ask: impl Fn(&TenantPolicy) -> Result<(Amount, T), Refusal>,
+        ask: impl AsyncFn(&TenantPolicy) -> Result<(Amount, T), Refusal>,
     ) -> Result<Admitted<T>, Refusal> {
         let tenant = &call.caller.tenant;
         let mut in_hand = self.in_hand(tenant).await?;
@@ -194,7 +194,7 @@ impl Admission {
         call: Circumstances<'_>,
         in_hand: &InHand,
         account: &mut Account,
-        ask: &impl Fn(&TenantPolicy) -> Result<(Amount, T), Refusal>,
+        ask: &impl AsyncFn(&TenantPolicy) -> Result<(Amount, T), Refusal>,
     ) -> Result<Admitted<T>, No> {
         let Circumstances { caller, shape, fail_mode } = call;
         let InHand { policy, version, fresh } = in_hand;
@@ -202,7 +202,7 @@ impl Admission {
         if let Some(denial) = verdict::of_policy(policy, caller, now) {
             return Err(No::Policy(denial.into()));
         }
-        let (amount, asked) = ask(policy)?;
+        let (amount, asked) = ask(policy).await?;
         let key = policy.key(&caller.credential, now).map(|key| key.id.as_str());
         let wish = Wish { policy, version: *version, fresh: *fresh, amount, key, now };
         let (refused, counts) = match self.ledger.reserve(&caller.tenant, wish).await {

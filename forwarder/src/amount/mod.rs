@@ -108,6 +108,11 @@ pub fn bound(question: &Question<'_>, body: &Bytes) -> Result<Bounded, Denial> {
     })
 }
 
+/// Whether a limit of the tenant needs to know what a call may cost.
+pub fn is_bounded(policy: &TenantPolicy) -> bool {
+    Needs::of(policy).any()
+}
+
 /// Which of a tenant's limits need to know a call.
 #[derive(Debug, Clone, Copy)]
 struct Needs {
@@ -124,6 +129,10 @@ impl Needs {
             length: !policy.limits.max_output_tokens.is_unlimited(),
         }
     }
+
+    fn any(self) -> bool {
+        self.money || self.tokens || self.length
+    }
 }
 
 fn enforced(question: &Question<'_>, body: &Bytes) -> Result<Bounded, Denial> {
@@ -133,7 +142,7 @@ fn enforced(question: &Question<'_>, body: &Bytes) -> Result<Bounded, Denial> {
         Shape::Converse | Shape::Invoke | Shape::ChatCompletions | Shape::Responses | Shape::Messages
     );
     match question.call.operation.map(|operation| operation.class) {
-        _ if !(needs.money || needs.tokens || needs.length) => {
+        _ if !needs.any() => {
             let tokens = if question.shape == Shape::Free { 0 } else { usual_tokens(length(body)) };
             Ok(unchanged(body, Pricing::unpriced(Amount { tokens, micro_usd: 0 })))
         }

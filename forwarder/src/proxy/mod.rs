@@ -142,14 +142,12 @@ impl Proxy {
         let operation = identified?;
         let config = self.open_config(family).await?;
         let endpoint = self.upstream.endpoint(family, config.fips)?;
-        let prices = self.gateway.prices(&config).await;
-
         let (path, encoded) = (route.path, rules::is_encoded(&headers));
         let call = Call { family, operation, path, query: &request.query, body: &request.body, encoded };
-        let ask = |policy: &TenantPolicy| {
+        let ask = async |policy: &TenantPolicy| {
             let subject = rules::judge(&call, policy, &config)?;
-            let (subject, headers, config) = (&subject, &headers, &*config);
-            let prices = prices_for(policy, &prices)?;
+            let prices = self.prices_for(policy, &config).await?;
+            let (subject, headers, config, prices) = (&subject, &headers, &*config, prices.as_deref());
             let bounded =
                 amount::bound(&Question { call, shape, subject, headers, policy, config, prices }, &request.body)?;
             Ok((bounded.amount, bounded))
@@ -173,6 +171,22 @@ impl Proxy {
             Err(refusal) => Err(Failed { refusal, reached: false }),
         };
         charged(response, Charge::new(hold, pricing), request.deadline, account).await
+    }
+
+    /// The price list, where a limit of this tenant needs it. Without a budget it only makes the bound closer, so who has
+    /// none calls on while it cannot be read.
+    async fn prices_for(
+        &self,
+        policy: &TenantPolicy,
+        config: &GatewayConfig,
+    ) -> Result<Option<Arc<PriceList>>, Refusal> {
+        if !amount::is_bounded(policy) {
+            return Ok(None);
+        }
+        match self.gateway.prices(config).await {
+            Err(_) if policy.budgets.is_empty() => Ok(None),
+            prices => prices,
+        }
     }
 
     /// The configuration, which has the family open.
@@ -218,18 +232,6 @@ async fn charged(
             charge.settle((!reached).then(Amount::default), account).await;
             Err(refusal)
         }
-    }
-}
-
-/// The price list, as far as this tenant needs one: who has no budget calls on without.
-fn prices_for<'a>(
-    policy: &TenantPolicy,
-    prices: &'a Result<Option<Arc<PriceList>>, Refusal>,
-) -> Result<Option<&'a PriceList>, Refusal> {
-    match prices {
-        Ok(prices) => Ok(prices.as_deref()),
-        Err(_) if policy.budgets.is_empty() => Ok(None),
-        Err(refusal) => Err(refusal.clone()),
     }
 }
 

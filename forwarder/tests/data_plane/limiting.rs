@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::http::full;
 use crate::support::runtime_api::{Seen, Streamed};
-use crate::support::world::{World, converse, error, event};
+use crate::support::world::{PRICED, PRICED_BODY, World, converse, error, event, month};
 
 /// Minutes by which a test's minute is ahead of the clock, so that it does not end during the test: windows never go back.
 const AHEAD: i64 = 10_000;
@@ -39,15 +39,11 @@ fn usage() -> Value {
     event("GET", "/.aigw/usage")
 }
 
-/// A call of at most a hundred tokens of output, to a model of which a token of input costs a micro-USD and one of output two.
+/// A call of a model whose price is known.
 fn priced(world: &World) -> Value {
-    let model = json!({ "match": "anthropic.*", "input": 1_000_000, "output": 2_000_000 });
-    world.table.put_document("gateway", "prices", 1, &json!({ "revision": "r1", "models": [model] }));
-    world.set_config(&json!({
-        "restApiId": "api1", "stages": ["v1"], "families": ["bedrock-runtime"], "prices": "r1",
-    }));
-    let mut call = event("POST", "/bedrock-runtime/model/anthropic.claude-v2%3A1/converse");
-    call["body"] = r#"{"messages":[],"inferenceConfig":{"maxTokens":100}}"#.into();
+    world.set_prices();
+    let mut call = event("POST", PRICED);
+    call["body"] = PRICED_BODY.into();
     call
 }
 
@@ -56,11 +52,6 @@ fn used_fifteen(world: &World) {
     let body = r#"{"usage":{"inputTokens":10,"outputTokens":5}}"#;
     let response = Response::builder().header("content-type", "application/json").body(full(body)).unwrap();
     world.bedrock.answer(response);
-}
-
-fn month(micro_usd: i64) -> Value {
-    let models = json!({ "rule": "default", "granted": ["anthropic.*"] });
-    json!({ "budgets": [{ "window": "Month", "microUsd": micro_usd }], "models": models })
 }
 
 /// What is in flight when a response has ended is not its call.
@@ -433,4 +424,23 @@ async fn a_budget_that_is_used_up_is_403_and_a_call_larger_than_it_400() {
             assert!(status == 400 && message.contains("50 (limits.tokensPerMinute)"), "{message}");
         })
         .await;
+}
+
+#[tokio::test]
+async fn the_price_list_is_read_where_a_limit_needs_it() {
+    for (policy, read) in [(json!({}), 0), (limits(&json!({ "requestsPerMinute": 10 })), 0), (month(10_000), 1)] {
+        let world = World::new().await;
+        world.set_policy(1, &policy);
+        let call = priced(&world);
+        world
+            .forwarder(async {
+                for _ in 0..2 {
+                    assert_eq!(world.call(&call).await.prelude["statusCode"], 200);
+                }
+                // Beside the configuration, which is in the same partition.
+                let of_gateway = world.table.take_reads().into_iter().filter(|partition| partition == "gateway");
+                assert_eq!(of_gateway.count(), 1 + read, "{policy}");
+            })
+            .await;
+    }
 }

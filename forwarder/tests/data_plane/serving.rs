@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::process::Process;
-use crate::support::world::World;
+use crate::support::world::{PRICED, PRICED_BODY, World, month};
 
 const CONVERSE: &str = "/bedrock-runtime/model/a%3Ab%2Fc/converse";
 
@@ -159,29 +159,20 @@ async fn a_client_that_goes_away_leaves_nothing_reserved() {
 #[tokio::test]
 async fn at_the_last_dollar_a_hundred_clients_take_no_more() {
     let world = World::new().await;
-    let model = json!({ "match": "anthropic.*", "input": 1_000_000, "output": 2_000_000 });
-    world.table.put_document("gateway", "prices", 1, &json!({ "revision": "r1", "models": [model] }));
-    world.set_config(&json!({
-        "restApiId": "api1", "stages": ["v1"], "families": ["bedrock-runtime"], "prices": "r1",
-    }));
-    let budget = |micro_usd: i64| {
-        let models = json!({ "rule": "default", "granted": ["anthropic.*"] });
-        json!({ "budgets": [{ "window": "Month", "microUsd": micro_usd }], "models": models })
-    };
-    world.set_policy(1, &budget(1_000_000));
-    let body = r#"{"messages":[],"inferenceConfig":{"maxTokens":100}}"#;
-    let path = "/bedrock-runtime/model/anthropic.claude-v2%3A1/converse";
+    world.set_prices();
+    world.set_policy(1, &month(1_000_000));
     serving(&world, None, async |address| {
-        let first = send(address, request(path, &[&bearer(&world)], body)).await;
+        let first = send(address, request(PRICED, &[&bearer(&world)], PRICED_BODY)).await;
         assert_eq!(first.status(), StatusCode::OK);
         drop(first.into_body().collect().await);
         let reserved = world.log.lines(1).await[0]["reservedMicroUsd"].as_i64().unwrap();
         let before = world.table.number("meter#t1", "now", "monthMicroUsd");
-        world.set_policy(2, &budget(before + 50 * reserved));
+        world.set_policy(2, &month(before + 50 * reserved));
         world.set_meter(2, false);
         world.bedrock.take_arrived();
         let hold = world.bedrock.held.write().await;
-        let calls = (0..100).map(|_| async { send(address, request(path, &[&bearer(&world)], body)).await.status() });
+        let calls =
+            (0..100).map(|_| async { send(address, request(PRICED, &[&bearer(&world)], PRICED_BODY)).await.status() });
         let calls = futures::future::join_all(calls);
         let release = async {
             world.log.lines(51).await;

@@ -108,6 +108,15 @@ impl World {
         self.table.put_document("gateway", "config", 1, config);
     }
 
+    /// Prices of Anthropic's models: a token of input costs a micro-USD and one of output two.
+    pub fn set_prices(&self) {
+        let model = json!({ "match": "anthropic.*", "input": 1_000_000, "output": 2_000_000 });
+        self.table.put_document("gateway", "prices", 1, &json!({ "revision": "r1", "models": [model] }));
+        self.set_config(&json!({
+            "restApiId": "api1", "stages": ["v1"], "families": ["bedrock-runtime"], "prices": "r1",
+        }));
+    }
+
     /// The tenant's policy with some fields replaced.
     pub fn set_policy(&self, version: i64, replaced: &Value) {
         let mut policy = json!({
@@ -172,6 +181,17 @@ impl World {
 }
 
 /// A proxy event of the tenant's first key.
+/// Path of a call to a model that [`World::set_prices`] knows the price of.
+pub const PRICED: &str = "/bedrock-runtime/model/anthropic.claude-v2%3A1/converse";
+/// Its body, which asks for a hundred tokens of output at most.
+pub const PRICED_BODY: &str = r#"{"messages":[],"inferenceConfig":{"maxTokens":100}}"#;
+
+/// A policy with a budget for the month, and the right to call those models.
+pub fn month(micro_usd: i64) -> Value {
+    let models = json!({ "rule": "default", "granted": ["anthropic.*"] });
+    json!({ "budgets": [{ "window": "Month", "microUsd": micro_usd }], "models": models })
+}
+
 pub fn event(method: &str, path: &str) -> Value {
     json!({
         "resource": "/{proxy+}", "path": path, "httpMethod": method,
