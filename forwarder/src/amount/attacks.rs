@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::tests::{claude, refused, world};
+use super::fixtures::{claude, refused, world};
 use super::*;
 
 /// What a tenant can spend: status of the refusal, or the longest answer that Bedrock will read.

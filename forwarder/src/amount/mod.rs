@@ -320,6 +320,8 @@ fn length(body: &Bytes) -> i64 {
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::tests::{claude, metered, world};
+use super::fixtures::{claude, metered, world};
 use super::*;
 use crate::meter::{Reading, Usage};
 use aigw_contract::limits::OutputTokens;

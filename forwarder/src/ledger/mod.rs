@@ -143,4 +143,6 @@ impl std::fmt::Debug for Ledger {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod model_tests;

@@ -346,3 +346,7 @@ pub(super) fn bounded(amount: Amount) -> Amount {
 fn is(name: &'static str, value: Option<i64>) -> Guard {
     value.map_or(Guard::Absent(name.into()), |value| Guard::Is(name.into(), value))
 }
+
+#[cfg(test)]
+#[path = "reserve_tests.rs"]
+mod tests;
