@@ -37,14 +37,14 @@ class Emulator:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def client(self, service: str, account: str) -> Any:
+    def client(self, service: str, account: str, connections: int = 10) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.url,
             region_name=REGION,
             aws_access_key_id=account,
             aws_secret_access_key="test",
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=60, max_pool_connections=connections),
         )
 
     def log(self) -> str:

@@ -13,6 +13,11 @@ from world import AUTHORIZER, World, document, key_value, wait_until, zipped
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}]}
 
 
+# Conditional writes of one item, how many are under way at a time, and how many counts each changes: a condition that takes
+# a while is what another thread comes in between of.
+CALLS, PARALLEL, COUNTS = 200, 40, 20
+
+
 def code_of(call, *args, **kwargs) -> str:
     with pytest.raises(ClientError) as refused:
         call(*args, **kwargs)
@@ -292,28 +297,32 @@ def test_log_groups(world: World):
 
 
 def test_conditional_writes_at_once_are_atomic(world: World):
-    db = world.dynamodb
+    db = world.emulator.client("dynamodb", world.account, connections=PARALLEL)
     db.create_table(
         TableName="counts", BillingMode="PAY_PER_REQUEST", AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
     )
     db.get_waiter("table_exists").wait(TableName="counts", WaiterConfig={"Delay": 1})
-    db.put_item(TableName="counts", Item={"pk": {"S": "meter"}, "used": {"N": "0"}})
+    counts = [f"count{number}" for number in range(COUNTS)]
+    db.put_item(TableName="counts", Item={"pk": {"S": "meter"}} | {name: {"N": "0"} for name in counts})
 
     def take(_) -> str:
         try:
             db.update_item(
-                TableName="counts", Key={"pk": {"S": "meter"}}, UpdateExpression="SET used = used + :one",
-                ConditionExpression="used < :limit", ExpressionAttributeValues={":one": {"N": "1"}, ":limit": {"N": "100"}},
+                TableName="counts", Key={"pk": {"S": "meter"}},
+                UpdateExpression="SET " + ", ".join(f"{name} = {name} + :one" for name in counts),
+                ConditionExpression=" AND ".join(f"{name} < :limit" for name in counts),
+                ExpressionAttributeValues={":one": {"N": "1"}, ":limit": {"N": str(CALLS // 2)}},
             )
         except ClientError as refused:
             return refused.response["Error"]["Code"]
         return "taken"
 
-    with concurrent.futures.ThreadPoolExecutor(40) as pool:
-        outcomes = collections.Counter(pool.map(take, range(200)))
-    assert outcomes == {"taken": 100, "ConditionalCheckFailedException": 100}
-    assert db.get_item(TableName="counts", Key={"pk": {"S": "meter"}})["Item"]["used"] == {"N": "100"}
+    with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
+        outcomes = collections.Counter(pool.map(take, range(CALLS)))
+    assert outcomes == {"taken": CALLS // 2, "ConditionalCheckFailedException": CALLS // 2}
+    found = db.get_item(TableName="counts", Key={"pk": {"S": "meter"}})["Item"]
+    assert {found[name]["N"] for name in counts} == {str(CALLS // 2)}
     db.delete_table(TableName="counts")
 
 

@@ -5,12 +5,11 @@ the condition true and one of the changes can be lost. DynamoDB serializes the w
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.ConditionalUpdate
 """
 
-import functools
 import threading
-from collections.abc import Callable
-from typing import Any
 
 from moto.dynamodb.responses import DynamoHandler
+
+from .wrapping import lock_operations
 
 # Reads, too: they would see an item in the middle of its change.
 OPERATIONS = (
@@ -23,18 +22,6 @@ OPERATIONS = (
     "update_item",
 )
 
-_LOCK = threading.RLock()
-
 
 def install() -> None:
-    for name in OPERATIONS:
-        setattr(DynamoHandler, name, _one_at_a_time(getattr(DynamoHandler, name)))
-
-
-def _one_at_a_time(operation: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(operation)
-    def alone(*args: Any, **kwargs: Any) -> Any:
-        with _LOCK:
-            return operation(*args, **kwargs)
-
-    return alone
+    lock_operations(DynamoHandler, OPERATIONS, threading.RLock())

@@ -56,12 +56,7 @@ NEEDED = (
     Needed("localemu.services.plugins:SERVICE_PLUGINS.require"),
     Needed("localemu.services.cloudtrail.recording_hook:_emit_cloudtrail_to_eventbridge"),
     # items
-    *(
-        Needed(f"moto.dynamodb.responses:DynamoHandler.{operation}")
-        for operation in (
-            "batch_get_item", "batch_write_item", "delete_item", "get_item", "put_item", "transact_write_items", "update_item",
-        )
-    ),
+    Needed("moto.dynamodb.responses:DynamoHandler.update_item"),
     # data plane
     Needed(f"{_EXECUTE}.handlers:preprocess_request.handlers"),
     Needed(f"{_EXECUTE}.handlers:modify_request.handlers"),

@@ -16,12 +16,12 @@ STATE_LOCK = threading.RLock()
 _HANDLER_ATTRIBUTES = ("operation", "expand_parameters", "pass_context")
 
 
-def locked(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, run under `STATE_LOCK`."""
+def locked(function: Callable[..., Any], lock: threading.RLock = STATE_LOCK) -> Callable[..., Any]:
+    """The same function, run under `lock`."""
 
     @functools.wraps(function)
     def under_lock(*args: Any, **kwargs: Any) -> Any:
-        with STATE_LOCK:
+        with lock:
             return function(*args, **kwargs)
 
     return under_lock
@@ -41,7 +41,7 @@ def wrap_method(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
     setattr(owner, name, replacement)
 
 
-def lock_operations(provider: type, names: tuple[str, ...]) -> None:
-    """Run these provider operations under `STATE_LOCK`; last, so that wraps of this plugin are inside."""
+def lock_operations(provider: type, names: tuple[str, ...], lock: threading.RLock = STATE_LOCK) -> None:
+    """Run these provider operations under `lock`; last, so that wraps of this plugin are inside."""
     for name in names:
-        setattr(provider, name, locked(getattr(provider, name)))
+        setattr(provider, name, locked(getattr(provider, name), lock))
