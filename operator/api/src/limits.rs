@@ -6,6 +6,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema;
+
 /// What a tenant may use. Each is counted exactly, over all of the tenant's credentials, before a call reaches Bedrock.
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -79,7 +81,7 @@ pub struct Budget {
     pub window: BudgetWindow,
     /// USD that may be spent in it, as text, for example `"200"` or `"0.5"`; six digits after the point at most.
     #[schemars(length(max = 17))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9]{1,9}([.][0-9]{1,6})?$') && self.matches('[1-9]')").message("usd must be an amount of USD above zero in quotes, such as \"200\" or \"0.5\", with at most six digits after the point"))]
+    #[x_kube(validation = schema::budget())]
     pub usd: String,
 }
 
@@ -93,7 +95,7 @@ pub struct TenantBudget {
     /// what the tier gives, for those who only want other warnings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 17))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9]{1,9}([.][0-9]{1,6})?$') && self.matches('[1-9]')").message("usd must be an amount of USD above zero in quotes, such as \"200\" or \"0.5\", with at most six digits after the point"))]
+    #[x_kube(validation = schema::budget())]
     pub usd: Option<String>,
     /// Percentages of the budget at which to warn, by an Event once per window and in the condition `WithinBudget`.
     /// Default: 80.

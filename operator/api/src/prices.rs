@@ -70,27 +70,27 @@ pub struct PriceOverride {
 pub struct TokenPrices {
     /// Input.
     #[schemars(length(max = 16))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9]{1,5}([.][0-9]{1,6})?$')").message("a price is a decimal in quotes, below 100000 and with at most 6 digits after the point, for example \"0.25\""))]
+    #[x_kube(validation = schema::price())]
     pub input: String,
     /// Output. Default: unknown, right for models that answer with numbers only, such as embeddings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9]{1,5}([.][0-9]{1,6})?$')").message("a price is a decimal in quotes, below 100000 and with at most 6 digits after the point, for example \"0.25\""))]
+    #[x_kube(validation = schema::price())]
     pub output: Option<String>,
     /// Input read from a prompt cache. Default: as input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9]{1,5}([.][0-9]{1,6})?$')").message("a price is a decimal in quotes, below 100000 and with at most 6 digits after the point, for example \"0.25\""))]
+    #[x_kube(validation = schema::price())]
     pub cache_read: Option<String>,
     /// Input written to a prompt cache for five minutes. Default: as input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9]{1,5}([.][0-9]{1,6})?$')").message("a price is a decimal in quotes, below 100000 and with at most 6 digits after the point, for example \"0.25\""))]
+    #[x_kube(validation = schema::price())]
     pub cache_write: Option<String>,
     /// Input written to a prompt cache for an hour. Default: twice the input.
     #[serde(rename = "cacheWrite1h", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9]{1,5}([.][0-9]{1,6})?$')").message("a price is a decimal in quotes, below 100000 and with at most 6 digits after the point, for example \"0.25\""))]
+    #[x_kube(validation = schema::price())]
     pub cache_write_1h: Option<String>,
 }
 

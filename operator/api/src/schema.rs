@@ -1,8 +1,9 @@
-//! Schemas of optional enums, spelled out.
+//! Schemas of optional enums, spelled out, and rules that several fields share.
 //!
 //! Derived, an `Option` of an enum lists `null` among its values, which GitOps tools and `kubectl explain` show as a
 //! choice.
 
+use kube::core::Rule;
 use schemars::{Schema, SchemaGenerator};
 
 fn string_enum(description: &str, values: &[&str]) -> Schema {
@@ -49,4 +50,16 @@ pub(crate) fn enforcement(_: &mut SchemaGenerator) -> Schema {
     let description = "Enforce: limits and budgets deny. Shadow: they are counted and logged, and deny nothing; only where \
                        the gateway's rule allows it. Default: Enforce.";
     string_enum(description, &["Enforce", "Shadow"])
+}
+
+/// The rule of a price of a million tokens.
+pub(crate) fn price() -> Rule {
+    Rule::new("self.matches('^[0-9]{1,5}([.][0-9]{1,6})?$')").message(
+        "a price is a decimal in quotes, below 100000 and with at most 6 digits after the point, for example \"0.25\"",
+    )
+}
+
+/// The rule of the money of a budget.
+pub(crate) fn budget() -> Rule {
+    Rule::new("self.matches('^[0-9]{1,9}([.][0-9]{1,6})?$') && self.matches('[1-9]')").message("usd must be an amount of USD above zero in quotes, such as \"200\" or \"0.5\", with at most six digits after the point")
 }

@@ -16,7 +16,6 @@ use super::step::{FunctionSpec, UsagePlanSpec};
 use super::validate::ValidGateway;
 use crate::canonical;
 use crate::identity::{Function, GatewayIdentity, TAG_ID, TAG_INSTALLATION, TAG_OWNER_UID, TAG_TIER, sha256_hex};
-use crate::prices::price_list;
 
 /// Days the functions' logs are kept.
 pub const LOG_RETENTION_DAYS: i32 = 30;
@@ -173,12 +172,11 @@ pub fn desire(
     let mut tiers: Vec<_> = valid.tiers.iter().collect();
     tiers.sort_by_key(|tier| &tier.name);
     let api_stages: Vec<_> = rest_api_id.map(|id| (id.to_owned(), valid.stage.clone())).into_iter().collect();
-    let prices = price_list(&valid.region, &valid.prices);
     Ok(DesiredGateway {
         table: name.clone(),
         document: rest_api_id.map(|id| render(&document_input(valid, &name, id, identity))),
-        config: rest_api_id.map(|id| config(valid, id, &prices)),
-        prices,
+        config: rest_api_id.map(|id| config(valid, id)),
+        prices: valid.prices.clone(),
         permission_sources: rest_api_id.map(|id| permission_sources(valid, id)).unwrap_or_default(),
         rest_api: DesiredRestApi {
             name: name.clone(),
@@ -211,7 +209,7 @@ pub fn desire(
     })
 }
 
-fn config(valid: &ValidGateway, rest_api_id: &str, prices: &PriceList) -> GatewayConfig {
+fn config(valid: &ValidGateway, rest_api_id: &str) -> GatewayConfig {
     GatewayConfig {
         rest_api_id: rest_api_id.into(),
         stages: vec![valid.stage.clone()],
@@ -220,7 +218,7 @@ fn config(valid: &ValidGateway, rest_api_id: &str, prices: &PriceList) -> Gatewa
         account_id: valid.account_id.clone(),
         unmetered: valid.unmetered,
         unmetered_micro_usd: valid.unmetered_micro_usd,
-        prices: prices.revision.clone(),
+        prices: valid.prices.revision.clone(),
         unknown_price: match valid.unknown_price {
             AskedUnknownPrice::Deny => UnknownPrice::Deny,
             AskedUnknownPrice::ChargeMaximum => UnknownPrice::ChargeMaximum,

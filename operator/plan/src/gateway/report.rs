@@ -15,7 +15,7 @@ use super::validate::{ValidGateway, unwire};
 use crate::conditions::{ConditionSpec, Progress};
 use crate::identity::GatewayIdentity;
 use crate::money::MicroUsd;
-use crate::prices::{bundled_date, price_list};
+use crate::prices::bundled_date;
 use crate::violation::Violation;
 
 /// What a pass came to.
@@ -206,13 +206,12 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
 }
 
 fn effective_prices(valid: &ValidGateway) -> EffectivePrices {
-    let list = price_list(&valid.region, &valid.prices);
     let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
     EffectivePrices {
         list_date: bundled_date().into(),
-        revision: list.revision,
-        models: count(list.models.len()),
-        overrides: count(valid.prices.len()),
+        revision: valid.prices.revision.clone(),
+        models: count(valid.prices.models.len()),
+        overrides: count(valid.own_prices),
     }
 }
 

@@ -12,14 +12,14 @@ use aigw_api::{
 };
 use aigw_contract::limits::{Budget, Limits};
 use aigw_contract::model::Place;
-use aigw_contract::price::ModelPrice;
+use aigw_contract::price::PriceList;
 use aigw_contract::table::Unmetered;
 use aigw_contract::{FIPS_REGIONS, Family as WireFamily, Partition};
 
 use super::document::Access;
 use super::issuers::{self, ValidIssuer};
 use super::roles;
-use crate::prices::{own_prices, usd_per_call};
+use crate::prices::{own_prices, price_list, usd_per_call};
 use crate::tenant::limits::{budget_violations, budgets, limits};
 use crate::violation::Violation;
 
@@ -59,8 +59,10 @@ pub struct ValidGateway {
     pub unmetered: Unmetered,
     /// What such a call costs a tenant with a budget, in micro-USD.
     pub unmetered_micro_usd: i64,
-    /// The gateway's own prices.
-    pub prices: Vec<ModelPrice>,
+    /// What models cost: the gateway's own prices, then those the operator brings along.
+    pub prices: PriceList,
+    /// How many of them are the gateway's own.
+    pub own_prices: usize,
     /// What a tenant with a budget may do with a model no price is known for.
     pub unknown_price: UnknownPrice,
     /// What happens to calls while the table does not answer.
@@ -169,7 +171,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
     let unmetered = bedrock.as_ref().and_then(|bedrock| bedrock.unmetered.as_ref());
     let mut found = |violated: Vec<Violation>| violations.extend(violated);
     let unmetered_micro_usd = usd_per_call(unmetered).map_err(&mut found).unwrap_or_default();
-    let prices = own_prices(models.as_ref()).map_err(found).unwrap_or_default();
+    let own_prices = own_prices(models.as_ref()).map_err(found).unwrap_or_default();
     for (index, tier) in tiers.iter().enumerate() {
         violations.extend(budget_violations(&format!("spec.tiers[{index}].budgets"), &tier.budgets));
     }
@@ -215,7 +217,8 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
             UnmeteredPolicy::Allow => Unmetered::Allow,
         },
         unmetered_micro_usd,
-        prices,
+        prices: price_list(region, &own_prices),
+        own_prices: own_prices.len(),
         unknown_price: models.as_ref().and_then(|models| models.unknown_price).unwrap_or_default(),
         fail_mode: fail_mode.unwrap_or_default(),
         fips,
