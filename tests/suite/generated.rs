@@ -10,7 +10,7 @@ use aigw_tests::harness::{Suite, test};
 use aigw_tests::world::client_sdks;
 use aigw_tests::{Outcome, ensure, ensure_eq, repository};
 use kube::CustomResourceExt as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// `kubectl apply` keeps a copy in an annotation, and annotations end at 256 KiB.
 const LARGEST_DEFINITION: usize = 100 * 1024;
@@ -99,6 +99,8 @@ fn gitops_safe() -> Outcome {
             ensure!(!line.starts_with("format: uint"), "{file} has a format no apiserver knows: {line}");
         }
     }
+    let nested = json!({"properties": {"default": {"items": {"anyOf": [{"default": 1}]}}}});
+    ensure!(no_defaults("a schema", &nested).is_err(), "a nested default is not found");
     for definition in crdgen::definitions() {
         let spec = serde_json::to_value(&definition.spec)?;
         for version in spec["versions"].as_array().into_iter().flatten() {
