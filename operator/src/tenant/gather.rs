@@ -78,8 +78,7 @@ pub(crate) async fn identities(
         };
         let holder = holder.map(|policy| &policy.content);
         let held = holder.is_some_and(|policy| !policy.deleted && policy.identities.iter().any(|one| one.hash == hash));
-        let holder =
-            holder.map_or_else(|| claim.tenant.clone(), |policy| format!("{}/{}", policy.namespace, policy.name));
+        let holder = holder.map_or_else(|| claim.tenant.clone(), |policy| policy.tenant().to_string());
         observed.insert(hash, ObservedIdentity { version, claim, held, holder });
     }
     Ok(observed)
