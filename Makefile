@@ -54,6 +54,11 @@ down: ## Take down what `make up` brought up
 functions: ## Build the zips of both Lambda functions for this machine's architecture
 	forwarder/build-functions.sh
 
+.PHONY: docs
+docs: ## Write the API reference, docs/reference.md, from the types
+	cargo build --workspace --bins
+	$(TARGET)/debug/reference
+
 .PHONY: crds
 crds: ## Write the custom resource definitions to crds/ and to the chart
 	cargo build --workspace --bins

@@ -4,6 +4,7 @@
 mod architecture;
 mod conformance;
 mod crd;
+mod documents;
 mod e2e;
 mod functions;
 mod generated;
@@ -14,7 +15,13 @@ mod scenario;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut suites = vec![architecture::suite(), generated::suite(), functions::suite(), metering::suite()];
+    let mut suites = vec![
+        architecture::suite(),
+        generated::suite(),
+        documents::suite(),
+        functions::suite(),
+        metering::suite(),
+    ];
     suites.extend(scenario::suites());
     suites.extend([conformance::fake(), conformance::apiserver()]);
     suites.extend(ports::suites());

@@ -14,6 +14,7 @@ mod drift;
 mod endpoints;
 mod faults;
 mod guard;
+mod guide;
 mod leaks;
 mod limits;
 mod matrix;
@@ -61,6 +62,7 @@ pub fn suite() -> Suite {
         ready::tests(),
         metrics::tests(),
         answers::tests(),
+        guide::tests(),
         metering::tests(),
         credentials::tests(),
         limits::tests(),
