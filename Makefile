@@ -59,6 +59,10 @@ docs: ## Write the API reference, docs/reference.md, from the types
 	cargo build --workspace --bins
 	$(TARGET)/debug/reference
 
+.PHONY: image
+image: ## Build the operator's image as an OCI layout in target/image, without a container engine
+	operator/image/build.sh
+
 .PHONY: crds
 crds: ## Write the custom resource definitions to crds/ and to the chart
 	cargo build --workspace --bins

@@ -25,7 +25,8 @@ pub fn blocks(text: &str) -> Vec<Block> {
             (None, Some(rest)) => {
                 let marker = before.strip_prefix("<!-- ").and_then(|text| text.strip_suffix(" -->"));
                 let language = rest.split_whitespace().next().unwrap_or_default().to_owned();
-                open = Some(Block { language, marker: marker.map(str::to_owned), code: String::new(), line: index + 1 });
+                open =
+                    Some(Block { language, marker: marker.map(str::to_owned), code: String::new(), line: index + 1 });
             }
             (Some(_), Some(_)) => found.extend(open.take()),
             (Some(block), None) => {

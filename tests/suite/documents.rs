@@ -146,7 +146,9 @@ fn manifests() -> Outcome {
             for document in repository::documents(&block.code)? {
                 let spec = &document["spec"];
                 let read: Value = match document["kind"].as_str() {
-                    Some("AIGateway") => serde_json::to_value(serde_json::from_value::<AIGateway>(document.clone())?.spec)?,
+                    Some("AIGateway") => {
+                        serde_json::to_value(serde_json::from_value::<AIGateway>(document.clone())?.spec)?
+                    }
                     Some("Tenant") => serde_json::to_value(serde_json::from_value::<Tenant>(document.clone())?.spec)?,
                     _ => spec.clone(),
                 };

@@ -8,6 +8,7 @@ mod documents;
 mod e2e;
 mod functions;
 mod generated;
+mod image;
 mod metering;
 mod ports;
 mod scenario;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         generated::suite(),
         documents::suite(),
         functions::suite(),
+        image::suite(),
         metering::suite(),
     ];
     suites.extend(scenario::suites());

@@ -15,6 +15,7 @@ mod endpoints;
 mod faults;
 mod guard;
 mod guide;
+mod kind;
 mod leaks;
 mod limits;
 mod matrix;
@@ -63,6 +64,7 @@ pub fn suite() -> Suite {
         metrics::tests(),
         answers::tests(),
         guide::tests(),
+        kind::tests(),
         metering::tests(),
         credentials::tests(),
         limits::tests(),
