@@ -9,11 +9,13 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 mod parse;
 mod plan;
+mod plugin;
 #[cfg(test)]
 mod tests;
 
 pub use parse::{EndpointUrlTemplate, duration};
 pub use plan::PlanArgs;
+pub use plugin::{ExplainArgs, Named, PluginCommand, Which};
 
 /// AI Gateway Operator for Amazon Bedrock.
 #[derive(Debug, Clone, Parser)]
@@ -41,6 +43,9 @@ pub enum Command {
         #[arg(long)]
         kind: Option<String>,
     },
+    /// What `kubectl aigw` offers beside `plan`.
+    #[command(flatten)]
+    Plugin(PluginCommand),
 }
 
 /// Settings as given.
@@ -53,8 +58,8 @@ pub struct RunArgs {
     /// Directory with {arm64,x86_64}/{forwarder,authorizer}.zip.
     #[arg(long, env = "AIGW_FUNCTIONS_DIR", default_value = "/functions", global = true)]
     pub functions_dir: PathBuf,
-    /// Namespace the operator runs in; its lease is there.
-    #[arg(long, env = "POD_NAMESPACE", global = true)]
+    /// Namespace the operator runs in, where its lease is; of the commands for people, the tenant's.
+    #[arg(short = 'n', long, env = "POD_NAMESPACE", global = true)]
     pub namespace: Option<String>,
     /// Name of this pod; who holds the lease and reports Events.
     #[arg(long, env = "POD_NAME", global = true)]

@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod operate;
 pub mod pace;
 pub mod plan_command;
+pub mod plugin;
 mod report;
 pub mod run;
 mod sweep;

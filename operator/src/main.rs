@@ -7,7 +7,7 @@ use aigw_aws::{AwsClouds, Call, Observer};
 use aigw_operator::args::{Args, Command, PlanArgs, RunArgs, Settings};
 use aigw_operator::harness::error::chain;
 use aigw_operator::plan_command::{self, PlanSettings};
-use aigw_operator::{Clock, Metrics, SystemClock, allocator, crdgen, run, telemetry};
+use aigw_operator::{Clock, Metrics, SystemClock, allocator, crdgen, plugin, run, telemetry};
 use clap::Parser;
 
 /// Bad arguments, as `clap` and shells have it.
@@ -40,6 +40,13 @@ async fn operator() {
     }
     if let Some(Command::Plan(plan)) = args.command {
         exit(print_plan(plan, args.run).await);
+    }
+    if let Some(Command::Plugin(command)) = args.command {
+        let (mut input, mut out) = (std::io::stdin(), std::io::stdout());
+        match plugin::run(command, args.run.namespace, &mut input, &mut out).await {
+            Ok(code) => exit(code),
+            Err(error) => fail(&error, 1),
+        }
     }
     let started = telemetry::start(&args.run.log_level, args.run.log_format);
     let settings = match started.and_then(|()| Settings::from_args(args.run)) {
