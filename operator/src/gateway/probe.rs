@@ -1,14 +1,13 @@
 //! The last stage of a gateway's pass: does it serve? Made where AWS matches, after each change and now and then.
 //!
-//! The probe's identity is to AWS one more tenant, and made by the steps tenants are made by. It is only looked at where a
-//! probe is due and the one before did not pass, or where it has no credential: a probe that passes shows that it is whole.
+//! The probe's identity is to AWS one more tenant, and made and kept by the steps tenants are made by: drift of it is found
+//! as any other.
 
 use std::time::Duration;
 
 use aigw_api::conditions::{kind, reason};
 use aigw_api::{AIGateway, ProbeMode};
 use aigw_cloud::{Cloud, CloudError};
-use aigw_contract::Credential;
 use aigw_plan::GatewayIdentity;
 use aigw_plan::gateway::desired::endpoint_url;
 use aigw_plan::gateway::observed::ObservedGateway;
@@ -21,7 +20,7 @@ use aigw_plan::probe::schedule::Memo;
 use aigw_plan::tenant::diff::cleanup;
 use kube::ResourceExt;
 
-use super::{Pass, failed, tenants_of};
+use super::{ELSEWHERE_RECHECK, Pass, failed, tenants_of};
 use crate::context::Context;
 use crate::harness::{Error, Outcome};
 use crate::probe::{known, run, told_of};
@@ -48,18 +47,19 @@ pub(super) async fn gateway(
         }
         return Ok(());
     }
-    let memo = match due(context, gateway, valid, &site.identity, observed, pass.changed) {
+    let [api] = observed.rest_apis.as_slice() else { return Ok(()) };
+    let endpoint = endpoint_url(valid, &api.id, &context.memory.build);
+    let Some(probe) = identity::probe(&site.identity, valid) else { return Ok(()) };
+    let (credential, changed, recheck) = match ensure(context, gateway, &site, valid, &endpoint, &probe).await? {
+        Identity::Whole { credential, changed, recheck } => (credential, changed, recheck),
+        held_up => {
+            hold_up(held_up, pass);
+            return Ok(());
+        }
+    };
+    let memo = match due(context, gateway, valid, &site.identity, observed, changed || pass.changed) {
         Due::No(memo) => memo,
         Due::Yes(before) => {
-            let [api] = observed.rest_apis.as_slice() else { return Ok(()) };
-            let endpoint = endpoint_url(valid, &api.id, &context.memory.build);
-            let credential = match credential(context, gateway, &site, valid, &endpoint, before.as_ref()).await? {
-                Ok(credential) => credential,
-                Err(held_up) => {
-                    held_up.hold_up(pass);
-                    return Ok(());
-                }
-            };
             let checks = checks(&endpoint, &site.identity, valid, &credential);
             let finding = run(context, gateway, "gateway", &checks).await;
             let (now, jitter) = (context.clock.now().as_second(), context.random.jitter());
@@ -69,6 +69,7 @@ pub(super) async fn gateway(
         }
     };
     tell(context, gateway, valid, &memo, pass);
+    look_within(recheck, pass);
     Ok(())
 }
 
@@ -105,51 +106,21 @@ fn due(
     }
 }
 
-/// Why there is no credential to probe with.
-enum HeldUp {
-    Waiting(String, Duration),
-    NotOurs,
-    Failed(CloudError),
-}
-
-impl HeldUp {
-    fn hold_up(self, pass: &mut Pass) {
-        match self {
-            Self::Waiting(message, after) => {
-                pass.outcome = GatewayOutcome::Working { reason: reason::WAITING, message };
-                pass.next = Outcome::Waiting { after };
-            }
-            Self::NotOurs => {
-                let message = "the Secret for the gateway's probe exists and is not the operator's; delete it, or set spec.probe.mode to Off".to_owned();
-                pass.outcome = GatewayOutcome::Stalled { reason: reason::SECRET_NOT_OURS, message };
-                pass.next = Outcome::Waiting { after: super::ELSEWHERE_RECHECK };
-            }
-            Self::Failed(error) => *pass = failed(&error, pass.observed.take()),
+/// The probe is not there yet, or cannot be.
+fn hold_up(identity: Identity, pass: &mut Pass) {
+    match identity {
+        Identity::Whole { .. } => {}
+        Identity::Waiting(message, after) => {
+            pass.outcome = GatewayOutcome::Working { reason: reason::WAITING, message };
+            pass.next = Outcome::Waiting { after };
         }
+        Identity::NotOurs => {
+            let message = "the Secret for the gateway's probe exists and is not the operator's; delete it, or set spec.probe.mode to Off".to_owned();
+            pass.outcome = GatewayOutcome::Stalled { reason: reason::SECRET_NOT_OURS, message };
+            pass.next = Outcome::Waiting { after: ELSEWHERE_RECHECK };
+        }
+        Identity::Failed(error) => *pass = failed(&error, pass.observed.take()),
     }
-}
-
-/// The probe's credential. Where the last probe passed it is taken out of its Secret, else everything that it needs is
-/// made sure of first.
-async fn credential(
-    context: &Context,
-    gateway: &AIGateway,
-    site: &Site,
-    valid: &ValidGateway,
-    endpoint: &str,
-    before: Option<&Memo>,
-) -> Result<Result<Credential, HeldUp>, Error> {
-    let Some(probe) = identity::probe(&site.identity, valid) else {
-        return Ok(Err(HeldUp::Waiting("no tier is left to probe with".to_owned(), super::ELSEWHERE_RECHECK)));
-    };
-    let whole = before.is_some_and(|memo| memo.failures == 0);
-    let ensured = ensure(context, gateway, site, valid, endpoint, &probe, whole).await?;
-    Ok(match ensured {
-        Identity::Whole(credential) => Ok(credential),
-        Identity::Waiting(message, after) => Err(HeldUp::Waiting(message, after)),
-        Identity::NotOurs => Err(HeldUp::NotOurs),
-        Identity::Failed(error) => Err(HeldUp::Failed(error)),
-    })
 }
 
 /// Takes away what the probe has in AWS, once; its Secret, which is void then, goes with the gateway.
@@ -183,10 +154,14 @@ fn tell(context: &Context, gateway: &AIGateway, valid: &ValidGateway, memo: &Mem
     }
     // A look at the gateway comes by often enough for what passed, unless the interval is shorter.
     let early = memo.failures > 0 || valid.probe.interval < context.settings.drift_interval;
-    let wait = memo.wait(now);
-    if let (true, Outcome::Done { requeue } | Outcome::Waiting { after: requeue }) = (early, &pass.next)
-        && wait < *requeue
+    look_within(early.then(|| memo.wait(now)), pass);
+}
+
+/// Looks again no later than that.
+fn look_within(due: Option<Duration>, pass: &mut Pass) {
+    if let (Some(due), Outcome::Done { requeue } | Outcome::Waiting { after: requeue }) = (due, &pass.next)
+        && due < *requeue
     {
-        pass.next = Outcome::Waiting { after: wait };
+        pass.next = Outcome::Waiting { after: due };
     }
 }

@@ -19,7 +19,14 @@ use crate::harness::Error;
 /// How an identity is.
 pub(crate) enum Identity {
     /// All there.
-    Whole(Credential),
+    Whole {
+        /// Its credential.
+        credential: Credential,
+        /// Whether anything was changed.
+        changed: bool,
+        /// When to look again although nothing is wrong.
+        recheck: Option<Duration>,
+    },
     /// Something has to pass by itself.
     Waiting(String, Duration),
     /// Its Secret's name is taken.
@@ -28,8 +35,7 @@ pub(crate) enum Identity {
     Failed(CloudError),
 }
 
-/// The credential of `probe`, after everything it needs was made sure of. With `known_whole` its Secret is taken at its
-/// word, if it is there.
+/// The credential of `probe`, after everything it needs was made sure of.
 pub(crate) async fn ensure(
     context: &Context,
     gateway: &AIGateway,
@@ -37,18 +43,14 @@ pub(crate) async fn ensure(
     valid: &ValidGateway,
     endpoint: &str,
     probe: &AdmittedTenant,
-    known_whole: bool,
 ) -> Result<Identity, Error> {
-    let (uid, owner) = (gateway.uid(), execute::owner(gateway));
+    let (uid, owner, mut changed) = (gateway.uid(), execute::owner(gateway), false);
     for _ in 0..MAX_ROUNDS {
         let held = gather::secret(context, uid.as_deref(), probe).await?;
         let credential = match &held {
             ObservedSecret::Ours(data) => secret::credential(data, &probe.tenant_id),
             ObservedSecret::Absent | ObservedSecret::Foreign | ObservedSecret::Leaving => None,
         };
-        if let (Some(credential), true) = (&credential, known_whole) {
-            return Ok(Identity::Whole(credential.clone()));
-        }
         let observed = match observe_in_aws(context, site, gateway, &probe.tenant_id).await {
             Ok(observed) => ObservedTenant { secret: held, ..observed },
             Err(error) => return Ok(Identity::Failed(error)),
@@ -75,7 +77,9 @@ pub(crate) async fn ensure(
             return Ok(Identity::Failed(refused));
         }
         match (plan.steps.is_empty(), plan.wait, credential) {
-            (true, None, Some(credential)) => return Ok(Identity::Whole(credential)),
+            (true, None, Some(credential)) => {
+                return Ok(Identity::Whole { credential, changed, recheck: plan.recheck });
+            }
             (true, wait, _) => {
                 let (message, after) = wait.map_or_else(
                     || ("the probe's Secret is being written".to_owned(), POLL),
@@ -88,6 +92,7 @@ pub(crate) async fn ensure(
         if let Err(error) = execute::steps(context, &owner, site, &plan.steps).await? {
             return Ok(Identity::Failed(error));
         }
+        changed = true;
     }
     Ok(Identity::Waiting("the gateway's probe is being set up".to_owned(), POLL))
 }
