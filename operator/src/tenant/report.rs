@@ -22,6 +22,7 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
     let mut specs = conditions(&pass.outcome, pass.admitted.as_ref(), policy, was_ready, now);
     let (shown, warnings) = spent(tenant, pass, previous.usage.as_ref(), now);
     let in_force = usage_of(pass).map(|(policy, _)| policy.enforcement).unwrap_or_default();
+    specs.extend(pass.probed.condition.clone());
     specs.extend(shown.as_ref().map(|usage| usage::condition(usage, in_force)));
     let mut next = match (&pass.admitted, &pass.outcome) {
         (Some(admitted), _) => {
@@ -29,6 +30,7 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
             // A pass that could not look keeps what an earlier one saw.
             TenantStatus {
                 credentials: next.credentials.or_else(|| previous.credentials.filter(|_| policy.is_none())),
+                suspension: previous.suspension,
                 ..next
             }
         }
@@ -37,7 +39,12 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
         (None, _) => previous,
     };
     next.usage = shown;
-    if write(context, tenant, next, specs, &[kind::IDENTITIES_READY, kind::WITHIN_BUDGET]).await? {
+    if let Some(suspension) = &pass.probed.suspension {
+        next.suspension.clone_from(suspension);
+    }
+    let off = pass.probed.off.then_some(kind::PROBED);
+    let optional: Vec<_> = off.into_iter().chain([kind::IDENTITIES_READY, kind::WITHIN_BUDGET]).collect();
+    if write(context, tenant, next, specs, &optional).await? {
         // Told once it is written: what stands in the status is not told again.
         for Warning { reason, message } in warnings {
             context.events.note(tenant, true, reason, message).await;

@@ -19,7 +19,7 @@ const KINDS: [&str; 4] = ["aigateways", "tenants", "secrets", "namespaces"];
 /// Fields of metadata that say something about what is there.
 const METADATA: [&str; 5] = ["name", "namespace", "labels", "finalizers", "deletionTimestamp"];
 /// Fields of a status that differ from run to run, because AWS makes them up.
-const GENERATED: [&str; 8] = [
+const GENERATED: [&str; 10] = [
     "lastTransitionTime",
     "restApiId",
     "deploymentId",
@@ -28,6 +28,8 @@ const GENERATED: [&str; 8] = [
     "observedGeneration",
     "fetchedAt",
     "observedAt",
+    "since",
+    "effectiveAfterSeconds",
 ];
 
 /// Both sides as text.

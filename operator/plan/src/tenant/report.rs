@@ -11,6 +11,7 @@ use super::access;
 use super::admit::AdmittedTenant;
 use super::limits::shown_premium;
 use crate::conditions::{ConditionSpec, Progress};
+use crate::probe::report::Unproven;
 use crate::violation::Violation;
 
 /// What a pass came to.
@@ -27,6 +28,13 @@ pub enum TenantOutcome {
     },
     /// AWS and the Secret match.
     InSync,
+    /// AWS and the Secret match, and a probe does not show that calls go through.
+    Unproven {
+        /// What keeps it from being shown.
+        unproven: Unproven,
+        /// Whether the tenant counts as ready meanwhile.
+        serving: bool,
+    },
     /// Going on by itself.
     Working {
         /// Condition reason.
@@ -75,6 +83,10 @@ pub fn conditions(
             };
             let programmed = ConditionSpec::new(kind::PROGRAMMED, true, reason::IN_SYNC, "AWS was read and matches");
             (accepted, programmed, Progress::Ready(message.into()))
+        }
+        TenantOutcome::Unproven { unproven, serving } => {
+            let programmed = ConditionSpec::new(kind::PROGRAMMED, true, reason::IN_SYNC, "AWS was read and matches");
+            (accepted, programmed, unproven.progress(*serving))
         }
         TenantOutcome::Working { reason, message } => {
             let programmed = ConditionSpec::new(kind::PROGRAMMED, was_ready, reason, message);
@@ -200,6 +212,7 @@ pub fn status(
             }
         }),
         effective: admitted.map(|tenant| effective(tenant, policy)),
+        suspension: None,
         usage: None,
     }
 }

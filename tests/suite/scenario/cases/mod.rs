@@ -10,7 +10,7 @@ mod tenant_changes;
 
 use aigw_tests::simulation::scenario::Scenario;
 
-use super::{drift, issuers};
+use super::{drift, issuers, probes};
 
 pub use checks::check;
 
@@ -24,6 +24,7 @@ pub fn all() -> Vec<Scenario> {
         limits::scenarios(),
         removal::scenarios(),
         issuers::scenarios(),
+        probes::scenarios(),
     ];
     let drift = [drift::api_gateway(), drift::compute(), drift::table(), drift::cluster()];
     [own.concat(), drift.concat()].concat()
