@@ -14,7 +14,7 @@ use aigw_cloud::{Cloud, CloudError, TenantItems};
 use aigw_contract::table::{GATEWAY_PK, OWNER_SK, OwnerRecord};
 use aigw_plan::gateway::observed::{ObservedUsagePlan, Tags};
 use aigw_plan::identity::TAG_ID;
-use aigw_plan::tenant::diff::key_prefix;
+use aigw_plan::tenant::internal_key::key_prefix;
 use aigw_plan::tenant::step::{ObservedApiKey, TenantStep};
 use aigw_plan::{Class, GatewayIdentity};
 use futures::future::try_join_all;
@@ -257,9 +257,8 @@ impl Held {
                 self.made.insert(place.clone(), Instant::now());
                 self.api_keys.insert(place, key);
             }
-            TenantStep::EnableApiKey { id } => {
-                self.key(id, |key| key.enabled = true);
-            }
+            TenantStep::EnableApiKey { id } => self.key(id, |key| key.enabled = true),
+            TenantStep::DisableApiKey { id } => self.key(id, |key| key.enabled = false),
             TenantStep::AttachApiKey { key_id, usage_plan_id } => {
                 self.key(key_id, |key| key.usage_plans.push(usage_plan_id.clone()));
             }
@@ -267,7 +266,10 @@ impl Held {
             TenantStep::WritePolicy { tenant_id, .. } | TenantStep::WriteMeter { tenant_id, .. } => {
                 self.items.remove(tenant_id);
             }
-            TenantStep::WriteSecret { .. } | TenantStep::ClaimIdentity { .. } | TenantStep::ReleaseIdentity { .. } => {}
+            TenantStep::ConfirmApiKey { .. }
+            | TenantStep::WriteSecret { .. }
+            | TenantStep::ClaimIdentity { .. }
+            | TenantStep::ReleaseIdentity { .. } => {}
         }
     }
 
@@ -286,6 +288,8 @@ impl Held {
             TenantStep::WriteSecret { .. } | TenantStep::ClaimIdentity { .. } | TenantStep::ReleaseIdentity { .. } => {}
             TenantStep::CreateApiKey { .. }
             | TenantStep::EnableApiKey { .. }
+            | TenantStep::DisableApiKey { .. }
+            | TenantStep::ConfirmApiKey { .. }
             | TenantStep::AttachApiKey { .. }
             | TenantStep::DeleteApiKey { .. } => self.listed = None,
         }

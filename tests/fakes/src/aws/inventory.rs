@@ -32,7 +32,7 @@ pub struct InventoryOptions {
 
 impl Default for InventoryOptions {
     fn default() -> Self {
-        let hidden = ["heartbeat", "usageKeySince", "notAfter", "fetchedAt", "removedAt", "since"];
+        let hidden = ["heartbeat", "usageKeySince", "notAfter", "fetchedAt", "removedAt", "since", "suspendedSince"];
         Self {
             counters: false,
             hidden_fields: hidden.map(str::to_owned).into(),
