@@ -59,6 +59,7 @@ pub(super) async fn plan(
     };
     let tenant_id = gateway.identity.tenant_id(&namespace, &name);
     let in_aws = look(gateway, &tenant_id, &asked(&tenant.spec, &namespace)).await?;
+    let in_aws = ObservedTenant { read_at: planner.now.as_second(), ..in_aws };
     match admit(&tenant.spec, &facts, &gateway.valid, &gateway.identity) {
         Err(violation) => {
             // What it had is bound to what its rule allows, if any.

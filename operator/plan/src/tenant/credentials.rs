@@ -20,6 +20,8 @@ pub const RETIRING_SECONDS: i64 = 7 * 24 * 3600;
 /// Most keys that are accepted at once. A rotation waits until there is one only, so more than two are there only where a
 /// Secret was lost again and again; then the oldest ends early.
 pub const MOST_KEYS: usize = 5;
+/// When to look again at what was last read too long ago to tell that a key is not used any more.
+const NEXT_LOOK_SECONDS: i64 = 30;
 /// Answered requests that are remembered: an older one that comes back is taken for a new one.
 const REMEMBERED: usize = 8;
 /// How much further than the policy a Secret's key may be: a table restored from a backup has seen fewer.
@@ -55,7 +57,7 @@ pub(super) fn choose(
         may_rotate
             && policy.is_some_and(|policy| {
                 is_due(&tenant.rotation, policy, now)
-                    && retiring(policy).all(|key| has_ended(key, &tenant.rotation, &observed.reading, now))
+                    && retiring(policy).all(|key| has_ended(key, &tenant.rotation, observed, now))
             })
     };
     held.filter(|credential| is_usable(credential, policy) && !replaced(credential)).unwrap_or_else(|| {
@@ -85,10 +87,10 @@ fn is_usable(credential: &Credential, policy: Option<&TenantPolicy>) -> bool {
 pub(super) fn keys(
     tenant: &AdmittedTenant,
     credential: Option<&Credential>,
-    previous: Option<&TenantPolicy>,
-    reading: &MeterReading,
+    observed: &ObservedTenant,
     now: i64,
 ) -> Keys {
+    let previous = observed.policy.as_ref().map(|policy| &policy.content);
     let last = previous.map_or(0, latest);
     let mut rotations = previous.map(|policy| policy.rotations.clone()).unwrap_or_default();
     let Some(credential) = credential else { return Keys { accepted: Vec::new(), last, rotations } };
@@ -108,7 +110,7 @@ pub(super) fn keys(
     let retiring = others.map(|key| retired(key, &tenant.rotation, now)).filter(|key| {
         // One that is replaced now stays listed, so that nothing vanishes without its end having been written.
         let newly = key.since == now && key.not_after == Some(now);
-        newly || !has_ended(key, &tenant.rotation, reading, now)
+        newly || !has_ended(key, &tenant.rotation, observed, now)
     });
     let accepted = std::iter::once(active.clone()).chain(retiring).take(MOST_KEYS).collect();
     Keys { accepted, last: last.max(number), rotations }
@@ -126,16 +128,17 @@ fn retired(key: &KeyHash, rotation: &Rotation, now: i64) -> KeyHash {
     }
 }
 
-/// When a key ends if nobody uses it from now on, in seconds since the Unix epoch; never, for the active one.
-pub(super) fn ends_at(key: &KeyHash, rotation: &Rotation, reading: &MeterReading) -> Option<i64> {
-    let end = key.not_after?;
+/// When a key will have been unused for the overlap if nobody uses it any more, in seconds since the Unix epoch.
+fn unused_at(key: &KeyHash, rotation: &Rotation, reading: &MeterReading) -> i64 {
     let used = reading.last_used(&key.id).map(|used| used + LAST_USED_RETIRING_SECONDS);
-    let unused_since = used.map_or(key.since, |used| used.max(key.since));
-    Some(end.min(unused_since + rotation.overlap))
+    used.map_or(key.since, |used| used.max(key.since)) + rotation.overlap
 }
 
-fn has_ended(key: &KeyHash, rotation: &Rotation, reading: &MeterReading, now: i64) -> bool {
-    ends_at(key, rotation, reading).is_some_and(|end| end <= now)
+/// Whether a replaced key is to be accepted no more: its time is over, or a look after the overlap saw no use of it. An
+/// older look says nothing, as the key may have been used since.
+fn has_ended(key: &KeyHash, rotation: &Rotation, observed: &ObservedTenant, now: i64) -> bool {
+    let unused = unused_at(key, rotation, &observed.reading) <= observed.read_at;
+    key.not_after.is_some_and(|end| end <= now || unused)
 }
 
 /// Whether a replaced key was used after it had been replaced.
@@ -157,7 +160,11 @@ pub(super) fn rotates_at(rotation: &Rotation, policy: &TenantPolicy) -> Option<i
 
 /// When there is next something to do about keys, in seconds since the Unix epoch.
 pub(super) fn next_change(rotation: &Rotation, policy: &TenantPolicy, reading: &MeterReading, now: i64) -> Option<i64> {
-    let ends = retiring(policy).filter_map(|key| ends_at(key, rotation, reading));
+    let ends = retiring(policy).flat_map(|key| {
+        // Where it was unused for long enough, the look at that was too old.
+        let unused = unused_at(key, rotation, reading);
+        [key.not_after.unwrap_or(i64::MAX), if unused <= now { now + NEXT_LOOK_SECONDS } else { unused }]
+    });
     // What is due already waits for an end.
     ends.chain(rotates_at(rotation, policy).filter(|due| *due > now)).min()
 }

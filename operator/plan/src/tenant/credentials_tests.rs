@@ -130,6 +130,19 @@ fn a_replaced_key_ends_on_its_last_use() {
 }
 
 #[test]
+fn an_old_look_does_not_tell_that_a_key_is_unused() {
+    let asks = tenant(None, Some("1h"), Some("monday"));
+    let mut world = settled(&tenant(None, Some("1h"), None));
+    world.converge(&asks);
+    let key = &world.policy().keys[1];
+    let looked = |read_at| ObservedTenant { read_at: NOW + read_at, ..world.sim.observed.clone() };
+    assert!(!has_ended(key, &asks.rotation, &looked(HOUR - 1), NOW + 2 * HOUR));
+    assert!(has_ended(key, &asks.rotation, &looked(HOUR), NOW + HOUR));
+    let next = next_change(&asks.rotation, world.policy(), &world.sim.observed.reading, NOW + 2 * HOUR);
+    assert_eq!(next, Some(NOW + 2 * HOUR + NEXT_LOOK_SECONDS));
+}
+
+#[test]
 fn a_key_in_use_ends_after_a_week_and_holds_the_next_rotation_up_until_then() {
     let asks = |request| tenant(Some("48h"), Some("24h"), Some(request));
     let mut world = settled(&asks("a"));

@@ -118,7 +118,7 @@ fn wanted(
     let usage_key = key_value(gateway.identity, &tenant.tenant_id, generation);
     let previous = observed.policy.as_ref().map(|policy| &policy.content);
     let same_key = previous.filter(|policy| policy.usage_key == usage_key);
-    let Keys { accepted, last, rotations } = credentials::keys(tenant, credential, previous, &observed.reading, now);
+    let Keys { accepted, last, rotations } = credentials::keys(tenant, credential, observed, now);
     let wanted = TenantPolicy {
         namespace: tenant.namespace.clone(),
         name: tenant.name.clone(),

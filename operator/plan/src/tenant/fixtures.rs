@@ -69,7 +69,8 @@ impl World {
             api_keys: self.gateway.api_keys,
             cache_seconds: self.gateway.cache_seconds,
         };
-        let plan = diff(tenant, &facts, &self.sim.observed, NOW + self.now, &[self.random; 32]).unwrap();
+        let observed = ObservedTenant { read_at: NOW + self.now, ..self.sim.observed.clone() };
+        let plan = diff(tenant, &facts, &observed, NOW + self.now, &[self.random; 32]).unwrap();
         self.must_be_clean(&plan);
         plan
     }

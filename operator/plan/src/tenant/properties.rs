@@ -172,8 +172,8 @@ proptest! {
         };
         world.converge(&tenant);
         must_be(&tenant, &world);
-        // A credential that is in the Secret and in force is not replaced.
-        if let (Some(held), true) = (held, world.gateway.api_keys) {
+        // A credential that is in the Secret and in force is not replaced, unless it is to be at some age.
+        if let (Some(held), true, None) = (held, world.gateway.api_keys, tenant.rotation.every) {
             let ObservedSecret::Ours(data) = &held.secret else { unreachable!() };
             let token = data.get("AWS_BEARER_TOKEN_BEDROCK").and_then(|token| Credential::parse(token).ok());
             let in_force = |credential: &Credential| {

@@ -40,6 +40,8 @@ pub struct ObservedTenant {
     pub meter: Option<MeterHead>,
     /// What the meter has counted.
     pub reading: MeterReading,
+    /// When that was read, in seconds since the Unix epoch: several passes may share one look.
+    pub read_at: i64,
     /// The Secret of the wanted name.
     pub secret: ObservedSecret,
     /// Claims of the identities that are wanted or that the policy lists, by hash.
