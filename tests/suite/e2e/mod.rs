@@ -26,7 +26,9 @@ mod plan;
 mod ready;
 mod refused;
 mod restore;
+mod rotation;
 mod steady_state;
+mod storm;
 mod suspension;
 mod tokens;
 
@@ -67,12 +69,14 @@ pub fn suite() -> Suite {
         kind::tests(),
         metering::tests(),
         credentials::tests(),
+        rotation::tests(),
         limits::tests(),
         budgets::tests(),
         suspension::tests(),
         steady_state::tests(),
         plan::tests(),
         change::tests(),
+        storm::tests(),
         drift::tests(),
         refused::tests(),
         guard::tests(),
