@@ -16,6 +16,8 @@ pub enum PluginCommand {
     Suspend(Named),
     /// Answer its calls again: removes spec.suspend.
     Resume(Named),
+    /// Replace its credential once: sets the annotation aigateway.dev/rotate.
+    Rotate(Named),
     /// What became of a call, and why, from the forwarder's log lines.
     Explain(ExplainArgs),
     /// Look for what is wrong, without changing anything. Exit code 1 where something is.

@@ -1,7 +1,7 @@
 //! What `kubectl aigw` offers beside `plan`: the operator's binary under the name `kubectl-aigw`, for people at a cluster.
 //!
-//! It acts with the rights of whoever runs it, reads through the API server, and changes nothing but `spec.suspend` of a
-//! Tenant when told to. AWS is not asked. What it prints is made by pure functions, one file each.
+//! It acts with the rights of whoever runs it, reads through the API server, and changes nothing but `spec.suspend` and
+//! one annotation of a Tenant, when told to. AWS is not asked. What it prints is made by pure functions, one file each.
 
 mod bundle;
 mod doctor;
@@ -11,13 +11,14 @@ mod usage;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 
-use aigw_api::{AIGateway, Tenant};
+use aigw_api::{AIGateway, Tenant, annotations};
 use clap::CommandFactory as _;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
 
 use crate::args::{Args, ExplainArgs, Named, PluginCommand, Which};
+use crate::context::{Clock as _, SystemClock};
 
 /// Exit code where something is wrong, or could not be asked.
 const WRONG: i32 = 1;
@@ -79,6 +80,7 @@ async fn of_cluster(command: PluginCommand, client: &Client, namespace: &str) ->
         }
         PluginCommand::Suspend(named) => (suspend(client, namespace, &named, true).await?, 0),
         PluginCommand::Resume(named) => (suspend(client, namespace, &named, false).await?, 0),
+        PluginCommand::Rotate(named) => (rotate(client, namespace, &named).await?, 0),
         PluginCommand::Doctor => {
             let findings = doctor::findings(&doctor::Seen::read(client).await?);
             (doctor::text(&findings), if findings.is_empty() { 0 } else { WRONG })
@@ -116,6 +118,19 @@ async fn tenants(client: &Client, namespace: &str, which: Which) -> Result<Vec<T
         Which { all_namespaces: true, .. } => Api::all(client.clone()).list(&ListParams::default()).await?.items,
         Which { .. } => of_namespace.list(&ListParams::default()).await?.items,
     })
+}
+
+async fn rotate(client: &Client, namespace: &str, named: &Named) -> Result<String, PluginError> {
+    // Any value that was not there before asks for one rotation.
+    let patch = json!({"metadata": {"annotations": {annotations::ROTATE: SystemClock.now().to_string()}}});
+    let api = Api::<Tenant>::namespaced(client.clone(), namespace);
+    let tenant = api.patch(&named.tenant, &PatchParams::default(), &Patch::Merge(&patch)).await?;
+    let secret = tenant.status.and_then(|status| status.credentials).map(|issued| issued.secret_name);
+    let place = secret.map_or_else(|| "its Secret".to_owned(), |name| format!("Secret {name}"));
+    Ok(format!(
+        "tenant {namespace}/{}: a new credential goes to {place}; restart the workloads that read it\n",
+        named.tenant
+    ))
 }
 
 async fn suspend(client: &Client, namespace: &str, named: &Named, on: bool) -> Result<String, PluginError> {

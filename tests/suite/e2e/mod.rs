@@ -23,10 +23,13 @@ mod metering;
 mod metrics;
 mod operations;
 mod plan;
+mod plugin;
 mod ready;
 mod refused;
 mod restore;
+mod rotation;
 mod steady_state;
+mod storm;
 mod suspension;
 mod tokens;
 
@@ -67,12 +70,15 @@ pub fn suite() -> Suite {
         kind::tests(),
         metering::tests(),
         credentials::tests(),
+        rotation::tests(),
         limits::tests(),
         budgets::tests(),
         suspension::tests(),
         steady_state::tests(),
         plan::tests(),
+        plugin::tests(),
         change::tests(),
+        storm::tests(),
         drift::tests(),
         refused::tests(),
         guard::tests(),
