@@ -21,6 +21,7 @@ mod metering;
 mod metrics;
 mod operations;
 mod plan;
+mod probes;
 mod ready;
 mod refused;
 mod restore;
@@ -78,6 +79,7 @@ pub fn suite() -> Suite {
         tokens::tests(),
         deletion::tests(),
         restore::tests(),
+        probes::tests(),
         faults::tests(),
         crash::tests(),
         leaks::tests(),
