@@ -205,6 +205,8 @@ class Demo:
         # On a cluster IAM roles do this; here any credentials do, and the key id is the emulator's account.
         variables = [{"name": name, "value": os.environ[name]} for name in names]
         variables.append({"name": "AWS_EC2_METADATA_DISABLED", "value": "true"})
+        # The gateway's certificate is of this machine's own authority, and the operator calls it as clients do.
+        variables.append({"name": "SSL_CERT_FILE", "value": os.environ["AWS_CA_BUNDLE"]})
         # In a cluster of its own network the operator reaches AWS elsewhere than the programs here.
         endpoint = os.environ.get("AIGW_OPERATOR_AWS_ENDPOINT_URL", os.environ["AWS_ENDPOINT_URL"])
         template = os.environ["AIGW_GATEWAY_URL"].rstrip("/") + "/{restApiId}/{stage}"

@@ -23,6 +23,7 @@ mod metering;
 mod metrics;
 mod operations;
 mod plan;
+mod probes;
 mod ready;
 mod refused;
 mod restore;
@@ -86,6 +87,7 @@ pub fn suite() -> Suite {
         tokens::tests(),
         deletion::tests(),
         restore::tests(),
+        probes::tests(),
         faults::tests(),
         crash::tests(),
         leaks::tests(),
