@@ -95,7 +95,8 @@ pub async fn run(settings: Settings, clouds: Arc<dyn Clouds>, metrics: Arc<Metri
     let https = Https::with_native_roots();
     let documents = Arc::new(HttpsDocuments::new(https.clone()));
     let prober = Arc::new(HttpsProber::new(https));
-    operate(Parts { client, clouds, documents, prober, codes, settings, metrics, health, clock, random }, shutdown).await
+    operate(Parts { client, clouds, documents, prober, codes, settings, metrics, health, clock, random }, shutdown)
+        .await
 }
 
 /// The watches both controllers stand on: one per kind. Secrets are neither watched nor listed.

@@ -59,7 +59,9 @@ impl Proxy {
             body: Bytes::from_static(NOTHING),
         };
         match self.upstream.forward(endpoint, connection, request, deadline).await {
-            Ok(response) => response.collect().await.map_or(BedrockAnswer::Unreachable, |(status, body)| judge(status, &body)),
+            Ok(response) => {
+                response.collect().await.map_or(BedrockAnswer::Unreachable, |(status, body)| judge(status, &body))
+            }
             Err(_) => BedrockAnswer::Unreachable,
         }
     }
@@ -99,7 +101,10 @@ mod tests {
         };
         let role = "User: arn:aws:sts::111122223333:assumed-role/r/f is not authorized to perform: bedrock:InvokeModel on resource: arn:aws:bedrock:eu-central-1::foundation-model/m because no identity-based policy allows the bedrock:InvokeModel action";
         assert_eq!(said(403, role), BedrockAnswer::RoleDenied);
-        assert_eq!(said(403, "You don't have access to the model with the specified model ID."), BedrockAnswer::ModelDenied);
+        assert_eq!(
+            said(403, "You don't have access to the model with the specified model ID."),
+            BedrockAnswer::ModelDenied
+        );
         assert_eq!(said(400, "Malformed input request"), BedrockAnswer::Callable);
         assert_eq!(said(404, "Could not resolve the foundation model"), BedrockAnswer::Callable);
         assert_eq!(said(429, "Too many requests"), BedrockAnswer::Unclear);

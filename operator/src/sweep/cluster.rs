@@ -183,7 +183,10 @@ mod tests {
         let near = identity("team", "prod").tenant_id("team", "near");
         let far = identity("ai", "main").tenant_id("team", "far");
         let probe = identity("team", "prod").probe_id();
-        assert_eq!(view.tenants, [(key("team", "prod"), [near, probe].into()), (key("ai", "main"), [far].into())].into());
+        assert_eq!(
+            view.tenants,
+            [(key("team", "prod"), [near, probe].into()), (key("ai", "main"), [far].into())].into()
+        );
         assert_eq!(view.namespaces, None);
     }
 

@@ -37,8 +37,8 @@ use crate::harness::{Error, Outcome, Reconciler, finalizer};
 pub(crate) use gather::identities;
 pub(crate) use inventory::Inventories;
 pub(crate) use probe_identity::{Identity, ensure, execute_in_aws, observe_in_aws};
-use target::{GATEWAY_RECHECK, Target};
 pub(crate) use target::Site;
+use target::{GATEWAY_RECHECK, Target};
 pub(crate) use valid_gateways::ValidGateways;
 
 /// Most rounds of observe → plan → execute in one pass. From nothing to ready takes four.

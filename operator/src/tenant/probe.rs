@@ -60,7 +60,8 @@ pub(super) async fn tenant(
     mut pass: Pass,
     began: Timestamp,
 ) -> Pass {
-    let (TenantOutcome::InSync, Some(admitted), Some(observed)) = (&pass.outcome, &pass.admitted, &pass.observed) else {
+    let (TenantOutcome::InSync, Some(admitted), Some(observed)) = (&pass.outcome, &pass.admitted, &pass.observed)
+    else {
         return pass;
     };
     let Some(policy) = observed.policy.as_ref().map(|document| &document.content) else { return pass };
@@ -120,13 +121,8 @@ impl Subject<'_> {
                 (memo, self.suspension)
             }
             before => {
-                let checks = checks(
-                    &self.target.endpoint,
-                    credential,
-                    self.policy,
-                    self.refused,
-                    self.target.valid.place(),
-                );
+                let checks =
+                    checks(&self.target.endpoint, credential, self.policy, self.refused, self.target.valid.place());
                 let finding = run(context, &self.target.gateway, "tenant", &checks).await;
                 let ended = context.clock.now();
                 let passed = matches!(finding, Finding::Passed(_));

@@ -42,7 +42,8 @@ fn went() -> Outcome {
         );
     }
     let asked = shared.world.bedrock()?.requests();
-    let probes: Vec<_> = asked.iter().filter(|it| it.model.as_deref().is_some_and(|it| it.contains(PROBED_MODEL))).collect();
+    let probes: Vec<_> =
+        asked.iter().filter(|it| it.model.as_deref().is_some_and(|it| it.contains(PROBED_MODEL))).collect();
     ensure!(!probes.is_empty(), "Bedrock was never asked by a probe");
     for probe in probes {
         ensure!(probe.usage.is_none() && probe.body.len() <= 2, "a probe was paid for: {probe:?}");

@@ -79,7 +79,9 @@ fn under_load() -> Outcome {
         })?;
         figures::note(
             format!("a suspension of a tenant ({}) under {PARALLEL} clients", tenant.name),
-            format!("{admitted} of {all} calls admitted after it was applied, the last {last:.1} s later; status says {told} s"),
+            format!(
+                "{admitted} of {all} calls admitted after it was applied, the last {last:.1} s later; status says {told} s"
+            ),
         );
         shared.world.cluster.patch(tenant, &json!({"spec": {"suspend": false}}))?;
         shared.world.cluster.wait_condition(tenant, "Suspended", "False")?;
@@ -128,8 +130,7 @@ fn by_platform() -> Outcome {
     let shared = prod()?;
     let (client, cluster) = (shared.search_client()?, &shared.world.cluster);
     answered(&client)?;
-    let list =
-        |list: Value| cluster.patch(&shared.gateway(), &json!({"spec": {"tenants": {"suspended": list}}}));
+    let list = |list: Value| cluster.patch(&shared.gateway(), &json!({"spec": {"tenants": {"suspended": list}}}));
     list(json!([{"namespace": "team-search", "name": "search"}]))?;
     let outcome = (|| {
         cluster.wait_reason(&shared.search(), "Suspended", "True", "SuspendedByPlatform")?;

@@ -82,11 +82,7 @@ fn probe_id() -> String {
 }
 
 fn identity() -> aigw_plan::GatewayIdentity {
-    aigw_plan::GatewayIdentity {
-        installation: "test".into(),
-        namespace: "ai-platform".into(),
-        name: "prod".into(),
-    }
+    aigw_plan::GatewayIdentity { installation: "test".into(), namespace: "ai-platform".into(), name: "prod".into() }
 }
 
 fn probe_secret(world: &World) -> Outcome<Object> {
@@ -170,7 +166,8 @@ fn stops_working() -> Outcome {
 
 /// A role of the platform team's, which the operator does not mend.
 fn role(name: &str, actions: &[&str]) -> Role {
-    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]});
+    let policy =
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]});
     Role {
         arn: format!("arn:aws:iam::111122223333:role/{name}"),
         trust: trust(),
@@ -183,10 +180,9 @@ fn role(name: &str, actions: &[&str]) -> Role {
 
 fn role_denied() -> Outcome {
     let all = ["dynamodb:GetItem", "dynamodb:UpdateItem", "bedrock:InvokeModel"];
-    for (reason, message, rights) in [
-        ("RoleDenied", "bedrock:InvokeModel", &all[..2]),
-        ("RoleDenied", "dynamodb:UpdateItem", &[all[0], all[2]][..]),
-    ] {
+    for (reason, message, rights) in
+        [("RoleDenied", "bedrock:InvokeModel", &all[..2]), ("RoleDenied", "dynamodb:UpdateItem", &[all[0], all[2]][..])]
+    {
         simulate(None, |world| async move {
             world.aws.edit(|account| {
                 account.roles.insert("given-f".into(), role("given-f", rights));

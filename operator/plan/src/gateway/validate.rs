@@ -19,8 +19,8 @@ use aigw_contract::{FIPS_REGIONS, Family as WireFamily, Partition};
 use super::document::Access;
 use super::issuers::{self, ValidIssuer};
 use super::roles;
-use crate::probe::{self, ValidProbe};
 use crate::prices::{own_prices, price_list, usd_per_call};
+use crate::probe::{self, ValidProbe};
 use crate::tenant::limits::{budget_violations, budgets, limits};
 use crate::violation::Violation;
 
@@ -180,11 +180,12 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         violations.extend(budget_violations(&format!("spec.tiers[{index}].budgets"), &tier.budgets));
     }
     let asked = probe.clone().unwrap_or_default();
-    let valid_probe = probe::settings(&asked, &tenants.rules, Place { partition: Partition::of(region).id, region, account_id })
-        .unwrap_or_else(|violated| {
-            violations.extend(violated);
-            ValidProbe::default()
-        });
+    let valid_probe =
+        probe::settings(&asked, &tenants.rules, Place { partition: Partition::of(region).id, region, account_id })
+            .unwrap_or_else(|violated| {
+                violations.extend(violated);
+                ValidProbe::default()
+            });
     let names: BTreeSet<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
     for (index, rule) in tenants.rules.iter().enumerate() {
         violations.extend(rule_violations(index, rule, &names));

@@ -147,7 +147,9 @@ impl Answer {
             429 => Finding::Unclear("the probe met a rate limit and is repeated".into()),
             status => Finding::failed(
                 reason::FORWARDER_FAILED,
-                format!("the gateway's URL answers with status {status} where the forwarder should; see the forwarder's log"),
+                format!(
+                    "the gateway's URL answers with status {status} where the forwarder should; see the forwarder's log"
+                ),
             ),
         }
     }

@@ -43,12 +43,7 @@ pub enum Expected {
 }
 
 /// The checks of a gateway, in order: each needs what the one before it has shown.
-pub fn checks(
-    endpoint: &str,
-    gateway: &GatewayIdentity,
-    valid: &ValidGateway,
-    credential: &Credential,
-) -> Vec<Check> {
+pub fn checks(endpoint: &str, gateway: &GatewayIdentity, valid: &ValidGateway, credential: &Credential) -> Vec<Check> {
     let get = |presented| Request { method: Method::Get, url: format!("{endpoint}{PROBE_PATH}"), presented };
     let forged = Presented::Credential(identity::forged(gateway));
     let own = Presented::Credential(credential.clone());
@@ -138,7 +133,8 @@ fn report(answer: &Answer, model: Option<&str>) -> Option<Finding> {
         404 => return Some(Finding::Unclear("the forwarder does not know of the probe yet".into())),
         503 => return Some(table_unreachable()),
         401 | 403 => {
-            let message = "the forwarder refuses the probe's credential although its policy lists it; see the forwarder's log";
+            let message =
+                "the forwarder refuses the probe's credential although its policy lists it; see the forwarder's log";
             return Some(Finding::failed(reason::CREDENTIAL_REFUSED, message));
         }
         _ => return Some(answer.unexpected()),
@@ -157,7 +153,9 @@ fn of_table(table: TableAnswer) -> Option<Finding> {
             "the forwarder's role may not read or count in the table; it needs dynamodb:GetItem and dynamodb:UpdateItem on it",
         )),
         TableAnswer::Unreachable => Some(table_unreachable()),
-        TableAnswer::Unclear => Some(Finding::Unclear("the probe's call could not be counted at once and is repeated".into())),
+        TableAnswer::Unclear => {
+            Some(Finding::Unclear("the probe's call could not be counted at once and is repeated".into()))
+        }
     }
 }
 
@@ -173,11 +171,15 @@ fn of_bedrock(bedrock: BedrockAnswer, model: &str) -> Option<Finding> {
         BedrockAnswer::Callable | BedrockAnswer::NotAsked => None,
         BedrockAnswer::RoleDenied => Some(Finding::failed(
             reason::ROLE_DENIED,
-            format!("the forwarder's role may not invoke {model} in Bedrock; its policy, its boundary or an organization's policy has to allow bedrock:InvokeModel"),
+            format!(
+                "the forwarder's role may not invoke {model} in Bedrock; its policy, its boundary or an organization's policy has to allow bedrock:InvokeModel"
+            ),
         )),
         BedrockAnswer::ModelDenied => Some(Finding::failed(
             reason::MODEL_DENIED,
-            format!("Bedrock denies this account {model}; ask for access to it in Bedrock's console, or name another model in spec.probe.model"),
+            format!(
+                "Bedrock denies this account {model}; ask for access to it in Bedrock's console, or name another model in spec.probe.model"
+            ),
         )),
         BedrockAnswer::Unreachable => Some(Finding::failed(
             reason::BEDROCK_UNREACHABLE,
@@ -209,9 +211,10 @@ fn model_denial(answer: &Answer) -> Option<Finding> {
     match answer.status {
         403 => None,
         // Bedrock's own word for a request without content, or for a model there is not.
-        200..=299 | 400 | 404 => {
-            Some(Finding::failed(reason::NOT_REFUSED, "a model that is not allowed is not refused; see the forwarder's log"))
-        }
+        200..=299 | 400 | 404 => Some(Finding::failed(
+            reason::NOT_REFUSED,
+            "a model that is not allowed is not refused; see the forwarder's log",
+        )),
         503 => Some(table_unreachable()),
         _ => Some(answer.unexpected()),
     }

@@ -54,13 +54,10 @@ fn the_forwarders_report_decides_by_its_first_problem() {
     assert_eq!(report_of("Counted", "Unreachable"), "BedrockUnreachable");
     assert_eq!(report_of("Later", "Callable"), "unclear");
     let own = |status| reason_of(report(&answer(status, None, "{}"), None));
-    assert_eq!([404, 503, 403, 200, 500].map(own), [
-        "unclear",
-        "TableUnreachable",
-        "CredentialRefused",
-        "ForwarderFailed",
-        "ForwarderFailed"
-    ]);
+    assert_eq!(
+        [404, 503, 403, 200, 500].map(own),
+        ["unclear", "TableUnreachable", "CredentialRefused", "ForwarderFailed", "ForwarderFailed"]
+    );
 }
 
 #[test]
@@ -80,14 +77,10 @@ fn a_credential_of_nobodys_has_to_be_refused_by_the_authorizer() {
 #[test]
 fn a_model_that_is_not_allowed_must_not_reach_bedrock() {
     let judged = |status| reason_of(model_denial(&answer(status, None, "")));
-    assert_eq!([403, 200, 400, 404, 503, 429].map(judged), [
-        "right",
-        "NotRefused",
-        "NotRefused",
-        "NotRefused",
-        "TableUnreachable",
-        "unclear"
-    ]);
+    assert_eq!(
+        [403, 200, 400, 404, 503, 429].map(judged),
+        ["right", "NotRefused", "NotRefused", "NotRefused", "TableUnreachable", "unclear"]
+    );
 }
 
 #[test]
@@ -100,12 +93,15 @@ fn a_gateway_is_asked_four_times_and_no_request_shows_a_secret() {
     let credential = Credential::new(&gateway().probe_id(), "k1", &[7; 32]).unwrap();
     let checks = checks("https://h/v1", &gateway(), &valid, &credential);
     let urls: Vec<_> = checks.iter().map(|check| check.request.url.as_str()).collect();
-    assert_eq!(urls, [
-        "https://h/v1/.aigw/probe",
-        "https://h/v1/.aigw/probe",
-        "https://h/v1/.aigw/probe",
-        "https://h/v1/bedrock-runtime/model/aigw.none/invoke"
-    ]);
+    assert_eq!(
+        urls,
+        [
+            "https://h/v1/.aigw/probe",
+            "https://h/v1/.aigw/probe",
+            "https://h/v1/.aigw/probe",
+            "https://h/v1/bedrock-runtime/model/aigw.none/invoke"
+        ]
+    );
     assert_eq!(checks[0].request.presented, Presented::Nonsense);
     assert_ne!(checks[1].request.presented, Presented::Credential(credential.clone()));
     let secret = credential.expose().rsplit('_').next().unwrap();

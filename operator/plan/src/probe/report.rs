@@ -32,7 +32,11 @@ impl Unproven {
     /// As conditions tell it; `serving` says that the object counts as ready meanwhile.
     pub fn progress(&self, serving: bool) -> Progress {
         let (reason, message) = (self.reason, self.message.clone());
-        if self.stalled { Progress::Stalled { reason, message } } else { Progress::Working { reason, message, serving } }
+        if self.stalled {
+            Progress::Stalled { reason, message }
+        } else {
+            Progress::Working { reason, message, serving }
+        }
     }
 }
 
@@ -121,7 +125,9 @@ mod tests {
 
     #[test]
     fn who_cannot_be_reached_holds_up_only_what_is_public_and_required() {
-        let binds = |mode, endpoint| conclude(Terms { mode, endpoint, was_ready: false }, &memo(unreachable()), 600).1.is_some();
+        let binds = |mode, endpoint| {
+            conclude(Terms { mode, endpoint, was_ready: false }, &memo(unreachable()), 600).1.is_some()
+        };
         assert!(binds(ProbeMode::Required, EndpointType::Regional));
         assert!(!binds(ProbeMode::Required, EndpointType::Private));
         assert!(!binds(ProbeMode::Report, EndpointType::Regional));

@@ -86,8 +86,12 @@ mod tests {
         assert_eq!(judged(403, Some("ACCESS_DENIED"), ""), None);
         assert_eq!(judged(403, None, "tenant a/b is suspended by its own team (…)"), None);
         assert_eq!(judged(403, None, "the access of tenant a/b ended at T (spec.expiresAt of the Tenant); …"), None);
-        for (status, message) in [(403, "model x is not allowed for tenant a/suspended"), (400, "malformed"), (200, "")] {
-            assert!(matches!(judged(status, None, message), Some(Finding::Failed { reason: "NotRefused", .. })), "{message}");
+        for (status, message) in [(403, "model x is not allowed for tenant a/suspended"), (400, "malformed"), (200, "")]
+        {
+            assert!(
+                matches!(judged(status, None, message), Some(Finding::Failed { reason: "NotRefused", .. })),
+                "{message}"
+            );
         }
         let broken = judged(503, Some("AUTHORIZER_FAILURE"), "");
         assert!(matches!(broken, Some(Finding::Failed { reason: "TableUnreachable", .. })));

@@ -64,7 +64,8 @@ pub fn observed(secret: Option<Secret>, tenant_id: &str, object_uid: Option<&str
     if label(labels::TENANT_ID) != Some(tenant_id) || label(labels::MANAGED_BY) != Some(labels::MANAGER) {
         return ObservedSecret::Foreign;
     }
-    let of_this_object = |owner: &OwnerReference| !OWNERS.contains(&owner.kind.as_str()) || Some(owner.uid.as_str()) == object_uid;
+    let of_this_object =
+        |owner: &OwnerReference| !OWNERS.contains(&owner.kind.as_str()) || Some(owner.uid.as_str()) == object_uid;
     if metadata.deletion_timestamp.is_some() || !metadata.owner_references.iter().flatten().all(of_this_object) {
         return ObservedSecret::Leaving;
     }

@@ -150,9 +150,10 @@ impl<'a> Call<'a> {
     /// Whether the function's role has a statement that allows an action.
     fn may(&self, function: &Configuration, action: &str) -> bool {
         let role = self.state.roles.values().find(|role| role.arn == function.role_arn);
-        let statements = role.into_iter().flat_map(|role| role.policies.values()).flat_map(|policy| {
-            policy["Statement"].as_array().cloned().unwrap_or_default()
-        });
+        let statements = role
+            .into_iter()
+            .flat_map(|role| role.policies.values())
+            .flat_map(|policy| policy["Statement"].as_array().cloned().unwrap_or_default());
         statements.into_iter().any(|statement| {
             let actions = statement["Action"].as_array().cloned().unwrap_or_default();
             statement["Effect"] == "Allow" && actions.iter().any(|allowed| allowed == action)
