@@ -22,6 +22,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "aigw-system"
+# Where the operator reaches AWS, if its cluster has a network of its own; else it is a process of this machine.
+OWN_NETWORK = os.environ.get("AIGW_OPERATOR_AWS_ENDPOINT_URL")
 GATEWAY = ["aigw/prod", "-n", "ai-platform"]
 SEARCH = ["aitn/search", "-n", "team-search"]
 ADS = ["aitn/ads", "-n", "team-ads"]
@@ -180,7 +182,8 @@ class Client:
 
 
 class Demo:
-    def __init__(self, clients, home):
+    def __init__(self, clients, home, values):
+        self.values = values
         self.search = Client(clients, home, "search", "team-search")
         self.ads = Client(clients, home, "ads", "team-ads")
         self.clients = clients
@@ -204,15 +207,18 @@ class Demo:
         # On a cluster IAM roles do this; here any credentials do, and the key id is the emulator's account.
         variables = [{"name": name, "value": os.environ[name]} for name in names]
         variables.append({"name": "AWS_EC2_METADATA_DISABLED", "value": "true"})
-        # The gateway's certificate is of this machine's own authority, and the operator calls it as clients do.
-        variables.append({"name": "SSL_CERT_FILE", "value": os.environ["AWS_CA_BUNDLE"]})
+        if not OWN_NETWORK:
+            # The gateway's certificate is of this machine's own authority, and the operator calls it as clients do.
+            variables.append({"name": "SSL_CERT_FILE", "value": os.environ["AWS_CA_BUNDLE"]})
+        # In a cluster of its own network the operator reaches AWS elsewhere than the programs here.
+        endpoint = OWN_NETWORK or os.environ["AWS_ENDPOINT_URL"]
         template = os.environ["AIGW_GATEWAY_URL"].rstrip("/") + "/{restApiId}/{stage}"
         run(
             "helm", "install", "aigw-operator", "charts/aigw-operator", "-n", NAMESPACE,
-            "--values", "tests/demo/values.yaml",
+            "--values", self.values,
             "--set", f"httpPort={free_port()}",
             "--set", f"aws.region={os.environ['AWS_REGION']}",
-            "--set-literal", f"aws.endpointUrl={os.environ['AWS_ENDPOINT_URL']}",
+            "--set-literal", f"aws.endpointUrl={endpoint}",
             "--set-literal", f"aws.endpointUrlTemplate={template}",
             "--set-json", f"extraEnv={json.dumps(variables)}",
             "--wait", "--timeout", "120s",
@@ -228,6 +234,10 @@ class Demo:
         edit = ["patch", "--local", "-f", source, "--type=merge", f"--patch-file={patch}", "-o=yaml"]
         gateway = kubectl(*edit, quiet=True)[1]
         kubectl("apply", "-f", "-", stdin=gateway, shown=f"kubectl {shlex.join(edit)} | kubectl apply -f -")
+        if OWN_NETWORK:
+            # There the operator cannot reach the gateway's URL, which is on this machine's loopback interface.
+            report = '{"spec": {"probe": {"mode": "Report"}}}'
+            kubectl("patch", "aigw/prod", "-n", "ai-platform", "--type=merge", "-p", report)
         for tenant in ("3-tenant-search", "4-tenant-ads"):
             kubectl("apply", "-f", f"{QUICKSTART}/{tenant}.yaml")
 
@@ -369,6 +379,7 @@ def explain():
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--clients", type=Path, required=True, help="where tests/clients/setup.sh put the SDKs")
+    arguments.add_argument("--values", default="tests/demo/values.yaml", help="values of chart aigw-operator")
     given = arguments.parse_args()
     needed = ("KUBECONFIG", "AWS_ENDPOINT_URL", "AIGW_GATEWAY_URL", "AIGW_ENV_DIR")
     missing = [name for name in needed if name not in os.environ]
@@ -378,7 +389,7 @@ def main():
     results, failed = [], None
     # Inside the instance's folder, which goes with the instance.
     with tempfile.TemporaryDirectory(prefix="home-", dir=os.environ["AIGW_ENV_DIR"]) as home:
-        demo = Demo(given.clients.resolve(), home)
+        demo = Demo(given.clients.resolve(), home, given.values)
         for number, step in enumerate(Demo.STEPS, 1):
             if failed:
                 results.append(("–", None, step.__doc__))

@@ -89,6 +89,10 @@ pub mod reason {
     pub const SECRET_NOT_OURS: &str = "SecretNotOurs";
     /// The credential was issued and is in the Secret.
     pub const ISSUED: &str = "Issued";
+    /// A credential that was replaced is still being used.
+    pub const OLD_KEY_IN_USE: &str = "OldKeyInUse";
+    /// The Secret holds a new credential.
+    pub const CREDENTIAL_ROTATED: &str = "CredentialRotated";
     /// API keys are switched off at the gateway.
     pub const API_KEYS_DISABLED: &str = "APIKeysDisabled";
     /// The keys of every issuer were read lately.

@@ -70,3 +70,15 @@ pub(crate) fn price() -> Rule {
 pub(crate) fn budget() -> Rule {
     Rule::new("self.matches('^[0-9]{1,9}([.][0-9]{1,6})?$') && self.matches('[1-9]')").message("usd must be an amount of USD above zero in quotes, such as \"200\" or \"0.5\", with at most six digits after the point")
 }
+
+/// The rule of a time span between `least` and `most`, written as Go does. Spelled out digit by digit first, because CEL's
+/// `duration` fails the whole rule where it cannot read something.
+pub(crate) fn duration(field: &str, least: &str, most: &str) -> Rule {
+    let rule = format!(
+        "self.matches('^([0-9]{{1,4}}h)?([0-9]{{1,6}}m)?([0-9]{{1,8}}s)?$') && self != '' && duration(self) >= duration('{least}') && duration(self) <= duration('{most}')"
+    );
+    let message = format!(
+        "{field} must be a time span from {least} to {most} in hours, minutes and seconds, such as 36h or 1h30m"
+    );
+    Rule::new(rule).message(message.as_str())
+}

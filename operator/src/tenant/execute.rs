@@ -58,6 +58,13 @@ async fn cloud_step(site: &Site, step: &TenantStep) -> Result<Option<String>, Cl
             return cloud.api_keys.create(name, value, tags).await.map(Some);
         }
         TenantStep::EnableApiKey { id } => cloud.api_keys.set_enabled(id, true).await?,
+        TenantStep::DisableApiKey { id } => cloud.api_keys.set_enabled(id, false).await?,
+        TenantStep::ConfirmApiKey { key_id, usage_plan_id } => {
+            if !cloud.api_keys.is_attached(key_id, usage_plan_id).await? {
+                let message = "API Gateway does not tell of the tenant's new key in its usage plan yet";
+                return Err(CloudError::new("apigateway:GetUsagePlanKey", Class::Eventual, "NotYet", message));
+            }
+        }
         TenantStep::AttachApiKey { key_id, usage_plan_id } => cloud.api_keys.attach(key_id, usage_plan_id).await?,
         TenantStep::DeleteApiKey { id, .. } => cloud.api_keys.delete(id).await?,
         TenantStep::ClaimIdentity { table, hash, expected, claim } => {

@@ -45,10 +45,12 @@ pub(crate) async fn in_aws(
     let inventories = &context.memory.inventories;
     let view =
         inventories.tenant(&site.cloud, &site.identity, tenant_id, || tenant_ids(context, site, gateway)).await?;
-    let TenantView { api_keys, items: TenantItems { policy, meter, reading } } = view;
+    let TenantView { api_keys, items: TenantItems { policy, meter, reading }, items_age } = view;
+    let age = i64::try_from(items_age.as_secs()).unwrap_or(i64::MAX).saturating_add(1);
+    let read_at = context.clock.now().as_second().saturating_sub(age);
     let policy: Option<Document<TenantPolicy>> = parse(policy)?;
     let identities = identities(&site.cloud, &site.identity, policy.as_ref(), tenant_id, wanted).await?;
-    Ok(ObservedTenant { api_keys, policy, meter, reading, secret: ObservedSecret::Absent, identities })
+    Ok(ObservedTenant { api_keys, policy, meter, reading, read_at, secret: ObservedSecret::Absent, identities })
 }
 
 /// Who has the identities that are `wanted` or that the policy lists.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_api::conditions::reason;
-use aigw_api::{AIGateway, Tenant};
+use aigw_api::{AIGateway, Tenant, annotations};
 use aigw_cloud::CloudError;
 use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, bounds};
 use aigw_plan::tenant::bind::{Bounds, bind};
@@ -101,6 +101,7 @@ impl TenantReconciler {
             name: &name,
             namespace_labels: &labels,
             earlier_in_namespace: earlier_in_namespace(&self.context, tenant, &target.gateway),
+            rotation_request: rotation_request(tenant),
         };
         match admit(&tenant.spec, &facts, &target.valid, &target.site.identity) {
             Ok(admitted) => self.converge(tenant, target, admitted).await,
@@ -113,10 +114,11 @@ impl TenantReconciler {
                 // its rule still allows that.
                 let bounds = bounds(&tenant.spec, &facts, &target.valid, &target.site.identity);
                 match self.bind(tenant, target, bounds.as_ref()).await {
-                    Ok(observed) if violation.reason == reason::NOT_ALLOWED => pass.observed = Some(observed),
-                    Ok(observed) => {
-                        pass.next = Outcome::Done { requeue: look_within(&self.context, &observed) };
-                        pass.kept = Some(observed);
+                    Ok((observed, due)) => {
+                        pass.next = next_look(due, look_within(&self.context, &observed));
+                        let place =
+                            if violation.reason == reason::NOT_ALLOWED { &mut pass.observed } else { &mut pass.kept };
+                        *place = Some(observed);
                     }
                     Err(error) => pass = Pass::failed(&error, None, None, target),
                 }
@@ -125,20 +127,22 @@ impl TenantReconciler {
         }
     }
 
-    /// Binds the policy of a refused tenant to what its rule allows: nothing where no rule does.
+    /// Binds the policy of a refused tenant to what its rule allows: nothing where no rule does. Gives what it has then, and
+    /// when something of it is due.
     async fn bind(
         &self,
         tenant: &Tenant,
         target: &Target,
         bounds: Option<&Bounds>,
-    ) -> Result<ObservedTenant, CloudError> {
+    ) -> Result<(ObservedTenant, Option<Duration>), CloudError> {
         let site = &target.site;
         let tenant_id = site.tenant_id(tenant);
         loop {
             let observed = gather::in_aws(&self.context, site, &target.gateway, &tenant_id, &[]).await?;
-            let plan = bind(&tenant_id, &site.identity, &observed, bounds);
+            let now = self.context.clock.now().as_second();
+            let plan = bind(&tenant_id, &site.identity, &observed, bounds, (target.valid.cache_seconds, now));
             if plan.steps.is_empty() {
-                return Ok(observed);
+                return Ok((observed, plan.recheck));
             }
             refused(&plan.steps, &observed).map_or(Ok(()), Err)?;
             execute::cloud_steps(&self.context, site, &plan.steps).await?;
@@ -235,11 +239,7 @@ impl Pass {
             let now = context.clock.now().as_second();
             let taken = conflicts(&admitted.tenant_id, &admitted.identities, &observed, now);
             let outcome = if taken.is_empty() { TenantOutcome::InSync } else { conflict(&taken) };
-            let next = match plan.recheck.filter(|due| *due < drift) {
-                Some(due) => Outcome::Waiting { after: due },
-                None => Outcome::Done { requeue: drift },
-            };
-            (outcome, next)
+            (outcome, next_look(plan.recheck, drift))
         };
         Self::looked(outcome, Some(admitted), Some(observed), target, next)
     }
@@ -299,6 +299,19 @@ fn look_within(context: &Context, observed: &ObservedTenant) -> Duration {
     let drift = context.settings.drift_interval;
     let has_budget = observed.policy.as_ref().is_some_and(|policy| !policy.content.budgets.is_empty());
     if has_budget { drift.min(USAGE_RECHECK) } else { drift }
+}
+
+/// When to look again at a tenant at rest of which something is due.
+fn next_look(due: Option<Duration>, drift: Duration) -> Outcome {
+    match due.filter(|due| *due < drift) {
+        Some(due) => Outcome::Waiting { after: due },
+        None => Outcome::Done { requeue: drift },
+    }
+}
+
+/// The value of the annotation that asks for a rotation.
+pub(crate) fn rotation_request(tenant: &Tenant) -> Option<&str> {
+    tenant.annotations().get(annotations::ROTATE).map(String::as_str)
 }
 
 /// Why a plan of our own is not executed: it breaks an invariant.

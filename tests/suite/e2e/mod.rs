@@ -14,6 +14,8 @@ mod drift;
 mod endpoints;
 mod faults;
 mod guard;
+mod guide;
+mod kind;
 mod leaks;
 mod limits;
 mod matrix;
@@ -25,7 +27,9 @@ mod probes;
 mod ready;
 mod refused;
 mod restore;
+mod rotation;
 mod steady_state;
+mod storm;
 mod suspension;
 mod tokens;
 
@@ -62,14 +66,18 @@ pub fn suite() -> Suite {
         ready::tests(),
         metrics::tests(),
         answers::tests(),
+        guide::tests(),
+        kind::tests(),
         metering::tests(),
         credentials::tests(),
+        rotation::tests(),
         limits::tests(),
         budgets::tests(),
         suspension::tests(),
         steady_state::tests(),
         plan::tests(),
         change::tests(),
+        storm::tests(),
         drift::tests(),
         refused::tests(),
         guard::tests(),

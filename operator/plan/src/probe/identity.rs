@@ -13,6 +13,7 @@ use crate::gateway::validate::ValidGateway;
 use crate::identity::{GatewayIdentity, PROBE_NAME};
 use crate::tenant::admit::AdmittedTenant;
 use crate::tenant::limits::{Origin, TenantLimits};
+use crate::tenant::rotation::Rotation;
 
 /// Stands for the rule that admitted it.
 const RULE: &str = "(probe)";
@@ -35,6 +36,7 @@ pub fn probe(identity: &GatewayIdentity, valid: &ValidGateway) -> Option<Admitte
         rule: RULE.into(),
         secret_name: secret_name(identity),
         groups: vec![SecretGroup::Aws],
+        rotation: Rotation::default(),
         suspended: None,
         identities: Vec::new(),
         models: nothing,

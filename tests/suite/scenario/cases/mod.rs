@@ -6,6 +6,7 @@ mod gateway_changes;
 mod lifecycle;
 mod limits;
 mod removal;
+mod rotation;
 mod tenant_changes;
 
 use aigw_tests::simulation::scenario::Scenario;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Scenario> {
         tenant_changes::admission(),
         limits::scenarios(),
         removal::scenarios(),
+        rotation::scenarios(),
         issuers::scenarios(),
         probes::scenarios(),
     ];
