@@ -27,8 +27,7 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
     let issued = previous.credentials.clone();
     let mut next = match (&pass.admitted, &pass.outcome) {
         (Some(admitted), _) => {
-            let next =
-                status(admitted.tenant_id.clone(), pass.endpoint.clone(), Some(admitted), in_force, &previous);
+            let next = status(admitted.tenant_id.clone(), pass.endpoint.clone(), Some(admitted), in_force, &previous);
             // A pass that could not look keeps what an earlier one saw.
             TenantStatus {
                 credentials: next.credentials.or_else(|| previous.credentials.filter(|_| in_force.is_none())),

@@ -77,7 +77,12 @@ fn in_mid_stream() -> Outcome {
 
     let stub = shared.world.bedrock()?;
     let slow = Fault { chunk_ms: Some(CHUNK_MS), ..Fault::default() };
-    stub.faults().add(Rule::new(Match { path_contains: Some("converse-stream".into()), ..Match::default() }, 1, 1, slow));
+    stub.faults().add(Rule::new(
+        Match { path_contains: Some("converse-stream".into()), ..Match::default() },
+        1,
+        1,
+        slow,
+    ));
     stub.clear_requests();
     let streaming = old.clone();
     let stream = std::thread::spawn(move || streaming.run("converse_stream.py", &[]));
@@ -101,7 +106,8 @@ fn in_mid_stream() -> Outcome {
 
     // Nobody uses the old one any more.
     wait::until("the old key has ended", || {
-        ensure_eq!(keys(&shared, tenant)?, ["k2"], "keys");
+        let status = shared.world.cluster.get(tenant)?["status"].clone();
+        ensure!(keys(&shared, tenant)? == ["k2"], "{status}");
         Ok(())
     })?;
     let class = wait::within(Duration::from_secs(2), "the next call is denied", || {
@@ -113,6 +119,9 @@ fn in_mid_stream() -> Outcome {
     let told = shared.world.cluster.list("Event")?;
     let told = told.iter().filter(|event| event["reason"] == "CredentialRotated");
     ensure!(told.clone().any(|event| event["metadata"]["namespace"] == "rotation"), "no Event tells of it");
-    figures::note("a rotation while a client streams", format!("both keys answered; the old one after its end: {class}"));
+    figures::note(
+        "a rotation while a client streams",
+        format!("both keys answered; the old one after its end: {class}"),
+    );
     own.remove(&shared)
 }

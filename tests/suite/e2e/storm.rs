@@ -87,8 +87,7 @@ impl Storm {
 
     fn deployment(&self, number: usize) -> Outcome<Option<Client>> {
         let more = (number / KINDS.len()).is_multiple_of(2);
-        let families: &[&str] =
-            if more { &["bedrock-runtime", "bedrock-agent-runtime"] } else { &["bedrock-runtime"] };
+        let families: &[&str] = if more { &["bedrock-runtime", "bedrock-agent-runtime"] } else { &["bedrock-runtime"] };
         let deployed = |status: &Value| status["stages"][0]["deploymentId"].clone();
         let before = deployed(&self.status()?);
         self.gateway(&json!({"bedrock": {"families": families}}), |status| deployed(status) != before)

@@ -26,11 +26,8 @@ fn gateway(api_keys: bool) -> ValidGateway {
 
 fn tenant(every: Option<&str>, overlap: Option<&str>, request: Option<&str>) -> AdmittedTenant {
     let mut spec: TenantSpec = serde_json::from_value(json!({"gatewayRef": {"name": "prod"}})).unwrap();
-    spec.api_key = Some(ApiKey {
-        rotate_every: every.map(Into::into),
-        overlap: overlap.map(Into::into),
-        ..ApiKey::default()
-    });
+    spec.api_key =
+        Some(ApiKey { rotate_every: every.map(Into::into), overlap: overlap.map(Into::into), ..ApiKey::default() });
     let labels = BTreeMap::new();
     let facts = TenantFacts { rotation_request: request, ..facts(&labels) };
     admit(&spec, &facts, &gateway(true), &identity()).unwrap()

@@ -65,7 +65,13 @@ fn of_another(held: bool, since: i64) -> ObservedIdentity {
 fn what_neither_gateway_nor_rule_allows_is_refused_by_rule_and_value() {
     let refused = |gateway: &ValidGateway, spec: &TenantSpec| {
         let labels = BTreeMap::new();
-        let facts = TenantFacts { namespace: "n", name: "t", namespace_labels: &labels, earlier_in_namespace: 0, rotation_request: None };
+        let facts = TenantFacts {
+            namespace: "n",
+            name: "t",
+            namespace_labels: &labels,
+            earlier_in_namespace: 0,
+            rotation_request: None,
+        };
         let violation = admit(spec, &facts, gateway, &identity()).unwrap_err();
         assert_eq!(violation.reason, reason::IDENTITY_NOT_ALLOWED);
         let permitted = bounds(spec, &facts, gateway, &identity()).unwrap().identities;

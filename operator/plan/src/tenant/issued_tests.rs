@@ -30,9 +30,7 @@ fn reading(uses: &[(&str, i64)]) -> MeterReading {
 #[test]
 fn the_condition_names_a_key_that_is_still_used_and_stays_the_same_while_it_is() {
     let (tenant, policy) = (tenant(), policy());
-    let told = |uses: &[(&str, i64)]| {
-        condition(&tenant, InForce { policy: &policy, reading: &reading(uses) }, NOW + 1)
-    };
+    let told = |uses: &[(&str, i64)]| condition(&tenant, InForce { policy: &policy, reading: &reading(uses) }, NOW + 1);
     let unused = told(&[("k1", -5)]);
     assert_eq!(
         (unused.status, unused.reason, unused.message.as_str()),

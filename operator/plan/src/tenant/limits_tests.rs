@@ -26,7 +26,13 @@ fn spec(more: &Value) -> TenantSpec {
 }
 
 fn facts(labels: &std::collections::BTreeMap<String, String>) -> TenantFacts<'_> {
-    TenantFacts { namespace: "team-search", name: "search", namespace_labels: labels, earlier_in_namespace: 0, rotation_request: None }
+    TenantFacts {
+        namespace: "team-search",
+        name: "search",
+        namespace_labels: labels,
+        earlier_in_namespace: 0,
+        rotation_request: None,
+    }
 }
 
 fn admission(gateway: &ValidGateway, more: &Value) -> Result<AdmittedTenant, Violation> {

@@ -97,8 +97,12 @@ pub fn conditions(
             (accepted, programmed, Progress::Stalled { reason, message: message.clone() })
         }
     };
-    let mut conditions =
-        vec![accepted, programmed, credentials_ready(outcome, admitted, in_force, now), suspended(admitted, policy, now)];
+    let mut conditions = vec![
+        accepted,
+        programmed,
+        credentials_ready(outcome, admitted, in_force, now),
+        suspended(admitted, policy, now),
+    ];
     conditions.extend(identities_ready(outcome, admitted, policy));
     conditions.extend(progress.summary());
     conditions
