@@ -4,9 +4,11 @@
 mod architecture;
 mod conformance;
 mod crd;
+mod documents;
 mod e2e;
 mod functions;
 mod generated;
+mod image;
 mod metering;
 mod ports;
 mod scenario;
@@ -14,7 +16,14 @@ mod scenario;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut suites = vec![architecture::suite(), generated::suite(), functions::suite(), metering::suite()];
+    let mut suites = vec![
+        architecture::suite(),
+        generated::suite(),
+        documents::suite(),
+        functions::suite(),
+        image::suite(),
+        metering::suite(),
+    ];
     suites.extend(scenario::suites());
     suites.extend([conformance::fake(), conformance::apiserver()]);
     suites.extend(ports::suites());

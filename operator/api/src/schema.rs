@@ -46,6 +46,13 @@ pub(crate) fn fail_mode(_: &mut SchemaGenerator) -> Schema {
     string_enum(description, &["Closed", "Open"])
 }
 
+pub(crate) fn probe_mode(_: &mut SchemaGenerator) -> Schema {
+    let description = "Required (default): Ready says so only after a probe went through; where the operator cannot reach \
+                       the URL of a Regional gateway it is not Ready, of a Private one nothing is held against it. \
+                       Report: probes are made and told, and Ready does not depend on them. Off: none are made.";
+    string_enum(description, &["Required", "Report", "Off"])
+}
+
 pub(crate) fn enforcement(_: &mut SchemaGenerator) -> Schema {
     let description = "Enforce: limits and budgets deny. Shadow: they are counted and logged, and deny nothing; only where \
                        the gateway's rule allows it. Default: Enforce.";

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::{EffectiveModels, EffectiveResource, ResourceGrant, TenantModels};
 use crate::auth::TenantIdentities;
 use crate::limits::{EffectiveBudget, EffectiveLimit, Enforcement, Limits, Premium, TenantBudget, TenantUsage};
+use crate::probe::SuspensionStatus;
 use crate::schema;
 
 /// A team's access to a gateway. What it asks for is a request; what binds it is the gateway's `tenants.rules`.
@@ -196,6 +197,9 @@ pub struct TenantStatus {
     /// What is in force and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective: Option<EffectiveTenant>,
+    /// How fast a suspension, or the end of `spec.expiresAt`, took effect; of a tenant whose calls are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<SuspensionStatus>,
     /// What was spent, of a tenant with a budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<TenantUsage>,

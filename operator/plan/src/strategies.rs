@@ -91,6 +91,7 @@ pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + u
                 tiers,
                 models: money.0,
                 fail_mode: money.1,
+                probe: None,
                 tags,
                 deletion_policy: policies.0,
                 data_deletion_policy: policies.1,

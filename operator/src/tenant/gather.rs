@@ -28,14 +28,14 @@ pub(super) async fn tenant(
     target: &Target,
     admitted: &AdmittedTenant,
 ) -> Result<Result<ObservedTenant, CloudError>, Error> {
-    let secret = secret(context, tenant, admitted).await?;
+    let secret = secret(context, tenant.uid().as_deref(), admitted).await?;
     let wanted: Vec<String> = admitted.identities.iter().map(|one| one.hash.clone()).collect();
     let observed = in_aws(context, &target.site, &target.gateway, &admitted.tenant_id, &wanted).await;
     Ok(observed.map(|observed| ObservedTenant { secret, ..observed }))
 }
 
 /// Everything of one tenant that is in AWS; of identities those that are `wanted` or that its policy lists.
-pub(super) async fn in_aws(
+pub(crate) async fn in_aws(
     context: &Context,
     site: &Site,
     gateway: &AIGateway,
@@ -92,8 +92,13 @@ pub(super) fn tenant_ids(context: &Context, site: &Site, gateway: &AIGateway) ->
     tenants.iter().map(|tenant| site.tenant_id(tenant)).collect()
 }
 
-async fn secret(context: &Context, tenant: &Tenant, admitted: &AdmittedTenant) -> Result<ObservedSecret, Error> {
+/// The Secret of the wanted name, as seen by the object with that UID.
+pub(crate) async fn secret(
+    context: &Context,
+    owner: Option<&str>,
+    admitted: &AdmittedTenant,
+) -> Result<ObservedSecret, Error> {
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &admitted.namespace);
     let found = api.get_opt(&admitted.secret_name).await.map_err(Error::kube("read the Secret"))?;
-    Ok(observed(found, &admitted.tenant_id, tenant.uid().as_deref()))
+    Ok(observed(found, &admitted.tenant_id, owner))
 }

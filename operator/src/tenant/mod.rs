@@ -7,6 +7,8 @@
 mod execute;
 mod gather;
 mod inventory;
+mod probe;
+mod probe_identity;
 mod report;
 mod target;
 mod teardown;
@@ -34,7 +36,9 @@ use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
 pub(crate) use gather::identities;
 pub(crate) use inventory::Inventories;
-use target::{GATEWAY_RECHECK, Site, Target};
+pub(crate) use probe_identity::{Identity, ensure, execute_in_aws, observe_in_aws};
+pub(crate) use target::Site;
+use target::{GATEWAY_RECHECK, Target};
 pub(crate) use valid_gateways::ValidGateways;
 
 /// Most rounds of observe → plan → execute in one pass. From nothing to ready takes four.
@@ -58,6 +62,10 @@ struct Pass {
     /// What a refused tenant keeps, which it goes on using.
     kept: Option<ObservedTenant>,
     endpoint: Option<String>,
+    /// Whether anything was changed.
+    changed: bool,
+    /// What a probe showed, and since when calls are refused.
+    probed: probe::Probed,
     next: Outcome,
 }
 
@@ -68,8 +76,12 @@ impl TenantReconciler {
     }
 
     async fn apply(&self, tenant: &Tenant) -> Result<Outcome, Error> {
+        let began = self.context.clock.now();
         let pass = match target::resolve(&self.context, tenant).await {
-            Ok(target) => self.admitted(tenant, &target).await?,
+            Ok(target) => {
+                let pass = self.admitted(tenant, &target).await?;
+                probe::tenant(&self.context, tenant, &target, pass, began).await
+            }
             Err(pending) => Pass::without_look(pending.outcome, pending.next),
         };
         report::passed(&self.context, tenant, &pass).await?;
@@ -138,7 +150,7 @@ impl TenantReconciler {
     }
 
     async fn converge(&self, tenant: &Tenant, target: &Target, admitted: AdmittedTenant) -> Result<Pass, Error> {
-        let mut last = None;
+        let (mut last, mut changed) = (None, false);
         for _ in 0..MAX_ROUNDS {
             let observed = match gather::tenant(&self.context, tenant, target, &admitted).await? {
                 Ok(observed) => observed,
@@ -156,14 +168,16 @@ impl TenantReconciler {
             }
             tracing::debug!(plan = %plan, "planned");
             if plan.steps.is_empty() {
-                return Ok(Pass::settled(&self.context, &plan, admitted, observed, target));
+                let settled = Pass::settled(&self.context, &plan, admitted, observed, target);
+                return Ok(Pass { changed, ..settled });
             }
-            if let Err(error) = execute::steps(&self.context, tenant, target, &plan.steps).await? {
+            let owner = execute::owner(tenant);
+            if let Err(error) = execute::steps(&self.context, &owner, &target.site, &plan.steps).await? {
                 return Ok(Pass::failed(&error, Some(admitted), Some(observed), target));
             }
             // A whole plan went through: what fails after it is another matter than what failed before.
             self.context.backoff.reset(Self::NAME, &tenant.uid().unwrap_or_default());
-            last = Some(observed);
+            (last, changed) = (Some(observed), true);
         }
         let message = "more steps are left than one pass takes".to_owned();
         let outcome = TenantOutcome::Working { reason: reason::PROGRESSING, message };
@@ -177,14 +191,7 @@ impl TenantReconciler {
         observed: &ObservedTenant,
     ) -> Result<Result<Plan<TenantStep>, aigw_plan::tenant::diff::SecretNotOurs>, CloudError> {
         let site = &target.site;
-        let tenants = || gather::tenant_ids(&self.context, site, &target.gateway);
-        let inventories = &self.context.memory.inventories;
-        let tier = &admitted.tier.name;
-        // The gateway's controller knows of one it has just made before a list does.
-        let usage_plan = match inventories.usage_plan(&site.cloud, &site.identity, tier, tenants).await? {
-            None => self.context.memory.creations.usage_plan(&target.gateway.uid().unwrap_or_default(), tier),
-            listed => listed,
-        };
+        let usage_plan = usage_plan(&self.context, site, &target.gateway, &admitted.tier.name).await?;
         let facts = GatewayFacts {
             identity: &site.identity,
             endpoint: &target.endpoint,
@@ -201,7 +208,8 @@ impl TenantReconciler {
 
 impl Pass {
     fn without_look(outcome: TenantOutcome, next: Outcome) -> Self {
-        Self { outcome, admitted: None, observed: None, kept: None, endpoint: None, next }
+        let probed = probe::Probed::default();
+        Self { outcome, admitted: None, observed: None, kept: None, endpoint: None, changed: false, probed, next }
     }
 
     fn looked(
@@ -211,7 +219,7 @@ impl Pass {
         target: &Target,
         next: Outcome,
     ) -> Self {
-        Self { outcome, admitted, observed, kept: None, endpoint: Some(target.endpoint.clone()), next }
+        Self { admitted, observed, endpoint: Some(target.endpoint.clone()), ..Self::without_look(outcome, next) }
     }
 
     fn settled(
@@ -270,6 +278,20 @@ impl Reconciler for TenantReconciler {
         let tenant = finalizer::add(&self.context.client, &*tenant).await?;
         self.apply(&tenant).await
     }
+}
+
+/// Id of the usage plan of a tier, if there is one.
+async fn usage_plan(
+    context: &Context,
+    site: &Site,
+    gateway: &AIGateway,
+    tier: &str,
+) -> Result<Option<String>, CloudError> {
+    let tenants = || gather::tenant_ids(context, site, gateway);
+    let listed = context.memory.inventories.usage_plan(&site.cloud, &site.identity, tier, tenants).await?;
+    // The gateway's controller knows of one it has just made before a list does.
+    let made = || context.memory.creations.usage_plan(&gateway.uid().unwrap_or_default(), tier);
+    Ok(listed.or_else(made))
 }
 
 /// When to look again at a tenant at rest: sooner where it has a budget, so that its status tells what was spent.

@@ -24,6 +24,7 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
     let (shown, warnings) = spent(tenant, live, previous.usage.as_ref(), now);
     let enforcement = live.map(|in_force| in_force.policy.enforcement).unwrap_or_default();
     specs.extend(shown.as_ref().map(|usage| usage::condition(usage, enforcement)));
+    specs.extend(pass.probed.condition.clone());
     let issued = previous.credentials.clone();
     let mut next = match (&pass.admitted, &pass.outcome) {
         (Some(admitted), _) => {
@@ -31,6 +32,7 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
             // A pass that could not look keeps what an earlier one saw.
             TenantStatus {
                 credentials: next.credentials.or_else(|| previous.credentials.filter(|_| in_force.is_none())),
+                suspension: previous.suspension,
                 ..next
             }
         }
@@ -39,8 +41,13 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
         (None, _) => previous,
     };
     next.usage = shown;
+    if let Some(suspension) = &pass.probed.suspension {
+        next.suspension.clone_from(suspension);
+    }
+    let off = pass.probed.off.then_some(kind::PROBED);
+    let optional: Vec<_> = off.into_iter().chain([kind::IDENTITIES_READY, kind::WITHIN_BUDGET]).collect();
     let rotated = issued::rotated(issued.as_ref(), next.credentials.as_ref());
-    if write(context, tenant, next, specs, &[kind::IDENTITIES_READY, kind::WITHIN_BUDGET]).await? {
+    if write(context, tenant, next, specs, &optional).await? {
         // Told once it is written: what stands in the status is not told again.
         for Warning { reason, message } in warnings {
             context.events.note(tenant, true, reason, message).await;

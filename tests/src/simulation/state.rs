@@ -19,7 +19,7 @@ const KINDS: [&str; 4] = ["aigateways", "tenants", "secrets", "namespaces"];
 /// Fields of metadata that say something about what is there.
 const METADATA: [&str; 5] = ["name", "namespace", "labels", "finalizers", "deletionTimestamp"];
 /// Fields of a status that differ from run to run, because AWS makes them up.
-const GENERATED: [&str; 11] = [
+const GENERATED: [&str; 12] = [
     "lastTransitionTime",
     "restApiId",
     "deploymentId",
@@ -31,6 +31,7 @@ const GENERATED: [&str; 11] = [
     "observedGeneration",
     "fetchedAt",
     "observedAt",
+    "effectiveAfterSeconds",
 ];
 
 /// Both sides as text.

@@ -14,6 +14,8 @@ mod drift;
 mod endpoints;
 mod faults;
 mod guard;
+mod guide;
+mod kind;
 mod leaks;
 mod limits;
 mod matrix;
@@ -63,6 +65,8 @@ pub fn suite() -> Suite {
         ready::tests(),
         metrics::tests(),
         answers::tests(),
+        guide::tests(),
+        kind::tests(),
         metering::tests(),
         credentials::tests(),
         rotation::tests(),

@@ -10,6 +10,7 @@ mod issuers;
 mod leadership;
 mod leaks;
 mod objects;
+mod probes;
 mod rbac;
 mod refused;
 mod scale;
@@ -31,6 +32,7 @@ fn suite() -> Suite {
         issuers::tests(),
         leadership::tests(),
         leaks::tests(),
+        probes::tests(),
         scale::tests(),
         throttle::tests(),
     ];

@@ -12,6 +12,7 @@ use super::limits::shown_premium;
 use super::rotation::span;
 use super::{access, issued};
 use crate::conditions::{ConditionSpec, Progress};
+use crate::probe::report::Unproven;
 use crate::violation::Violation;
 
 /// What a pass came to.
@@ -28,6 +29,13 @@ pub enum TenantOutcome {
     },
     /// AWS and the Secret match.
     InSync,
+    /// AWS and the Secret match, and a probe does not show that calls go through.
+    Unproven {
+        /// What keeps it from being shown.
+        unproven: Unproven,
+        /// Whether the tenant counts as ready meanwhile.
+        serving: bool,
+    },
     /// Going on by itself.
     Working {
         /// Condition reason.
@@ -87,6 +95,10 @@ pub fn conditions(
             };
             let programmed = ConditionSpec::new(kind::PROGRAMMED, true, reason::IN_SYNC, "AWS was read and matches");
             (accepted, programmed, Progress::Ready(message.into()))
+        }
+        TenantOutcome::Unproven { unproven, serving } => {
+            let programmed = ConditionSpec::new(kind::PROGRAMMED, true, reason::IN_SYNC, "AWS was read and matches");
+            (accepted, programmed, unproven.progress(*serving))
         }
         TenantOutcome::Working { reason, message } => {
             let programmed = ConditionSpec::new(kind::PROGRAMMED, was_ready, reason, message);
@@ -199,6 +211,7 @@ pub fn status(
         endpoint,
         credentials: issued.map(|(tenant, in_force)| issued::shown(tenant, in_force, previous.credentials.as_ref())),
         effective: admitted.map(|tenant| effective(tenant, in_force.map(|in_force| in_force.policy))),
+        suspension: None,
         usage: None,
     }
 }

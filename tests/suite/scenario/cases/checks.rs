@@ -30,7 +30,9 @@ pub fn check(scenario: &Scenario, end: &End) -> Outcome {
     }
     let replaces = [&REPLACE_CREDENTIALS[..], &rotation::REPLACE_CREDENTIALS].concat();
     if !replaces.contains(&scenario.name) {
-        ensure!(!end.state.contains("credential k2"), "a credential was replaced needlessly:\n{}", end.state);
+        // That of a gateway's probe goes with its object.
+        let needless = |line: &str| line.contains("credential k2") && !line.contains("-probe ");
+        ensure!(!end.state.lines().any(needless), "a credential was replaced needlessly:\n{}", end.state);
     }
     match scenario.name {
         "table_retained" => {

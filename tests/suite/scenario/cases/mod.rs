@@ -11,7 +11,7 @@ mod tenant_changes;
 
 use aigw_tests::simulation::scenario::Scenario;
 
-use super::{drift, issuers};
+use super::{drift, issuers, probes};
 
 pub use checks::check;
 
@@ -26,6 +26,7 @@ pub fn all() -> Vec<Scenario> {
         removal::scenarios(),
         rotation::scenarios(),
         issuers::scenarios(),
+        probes::scenarios(),
     ];
     let drift = [drift::api_gateway(), drift::compute(), drift::table(), drift::cluster()];
     [own.concat(), drift.concat()].concat()
