@@ -153,7 +153,10 @@ fn one_operation_of_each_class() {
     assert_eq!(ask(Family::BedrockRuntime, Method::POST, "/guardrail/g1/version/1/apply", &guardrail), Ok(()));
     // Stateful: use, manage, list.
     assert_eq!(ask(agents, Method::POST, "/knowledgebases/K/retrieve", &[]), Err(403));
-    assert_eq!(ask(agents, Method::POST, "/knowledgebases/K/retrieve", &[("knowledge-base/K", Access::Manage)]), Ok(()));
+    assert_eq!(
+        ask(agents, Method::POST, "/knowledgebases/K/retrieve", &[("knowledge-base/K", Access::Manage)]),
+        Ok(())
+    );
     let session = "/agents/A/agentAliases/B/sessions/S/text";
     assert_eq!(ask(agents, Method::POST, session, &[("agent-alias/A/C", Access::Manage)]), Err(403));
     assert_eq!(ask(agents, Method::POST, session, &[("agent-alias/A/B", Access::Use)]), Ok(()));
