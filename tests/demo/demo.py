@@ -22,6 +22,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "aigw-system"
+# Where the operator reaches AWS, if its cluster has a network of its own; else it is a process of this machine.
+OWN_NETWORK = os.environ.get("AIGW_OPERATOR_AWS_ENDPOINT_URL")
 GATEWAY = ["aigw/prod", "-n", "ai-platform"]
 SEARCH = ["aitn/search", "-n", "team-search"]
 ADS = ["aitn/ads", "-n", "team-ads"]
@@ -205,8 +207,11 @@ class Demo:
         # On a cluster IAM roles do this; here any credentials do, and the key id is the emulator's account.
         variables = [{"name": name, "value": os.environ[name]} for name in names]
         variables.append({"name": "AWS_EC2_METADATA_DISABLED", "value": "true"})
+        if not OWN_NETWORK:
+            # The gateway's certificate is of this machine's own authority, and the operator calls it as clients do.
+            variables.append({"name": "SSL_CERT_FILE", "value": os.environ["AWS_CA_BUNDLE"]})
         # In a cluster of its own network the operator reaches AWS elsewhere than the programs here.
-        endpoint = os.environ.get("AIGW_OPERATOR_AWS_ENDPOINT_URL", os.environ["AWS_ENDPOINT_URL"])
+        endpoint = OWN_NETWORK or os.environ["AWS_ENDPOINT_URL"]
         template = os.environ["AIGW_GATEWAY_URL"].rstrip("/") + "/{restApiId}/{stage}"
         run(
             "helm", "install", "aigw-operator", "charts/aigw-operator", "-n", NAMESPACE,
@@ -229,6 +234,10 @@ class Demo:
         edit = ["patch", "--local", "-f", source, "--type=merge", f"--patch-file={patch}", "-o=yaml"]
         gateway = kubectl(*edit, quiet=True)[1]
         kubectl("apply", "-f", "-", stdin=gateway, shown=f"kubectl {shlex.join(edit)} | kubectl apply -f -")
+        if OWN_NETWORK:
+            # There the operator cannot reach the gateway's URL, which is on this machine's loopback interface.
+            report = '{"spec": {"probe": {"mode": "Report"}}}'
+            kubectl("patch", "aigw/prod", "-n", "ai-platform", "--type=merge", "-p", report)
         for tenant in ("3-tenant-search", "4-tenant-ads"):
             kubectl("apply", "-f", f"{QUICKSTART}/{tenant}.yaml")
 

@@ -136,6 +136,13 @@ impl Client {
         Ok(Steady(Background::start(&interpreter, &[&[script.as_str()], arguments].concat(), &self.env())?))
     }
 
+    /// So many clients at once in the background, each one call after the other.
+    pub fn load(&self, parallel: u64) -> Outcome<Load> {
+        let (interpreter, script) = self.program("load.py");
+        let arguments = [script.as_str(), "--parallel", &parallel.to_string()];
+        Ok(Load(Background::start(&interpreter, &arguments, &self.env())?))
+    }
+
     /// Many calls at once: how often each outcome was met.
     pub fn burst(&self, calls: u64) -> Outcome<BTreeMap<String, u64>> {
         self.bursting(&["--calls", &calls.to_string()])
@@ -170,6 +177,34 @@ impl Steady {
         let total = summary["total"].as_u64().unwrap_or_default();
         ensure!(total > 3, "too few calls to say anything: {summary}");
         Ok(total)
+    }
+}
+
+/// Calls of several clients without pause.
+pub struct Load(Background);
+
+/// One call of a load.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimedCall {
+    /// When it began, in seconds since the Unix epoch.
+    pub start: f64,
+    /// When it ended.
+    pub end: f64,
+    /// `ok`, or the class of the error.
+    pub outcome: String,
+}
+
+impl Load {
+    /// Ends them; gives every call, by when it began.
+    pub fn finish(self) -> Outcome<Vec<TimedCall>> {
+        let summary = self.0.finish()?.summary()?;
+        let calls = summary["calls"].as_array().cloned().unwrap_or_default();
+        let timed = |call: &Value| TimedCall {
+            start: call[0].as_f64().unwrap_or_default(),
+            end: call[1].as_f64().unwrap_or_default(),
+            outcome: call[2].as_str().unwrap_or_default().to_owned(),
+        };
+        Ok(calls.iter().map(timed).collect())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The charts, installed by Helm as a user would.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use crate::cluster::Cluster;
@@ -41,8 +43,7 @@ pub fn operator(cluster: &Cluster, aws: &Aws<'_>, installation: &str) -> Outcome
         {"name": "AWS_ACCESS_KEY_ID", "value": value("AWS_ACCESS_KEY_ID")},
         {"name": "AWS_SECRET_ACCESS_KEY", "value": value("AWS_SECRET_ACCESS_KEY")},
         {"name": "AWS_EC2_METADATA_DISABLED", "value": "true"},
-        // An identity provider that tests have at hand: the API server.
-        {"name": "SSL_CERT_FILE", "value": cluster.instance().kube()?.certificates()},
+        {"name": "SSL_CERT_FILE", "value": trusted(cluster, aws.front)?},
     ]);
     let values = repository::path("tests/demo/values.yaml").display().to_string();
     let mut arguments = words(&["install", RELEASE, "charts/aigw-operator", "-n", NAMESPACE, "--create-namespace"]);
@@ -60,6 +61,16 @@ pub fn operator(cluster: &Cluster, aws: &Aws<'_>, installation: &str) -> Outcome
     cluster.helm(&arguments)?;
     cluster.wait_operator()?;
     Ok(port)
+}
+
+/// Certificates the operator trusts: of the front before the gateways, which it probes, and of an identity provider that
+/// tests have at hand, the API server.
+fn trusted(cluster: &Cluster, front: &Cluster) -> Outcome<PathBuf> {
+    let path = cluster.instance().dir().join("operator-trusts.pem");
+    let certificates = [front.instance().ca_pem()?.to_owned(), cluster.instance().kube()?.certificates()];
+    let all = certificates.iter().map(std::fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
+    std::fs::write(&path, all.join("\n"))?;
+    Ok(path)
 }
 
 /// Words as Helm's arguments.

@@ -4,6 +4,8 @@
 //! content, which it refuses as invalid after it has checked access: no model runs and nothing is paid. Which model that
 //! is stands in the gateway's configuration; a client has no say in it.
 
+use std::fmt::Write as _;
+
 use aigw_contract::Family;
 use aigw_contract::probe::{BedrockAnswer, ProbeReport};
 use aigw_contract::table::GatewayConfig;
@@ -84,7 +86,8 @@ fn encoded(model: &str) -> String {
     for byte in model.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => path.push(char::from(byte)),
-            _ => path.push_str(&format!("%{byte:02X}")),
+            // Writing to a string does not fail.
+            _ => drop(write!(path, "%{byte:02X}")),
         }
     }
     path

@@ -11,6 +11,7 @@ mod limiting;
 mod measure;
 mod metering;
 mod operations;
+mod probing;
 mod refusing;
 mod serving;
 mod starting;

@@ -34,7 +34,9 @@ pub(super) async fn passed(
     // A pass that could not look keeps what an earlier one saw.
     let mut specs = conditions(&pass.outcome, was_ready);
     specs.extend(pass.probed.clone());
-    let off = (valid.probe.mode == ProbeMode::Off).then_some(kind::PROBED);
+    // What tells that there was a probe stays until it is taken away, which is the last thing a pass does.
+    let ended = valid.probe.mode == ProbeMode::Off && pass.outcome == GatewayOutcome::InSync;
+    let off = ended.then_some(kind::PROBED);
     let mut next = match &pass.observed {
         Some(observed) => {
             specs.push(capacity(observed));

@@ -36,8 +36,26 @@ pub(super) struct Probed {
     pub(super) condition: Option<ConditionSpec>,
     /// Whether no probes are made.
     pub(super) off: bool,
-    /// Since when calls are refused; none where that stays as it is.
-    pub(super) suspension: Option<Option<SuspensionStatus>>,
+    /// Since when calls are refused.
+    pub(super) suspension: Refused,
+}
+
+/// Since when a tenant's calls are refused.
+#[derive(Debug, Default)]
+pub(super) enum Refused {
+    /// As told before: this pass did not come to look.
+    #[default]
+    AsTold,
+    /// They are not.
+    No,
+    /// Since then.
+    Since(SuspensionStatus),
+}
+
+impl From<Option<SuspensionStatus>> for Refused {
+    fn from(since: Option<SuspensionStatus>) -> Self {
+        since.map_or(Self::No, Self::Since)
+    }
 }
 
 /// What a tenant that is in place is probed by.
@@ -70,7 +88,7 @@ pub(super) async fn tenant(
     let credential = credential(observed, admitted);
     let subject = Subject { tenant, target, policy, credential, refused, suspension };
     if target.valid.probe.mode == ProbeMode::Off {
-        pass.probed = Probed { condition: None, off: true, suspension: Some(subject.suspension) };
+        pass.probed = Probed { condition: None, off: true, suspension: subject.suspension.into() };
         return pass;
     }
     let (memo, suspension) = subject.memo(context, pass.changed).await;
@@ -80,7 +98,7 @@ pub(super) async fn tenant(
     let terms = Terms { mode: valid.probe.mode, endpoint: valid.endpoint_type, was_ready };
     let now = context.clock.now().as_second();
     let (condition, unproven) = conclude(terms, &memo, now);
-    pass.probed = Probed { condition: Some(condition), off: false, suspension: Some(suspension) };
+    pass.probed = Probed { condition: Some(condition), off: false, suspension: suspension.into() };
     if let Some((unproven, serving)) = unproven {
         pass.outcome = TenantOutcome::Unproven { unproven, serving };
     }

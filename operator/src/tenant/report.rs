@@ -9,6 +9,7 @@ use aigw_plan::tenant::step::ObservedTenant;
 use aigw_plan::tenant::usage::{self, Warning};
 
 use super::Pass;
+use super::probe::Refused;
 use crate::context::Context;
 use crate::harness::Error;
 use crate::report::{apply, held_for_generation};
@@ -41,8 +42,10 @@ pub(super) async fn passed(context: &Context, tenant: &Tenant, pass: &Pass) -> R
         (None, _) => previous,
     };
     next.usage = shown;
-    if let Some(suspension) = &pass.probed.suspension {
-        next.suspension.clone_from(suspension);
+    match &pass.probed.suspension {
+        Refused::AsTold => {}
+        Refused::No => next.suspension = None,
+        Refused::Since(suspension) => next.suspension = Some(suspension.clone()),
     }
     let off = pass.probed.off.then_some(kind::PROBED);
     let optional: Vec<_> = off.into_iter().chain([kind::IDENTITIES_READY, kind::WITHIN_BUDGET]).collect();

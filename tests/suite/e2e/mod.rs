@@ -24,6 +24,7 @@ mod metrics;
 mod operations;
 mod plan;
 mod plugin;
+mod probes;
 mod ready;
 mod refused;
 mod restore;
@@ -88,6 +89,7 @@ pub fn suite() -> Suite {
         tokens::tests(),
         deletion::tests(),
         restore::tests(),
+        probes::tests(),
         faults::tests(),
         crash::tests(),
         leaks::tests(),

@@ -11,7 +11,7 @@ use aigw_env::bedrock::{Fault, Match, Rule};
 use aigw_tests::clients::Client;
 use aigw_tests::cluster::{Object, find_condition};
 use aigw_tests::harness::environment_test as test;
-use aigw_tests::inventory::by_hand;
+use aigw_tests::inventory::boto3;
 use aigw_tests::shared::{Shared, prod};
 use aigw_tests::{Outcome, ensure, ensure_eq, figures};
 use libtest_mimic::Trial;
@@ -42,7 +42,8 @@ fn went() -> Outcome {
         );
     }
     let asked = shared.world.bedrock()?.requests();
-    let probes: Vec<_> = asked.iter().filter(|it| it.model.as_deref().is_some_and(|it| it.contains(PROBED_MODEL))).collect();
+    let probes: Vec<_> =
+        asked.iter().filter(|it| it.model.as_deref().is_some_and(|it| it.contains(PROBED_MODEL))).collect();
     ensure!(!probes.is_empty(), "Bedrock was never asked by a probe");
     for probe in probes {
         ensure!(probe.usage.is_none() && probe.body.len() <= 2, "a probe was paid for: {probe:?}");
@@ -103,7 +104,15 @@ fn permission_missing() -> Outcome {
         ..aws_proxy::Fault::default()
     };
     proxy.faults().add(aws_proxy::Rule::new(matcher, 1, 0, refusal));
-    by_hand(&shared.world, &own.gateway, &["remove-permission"])?;
+    let function = aigw_tests::inventory::identity(&own.gateway).function_name(aigw_plan::Function::Forwarder);
+    let remove = format!(
+        "api = boto3.client('lambda')\n\
+         policy = json.loads(api.get_policy(FunctionName='{function}', Qualifier='live')['Policy'])\n\
+         for each in policy['Statement']:\n    \
+             api.remove_permission(FunctionName='{function}', Qualifier='live', StatementId=each['Sid'])\n\
+         print(json.dumps(len(policy['Statement'])))"
+    );
+    ensure_eq!(boto3(&shared.world, &remove)?, 1, "statements removed");
     // The operator sees that it is gone, and may not put it back.
     let client = Client::of(&shared.world, &own.tenants[0])?;
     let mend = || {

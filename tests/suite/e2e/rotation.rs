@@ -106,7 +106,8 @@ fn in_mid_stream() -> Outcome {
 
     // Nobody uses the old one any more.
     wait::until("the old key has ended", || {
-        ensure_eq!(keys(&shared, tenant)?, ["k2"], "keys");
+        let status = shared.world.cluster.get(tenant)?["status"].clone();
+        ensure!(keys(&shared, tenant)? == ["k2"], "{status}");
         Ok(())
     })?;
     let class = wait::within(Duration::from_secs(2), "the next call is denied", || {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::rotation::{keys, rotate};
 
-/// How many changes, from the environment; what is shown in `docs/limits.md` was measured with fifty.
+/// How many changes, from the environment.
 const CHANGES: &str = "AIGW_STORM_CHANGES";
 /// Two of each kind.
 const DEFAULT_CHANGES: usize = 12;
@@ -22,8 +22,11 @@ pub fn tests() -> Vec<Trial> {
     vec![test(module_path!(), "clients_at_full_speed_see_nothing_of_changes", changes)]
 }
 
+/// Makes the change of this number; gives the client that has to take over, if there is a new credential.
+type Change = fn(&Storm, usize) -> Outcome<Option<Client>>;
+
 /// The kinds of changes, which take turns.
-const KINDS: [(&str, fn(&Storm, usize) -> Outcome<Option<Client>>); 6] = [
+const KINDS: [(&str, Change); 6] = [
     ("limits of a tier", Storm::tier_limits),
     ("move to another plan", Storm::plan_move),
     ("rotation", Storm::rotation),

@@ -7,7 +7,7 @@ fn answer(status: u16, refused_by: Option<&str>, body: &str) -> Answer {
     Answer { status, refused_by: refused_by.map(str::to_owned), body: body.to_owned() }
 }
 
-fn reason_of(finding: Option<Finding>) -> &'static str {
+fn reason_of(finding: Option<&Finding>) -> &'static str {
     match finding {
         None => "right",
         Some(Finding::Passed(_)) => "passed",
@@ -18,7 +18,7 @@ fn reason_of(finding: Option<Finding>) -> &'static str {
 
 fn report_of(table: &str, bedrock: &str) -> &'static str {
     let body = json!({"table": table, "bedrock": bedrock}).to_string();
-    reason_of(report(&answer(200, None, &body), Some("m")))
+    reason_of(report(&answer(200, None, &body), Some("m")).as_ref())
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn each_part_of_the_way_has_its_reason() {
     for (kind, expected) in kinds {
         let found = answer(503, Some(kind), "");
         for judged in [report(&found, None), usage(&found), model_denial(&found)] {
-            assert_eq!(reason_of(judged), expected, "{kind}");
+            assert_eq!(reason_of(judged.as_ref()), expected, "{kind}");
         }
     }
 }
@@ -53,7 +53,7 @@ fn the_forwarders_report_decides_by_its_first_problem() {
     assert_eq!(report_of("Counted", "ModelDenied"), "ModelDenied");
     assert_eq!(report_of("Counted", "Unreachable"), "BedrockUnreachable");
     assert_eq!(report_of("Later", "Callable"), "unclear");
-    let own = |status| reason_of(report(&answer(status, None, "{}"), None));
+    let own = |status| reason_of(report(&answer(status, None, "{}"), None).as_ref());
     assert_eq!(
         [404, 503, 403, 200, 500].map(own),
         ["unclear", "TableUnreachable", "CredentialRefused", "ForwarderFailed", "ForwarderFailed"]
@@ -62,21 +62,21 @@ fn the_forwarders_report_decides_by_its_first_problem() {
 
 #[test]
 fn a_credential_of_nobodys_has_to_be_refused_by_the_authorizer() {
-    let judged = |status, kind| reason_of(refusal(&answer(status, kind, "")));
+    let judged = |status, kind| reason_of(refusal(&answer(status, kind, "")).as_ref());
     assert_eq!(judged(401, Some("UNAUTHORIZED")), "right");
     assert_eq!(judged(403, Some("ACCESS_DENIED")), "SourceNotAllowed");
     assert_eq!(judged(403, Some("INVALID_API_KEY")), "AuthorizerFailed");
     assert_eq!(judged(200, None), "NotRefused");
     assert_eq!(judged(503, Some("AUTHORIZER_FAILURE")), "TableUnreachable");
-    assert_eq!(reason_of(running(&answer(503, Some("AUTHORIZER_FAILURE"), ""))), "AuthorizerFailed");
-    assert_eq!(reason_of(running(&answer(401, Some("UNAUTHORIZED"), ""))), "right");
+    assert_eq!(reason_of(running(&answer(503, Some("AUTHORIZER_FAILURE"), "")).as_ref()), "AuthorizerFailed");
+    assert_eq!(reason_of(running(&answer(401, Some("UNAUTHORIZED"), "")).as_ref()), "right");
     assert_eq!(judged(503, Some("AUTHORIZER_CONFIGURATION_ERROR")), "PermissionMissing");
     assert_eq!(judged(502, None), "ForwarderFailed");
 }
 
 #[test]
 fn a_model_that_is_not_allowed_must_not_reach_bedrock() {
-    let judged = |status| reason_of(model_denial(&answer(status, None, "")));
+    let judged = |status| reason_of(model_denial(&answer(status, None, "")).as_ref());
     assert_eq!(
         [403, 200, 400, 404, 503, 429].map(judged),
         ["right", "NotRefused", "NotRefused", "NotRefused", "TableUnreachable", "unclear"]

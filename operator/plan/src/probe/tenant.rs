@@ -62,7 +62,7 @@ mod tests {
 
     const PLACE: Place<'_> = Place { partition: "aws", region: "eu-central-1", account_id: "111122223333" };
 
-    fn expected(models: Value, refused: bool) -> Vec<Expected> {
+    fn expected(models: &Value, refused: bool) -> Vec<Expected> {
         let policy = serde_json::from_value(json!({
             "namespace": "n", "name": "m", "tier": "t", "usageKey": "u", "models": models,
         }));
@@ -72,9 +72,9 @@ mod tests {
 
     #[test]
     fn a_model_is_asked_for_only_where_it_has_to_be_refused() {
-        assert_eq!(expected(json!({"granted": ["anthropic.*"]}), false), [Expected::Usage, Expected::ModelDenial]);
-        assert_eq!(expected(json!({}), false), [Expected::Usage]);
-        assert_eq!(expected(json!({"granted": ["anthropic.*"]}), true), [Expected::Suspension]);
+        assert_eq!(expected(&json!({"granted": ["anthropic.*"]}), false), [Expected::Usage, Expected::ModelDenial]);
+        assert_eq!(expected(&json!({}), false), [Expected::Usage]);
+        assert_eq!(expected(&json!({"granted": ["anthropic.*"]}), true), [Expected::Suspension]);
     }
 
     #[test]

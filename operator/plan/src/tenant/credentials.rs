@@ -71,16 +71,14 @@ pub(super) fn choose(
 fn is_usable(credential: &Credential, policy: Option<&TenantPolicy>) -> bool {
     let Some(number) = number(credential.key()) else { return false };
     let Some(policy) = policy else { return number <= AHEAD };
-    match policy.keys.iter().find(|key| key.id == credential.key()) {
+    if let Some(key) = policy.keys.iter().find(|key| key.id == credential.key()) {
         // It must come with the hash that is known, and must not be on its way out.
-        Some(key) => !key.is_retiring() && credential.matches(&key.sha256),
-        None => {
-            let last = latest(policy);
-            // Keys were switched off at the gateway meanwhile: none is accepted, and the latest is as good as ever.
-            let paused = policy.keys.is_empty() && number == last;
-            paused || (number > last && number - last <= AHEAD)
-        }
+        return !key.is_retiring() && credential.matches(&key.sha256);
     }
+    let last = latest(policy);
+    // Keys were switched off at the gateway meanwhile: none is accepted, and the latest is as good as ever.
+    let paused = policy.keys.is_empty() && number == last;
+    paused || (number > last && number - last <= AHEAD)
 }
 
 /// What the policy is to say, with `credential` in the Secret; with none, no key is accepted.

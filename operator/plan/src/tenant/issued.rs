@@ -2,6 +2,8 @@
 //! the next rotation is due. Coarsely where it moves with every call, because each write of a status wakes everybody who
 //! watches it.
 
+use std::fmt::Write as _;
+
 use aigw_api::conditions::{kind, reason};
 use aigw_api::{CredentialStatus, CredentialsStatus};
 use aigw_contract::calendar::rfc3339;
@@ -30,9 +32,9 @@ pub(super) fn condition(tenant: &AdmittedTenant, in_force: InForce<'_>, now: i64
     for key in retiring(policy) {
         if is_still_used(key, reading) {
             reason = reason::OLD_KEY_IN_USE;
-            message += &format!("; {} was replaced and is still used: {}", key.id, remedy(key));
+            let _ = write!(message, "; {} was replaced and is still used: {}", key.id, remedy(key));
         } else {
-            message += &format!("; {} was replaced and ends {}", key.id, end(key, &tenant.rotation));
+            let _ = write!(message, "; {} was replaced and ends {}", key.id, end(key, &tenant.rotation));
         }
     }
     if is_due(&tenant.rotation, policy, now) && retiring(policy).next().is_some() {

@@ -1,5 +1,7 @@
 //! What a tenant asks for about its credential: how often it is replaced, how long two are valid, and a rotation now.
 
+use std::fmt::Write as _;
+
 use aigw_api::ApiKey;
 use aigw_api::conditions::reason;
 
@@ -80,9 +82,12 @@ fn seconds(text: &str) -> Option<i64> {
 
 /// A time span as it is written in specs.
 pub(super) fn span(seconds: i64) -> String {
-    let parts = [(seconds / HOUR, 'h'), (seconds % HOUR / MINUTE, 'm'), (seconds % MINUTE, 's')];
-    let text: String =
-        parts.into_iter().filter(|(count, _)| *count != 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    let mut text = String::new();
+    for (count, unit) in [(seconds / HOUR, 'h'), (seconds % HOUR / MINUTE, 'm'), (seconds % MINUTE, 's')] {
+        if count != 0 {
+            let _ = write!(text, "{count}{unit}");
+        }
+    }
     if text.is_empty() { "0s".into() } else { text }
 }
 

@@ -121,7 +121,7 @@ impl<'a> Call<'a> {
             return Err(refused(503, "AUTHORIZER_FAILURE"));
         }
         let Presented::Credential(credential) = &request.presented else { return Err(refused(401, "UNAUTHORIZED")) };
-        let readable = self.table(place.region, authorizer).filter(|_| self.may(authorizer, "dynamodb:GetItem"));
+        let readable = table(place.region, authorizer).filter(|_| self.may(authorizer, "dynamodb:GetItem"));
         let table = readable.ok_or_else(|| refused(503, "AUTHORIZER_FAILURE"))?;
         let policy = authorized(table, credential).ok_or_else(|| refused(401, "UNAUTHORIZED"))?;
         if policy.suspended.is_some() {
@@ -158,11 +158,6 @@ impl<'a> Call<'a> {
             let actions = statement["Action"].as_array().cloned().unwrap_or_default();
             statement["Effect"] == "Allow" && actions.iter().any(|allowed| allowed == action)
         })
-    }
-
-    fn table(&self, region: &'a RegionState, function: &Configuration) -> Option<&'a Table> {
-        let name = function.environment.get(environment::TABLE_NAME)?;
-        region.tables.get(name).filter(|table| table.status == TableStatus::Active)
     }
 
     fn in_a_plan(&self, place: &Place<'_>, value: &str) -> bool {
@@ -229,6 +224,12 @@ impl<'a> Call<'a> {
     fn unix_time(&self) -> i64 {
         self.behaviour.epoch.saturating_add(i64::try_from(self.now.as_secs()).unwrap_or(i64::MAX))
     }
+}
+
+/// The table a function uses.
+fn table<'a>(region: &'a RegionState, function: &Configuration) -> Option<&'a Table> {
+    let name = function.environment.get(environment::TABLE_NAME)?;
+    region.tables.get(name).filter(|table| table.status == TableStatus::Active)
 }
 
 /// The policy that accepts a credential.
