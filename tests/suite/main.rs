@@ -2,6 +2,7 @@
 //! `cargo test -p aigw-tests -- e2e::drift`.
 
 mod architecture;
+mod charts;
 mod conformance;
 mod crd;
 mod e2e;
@@ -14,7 +15,8 @@ mod scenario;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut suites = vec![architecture::suite(), generated::suite(), functions::suite(), metering::suite()];
+    let mut suites =
+        vec![architecture::suite(), generated::suite(), charts::suite(), functions::suite(), metering::suite()];
     suites.extend(scenario::suites());
     suites.extend([conformance::fake(), conformance::apiserver()]);
     suites.extend(ports::suites());
