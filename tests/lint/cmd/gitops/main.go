@@ -109,6 +109,7 @@ func execute(script string, object map[string]any) (any, error) {
 	}
 	limited, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	state.PreloadModule(lua.OsLibName, func(state *lua.LState) int { state.Push(state.GetGlobal(lua.OsLibName)); return 1 })
 	state.SetContext(limited)
 	state.SetGlobal("obj", toLua(state, object))
 	if err := state.DoString(script); err != nil {
