@@ -115,7 +115,10 @@ pub async fn secrets(target: &Target) -> Outcome {
 
 async fn only_labelled(target: &Target, user: &str) -> Outcome {
     let labels = json!({"app.kubernetes.io/managed-by": "aigw-operator", "aigateway.dev/tenant-id": "t"});
-    let owners = json!([{"apiVersion": "aigateway.dev/v1alpha1", "kind": "Tenant", "name": "one", "uid": "u"}]);
+    // A real one, or the garbage collector takes the Secret away.
+    let tenant = manifests::tenant(&target.namespace, "one", ("ai-platform", "prod"), "silver");
+    let uid = target.put(&tenant).await?.metadata.uid;
+    let owners = json!([{"apiVersion": "aigateway.dev/v1alpha1", "kind": "Tenant", "name": "one", "uid": uid}]);
     let secret = |name: &str, labels: &Value, owners: &Value| {
         json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
             "metadata": {"name": name, "labels": labels, "ownerReferences": owners}})
