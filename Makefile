@@ -55,6 +55,15 @@ down: ## Take down what `make up` brought up
 functions: ## Build the zips of both Lambda functions for this machine's architecture
 	forwarder/build-functions.sh
 
+.PHONY: docs
+docs: ## Write the API reference, docs/reference.md, from the types
+	cargo build --workspace --bins
+	$(TARGET)/debug/reference
+
+.PHONY: image
+image: ## Build the operator's image as an OCI layout in target/image, without a container engine
+	operator/image/build.sh
+
 .PHONY: crds
 crds: ## Write the custom resource definitions to crds/ and to the chart
 	cargo build --workspace --bins

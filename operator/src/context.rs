@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aigw_api::{AIGateway, Tenant};
-use aigw_cloud::{Clouds, Documents, FunctionCodes};
+use aigw_cloud::{Clouds, Documents, FunctionCodes, Prober};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
@@ -67,6 +67,8 @@ pub struct Context {
     pub clouds: Arc<dyn Clouds>,
     /// What identity providers publish.
     pub documents: Arc<dyn Documents>,
+    /// The gateways, as clients reach them.
+    pub prober: Arc<dyn Prober>,
     /// The functions' code.
     pub codes: Arc<FunctionCodes>,
     /// Settings of this process.
@@ -92,7 +94,7 @@ pub struct Context {
 impl Context {
     /// A context of these parts.
     pub fn new(parts: Parts, stores: Stores) -> Self {
-        let Parts { client, clouds, documents, codes, settings, metrics, health: _, clock, random } = parts;
+        let Parts { client, clouds, documents, prober, codes, settings, metrics, health: _, clock, random } = parts;
         Self {
             events: EventRecorder::new(client.clone(), settings.pod_name.clone()),
             statuses: StatusWriter::new(client.clone()),
@@ -101,6 +103,7 @@ impl Context {
             client,
             clouds,
             documents,
+            prober,
             codes,
             settings,
             metrics,
@@ -114,6 +117,7 @@ impl Context {
     pub fn forget(&self, controller: &'static str, uid: &str) {
         self.backoff.reset(controller, uid);
         self.statuses.forget(uid);
+        self.memory.probes.forget(uid);
     }
 }
 

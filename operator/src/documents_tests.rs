@@ -1,6 +1,8 @@
+use std::sync::Arc;
+
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -27,7 +29,7 @@ async fn serve(answer: Vec<u8>) -> (String, HttpsDocuments) {
             let _ = stream.shutdown().await;
         }
     });
-    (format!("https://localhost:{port}/keys?a=b"), HttpsDocuments::trusting(roots))
+    (format!("https://localhost:{port}/keys?a=b"), HttpsDocuments::new(Https::trusting(roots)))
 }
 
 fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
@@ -67,7 +69,7 @@ async fn a_server_that_is_not_trusted_or_not_there_is_not_read() {
 #[tokio::test]
 async fn urls_of_another_form_are_not_read() {
     crate::run::install_crypto_provider();
-    let documents = HttpsDocuments::trusting(RootCertStore::empty());
+    let documents = HttpsDocuments::new(Https::trusting(RootCertStore::empty()));
     for url in
         ["", "http://localhost/", "file:///etc/passwd", "https:///x", "localhost", "https://user@localhost/", "/x"]
     {

@@ -5,6 +5,7 @@ use aigw_plan::gateway::desired::Build;
 
 use crate::args::Settings;
 use crate::gateway::{Attempts, Creations};
+use crate::probe::Probes;
 use crate::tenant::{Inventories, ValidGateways};
 
 /// What is remembered of AWS between passes.
@@ -15,6 +16,8 @@ pub struct Memory {
     pub(crate) creations: Creations,
     /// When issuers of tokens were read, and are to be read again.
     pub(crate) issuers: Attempts,
+    /// When gateways and tenants were probed, and are to be probed again.
+    pub(crate) probes: Probes,
     /// Usage plans and keys of each gateway, shared by its tenants' passes.
     pub(crate) inventories: Inventories,
     /// Gateways' specs as validated, for their tenants' passes.
@@ -35,6 +38,7 @@ impl Memory {
             },
             creations: Creations::default(),
             issuers: Attempts::default(),
+            probes: Probes::default(),
             inventories: Inventories::new(settings.drift_interval),
             valid_gateways: ValidGateways::default(),
         }

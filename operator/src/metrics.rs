@@ -1,4 +1,5 @@
-//! Metrics. Labels are fixed words of the program, never names of objects: a metric must not grow with the cluster.
+//! Metrics. Labels are fixed words of the program, never names of objects: a metric must not grow with the cluster. The one
+//! exception are probes, which are told by gateway: an account has room for few of them, and an alert has to say which.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+use aigw_plan::probe::Finding;
 
 use crate::harness::Backoff;
 use crate::harness::watch::Activity;
@@ -51,6 +54,16 @@ struct Operation {
     operation: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Probe {
+    gateway: String,
+    of: &'static str,
+    result: &'static str,
+}
+
+/// What is probed, as a label.
+pub const PROBED: [&str; 2] = ["gateway", "tenant"];
+
 /// What a pass was for.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Phase {
@@ -86,6 +99,7 @@ pub struct Metrics {
     orphans: Family<Kind, Gauge>,
     oldest_issuer: Gauge,
     over_budget: Gauge,
+    probes: Family<Probe, Counter>,
     backoff: Arc<Backoff>,
 }
 
@@ -107,6 +121,7 @@ impl Default for Metrics {
             orphans: Family::default(),
             oldest_issuer: Gauge::default(),
             over_budget: Gauge::default(),
+            probes: Family::default(),
             backoff: Arc::default(),
         };
         let Self {
@@ -124,6 +139,7 @@ impl Default for Metrics {
             orphans,
             oldest_issuer,
             over_budget,
+            probes,
             backoff: _,
         } = &mut metrics;
         registry.register("reconciliations", "Passes by how they ended", passes.clone());
@@ -163,6 +179,7 @@ impl Default for Metrics {
             "Tenants with a budget that is exhausted, as of the last look at a gateway",
             over_budget.clone(),
         );
+        registry.register("probes", "Probes of a gateway and of its tenants by what they came to", probes.clone());
         metrics
     }
 }
@@ -202,6 +219,20 @@ impl Metrics {
         self.over_budget.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
+    /// A probe of `gateway` (namespace and name), or of one of its tenants, came to `result`.
+    pub fn probed(&self, gateway: &str, of: &'static str, result: &'static str) {
+        self.probes.get_or_create(&Probe { gateway: gateway.to_owned(), of, result }).inc();
+    }
+
+    /// A gateway is gone.
+    pub fn forget_gateway(&self, gateway: &str) {
+        for of in PROBED {
+            for result in Finding::LABELS {
+                self.probes.remove(&Probe { gateway: gateway.to_owned(), of, result });
+            }
+        }
+    }
+
     /// The failures this reports on.
     pub fn backoff(&self) -> Arc<Backoff> {
         self.backoff.clone()
@@ -237,6 +268,9 @@ mod tests {
         metrics.set_leader(true);
         metrics.set_orphans("retained_table", 2);
         metrics.set_over_budget(3);
+        metrics.probed("ai/prod", "gateway", "passed");
+        metrics.probed("ai/gone", "tenant", "failed");
+        metrics.forget_gateway("ai/gone");
         metrics.backoff().failure("tenant", "u");
         let text = metrics.encode(&[]).unwrap();
         for line in [
@@ -244,6 +278,7 @@ mod tests {
             "aigw_cloud_requests_total{operation=\"iam:GetRole\",code=\"OK\"} 1",
             "aigw_leader 1",
             "aigw_tenants_over_budget 3",
+            "aigw_probes_total{gateway=\"ai/prod\",of=\"gateway\",result=\"passed\"} 1",
             "aigw_orphans{kind=\"retained_table\"} 2",
             "aigw_failing_objects{controller=\"tenant\"} 1",
             "aigw_consecutive_errors{controller=\"gateway\"} 0",
@@ -251,5 +286,6 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }
+        assert!(!text.contains("ai/gone"), "{text}");
     }
 }

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::sync::Arc;
 
-use aigw_cloud::{Clouds, Documents, FunctionCodes};
+use aigw_cloud::{Clouds, Documents, FunctionCodes, Prober};
 use futures::future::join;
 use kube::Client;
 
@@ -30,6 +30,8 @@ pub struct Parts {
     pub clouds: Arc<dyn Clouds>,
     /// What identity providers publish.
     pub documents: Arc<dyn Documents>,
+    /// The gateways, as clients reach them.
+    pub prober: Arc<dyn Prober>,
     /// The functions' code.
     pub codes: Arc<FunctionCodes>,
     /// Settings.

@@ -28,8 +28,10 @@ use crate::documents::HttpsDocuments;
 use crate::harness::watch::{Activity, Watch};
 use crate::harness::{Shutdown, controller, predicates, timing, triggers};
 use crate::http::{Health, Server};
+use crate::https::Https;
 use crate::metrics::Metrics;
 use crate::operate::{Parts, operate, unless};
+use crate::prober::HttpsProber;
 
 /// Why the process ended other than by request.
 #[derive(Debug, thiserror::Error)]
@@ -90,8 +92,11 @@ pub async fn run(settings: Settings, clouds: Arc<dyn Clouds>, metrics: Arc<Metri
     background.spawn(server.serve());
     let client = Client::try_default().await.map_err(|source| RunError::Client(Box::new(source)))?;
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let documents = Arc::new(HttpsDocuments::with_native_roots());
-    operate(Parts { client, clouds, documents, codes, settings, metrics, health, clock, random }, shutdown).await
+    let https = Https::with_native_roots();
+    let documents = Arc::new(HttpsDocuments::new(https.clone()));
+    let prober = Arc::new(HttpsProber::new(https));
+    operate(Parts { client, clouds, documents, prober, codes, settings, metrics, health, clock, random }, shutdown)
+        .await
 }
 
 /// The watches both controllers stand on: one per kind. Secrets are neither watched nor listed.

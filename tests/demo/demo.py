@@ -180,7 +180,8 @@ class Client:
 
 
 class Demo:
-    def __init__(self, clients, home):
+    def __init__(self, clients, home, values):
+        self.values = values
         self.search = Client(clients, home, "search", "team-search")
         self.ads = Client(clients, home, "ads", "team-ads")
         self.clients = clients
@@ -204,13 +205,15 @@ class Demo:
         # On a cluster IAM roles do this; here any credentials do, and the key id is the emulator's account.
         variables = [{"name": name, "value": os.environ[name]} for name in names]
         variables.append({"name": "AWS_EC2_METADATA_DISABLED", "value": "true"})
+        # In a cluster of its own network the operator reaches AWS elsewhere than the programs here.
+        endpoint = os.environ.get("AIGW_OPERATOR_AWS_ENDPOINT_URL", os.environ["AWS_ENDPOINT_URL"])
         template = os.environ["AIGW_GATEWAY_URL"].rstrip("/") + "/{restApiId}/{stage}"
         run(
             "helm", "install", "aigw-operator", "charts/aigw-operator", "-n", NAMESPACE,
-            "--values", "tests/demo/values.yaml",
+            "--values", self.values,
             "--set", f"httpPort={free_port()}",
             "--set", f"aws.region={os.environ['AWS_REGION']}",
-            "--set-literal", f"aws.endpointUrl={os.environ['AWS_ENDPOINT_URL']}",
+            "--set-literal", f"aws.endpointUrl={endpoint}",
             "--set-literal", f"aws.endpointUrlTemplate={template}",
             "--set-json", f"extraEnv={json.dumps(variables)}",
             "--wait", "--timeout", "120s",
@@ -367,6 +370,7 @@ def explain():
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--clients", type=Path, required=True, help="where tests/clients/setup.sh put the SDKs")
+    arguments.add_argument("--values", default="tests/demo/values.yaml", help="values of chart aigw-operator")
     given = arguments.parse_args()
     needed = ("KUBECONFIG", "AWS_ENDPOINT_URL", "AIGW_GATEWAY_URL", "AIGW_ENV_DIR")
     missing = [name for name in needed if name not in os.environ]
@@ -376,7 +380,7 @@ def main():
     results, failed = [], None
     # Inside the instance's folder, which goes with the instance.
     with tempfile.TemporaryDirectory(prefix="home-", dir=os.environ["AIGW_ENV_DIR"]) as home:
-        demo = Demo(given.clients.resolve(), home)
+        demo = Demo(given.clients.resolve(), home, given.values)
         for number, step in enumerate(Demo.STEPS, 1):
             if failed:
                 results.append(("–", None, step.__doc__))

@@ -1,6 +1,9 @@
 #!/bin/bash
 # The demo from nothing: builds what it needs, brings up a temporary local environment, runs demo.py in it and leaves
 # nothing running. Prints what each stage took. Exit code: the demo's.
+#
+# AIGW_OPERATOR_BINARY: another operator than the one built here, for example out of an unpacked image; then with
+# AIGW_FUNCTIONS_DIR, the functions it brings along, which are not built either.
 set -euo pipefail
 cd "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 
@@ -27,11 +30,12 @@ export AIGW_FUNCTIONS_DIR=${AIGW_FUNCTIONS_DIR:-$PWD/target/functions}
 
 # The whole workspace, as the tests do: with fewer packages, shared dependencies would be compiled again.
 build() { cargo build --workspace --bins; }
-functions() { forwarder/build-functions.sh; }
+operator=${AIGW_OPERATOR_BINARY:-$target/debug/aigw-operator}
+functions() { [ -n "${AIGW_OPERATOR_BINARY:-}" ] || forwarder/build-functions.sh; }
 clients() { clients_dir=$(tests/clients/setup.sh); }
 tools() { "$target/debug/aigw-env" tools; }
 demo() {
-    "$target/debug/aigw-env" run --operator-binary "$target/debug/aigw-operator" --functions-dir "$AIGW_FUNCTIONS_DIR" -- \
+    "$target/debug/aigw-env" run --operator-binary "$operator" --functions-dir "$AIGW_FUNCTIONS_DIR" -- \
         "$clients_dir/venv/bin/python" tests/demo/demo.py --clients "$clients_dir"
 }
 

@@ -125,10 +125,15 @@ impl Client {
         self.converse()?.must_fail(class)
     }
 
-    /// Calls without pause in the background.
+    /// Calls one after the other in the background.
     pub fn steady(&self) -> Outcome<Steady> {
+        self.steady_with(&[])
+    }
+
+    /// [`Client::steady`] with arguments.
+    pub fn steady_with(&self, arguments: &[&str]) -> Outcome<Steady> {
         let (interpreter, script) = self.program("steady.py");
-        Ok(Steady(Background::start(&interpreter, &[&script], &self.env())?))
+        Ok(Steady(Background::start(&interpreter, &[&[script.as_str()], arguments].concat(), &self.env())?))
     }
 
     /// Many calls at once: how often each outcome was met.

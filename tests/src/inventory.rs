@@ -89,7 +89,8 @@ impl Inventory {
         let wanted = BTreeMap::from([
             ("restApis", 1),
             ("usagePlans", tiers),
-            ("apiKeys", tenants),
+            // One is the gateway's probe.
+            ("apiKeys", tenants + 1),
             ("functions", 2),
             ("roles", 2),
             ("tables", 1),

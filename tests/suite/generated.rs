@@ -253,7 +253,9 @@ fn readme_commands() -> Outcome {
         }
     }
     let readme = repository::read("README.md")?;
-    for target in ["demo", "lint", "test", "up", "down", "crds", "functions", "bench", "bench-scale", "fuzz"] {
+    for target in
+        ["demo", "lint", "test", "up", "down", "crds", "functions", "bench", "bench-scale", "fuzz", "image", "docs"]
+    {
         ensure!(make_targets(&readme).contains(target), "the README does not say what `make {target}` is for");
     }
     Ok(())

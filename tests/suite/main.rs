@@ -5,9 +5,11 @@ mod architecture;
 mod charts;
 mod conformance;
 mod crd;
+mod documents;
 mod e2e;
 mod functions;
 mod generated;
+mod image;
 mod metering;
 mod ports;
 mod scenario;
@@ -15,8 +17,15 @@ mod scenario;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut suites =
-        vec![architecture::suite(), generated::suite(), charts::suite(), functions::suite(), metering::suite()];
+    let mut suites = vec![
+        architecture::suite(),
+        generated::suite(),
+        charts::suite(),
+        documents::suite(),
+        functions::suite(),
+        image::suite(),
+        metering::suite(),
+    ];
     suites.extend(scenario::suites());
     suites.extend([conformance::fake(), conformance::apiserver()]);
     suites.extend(ports::suites());

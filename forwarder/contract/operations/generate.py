@@ -130,12 +130,16 @@ class Members:
     def __init__(self, shapes, where):
         self.shapes, self.where = shapes, where
         self.models, self.resources = [], []
+        # Where a structure stands within one of its kind, and where that is.
+        self.recursions = []
 
     def walk(self, shape_name, path=(), seen=()):
-        if shape_name in seen:
+        around = dict(seen).get(shape_name)
+        if around is not None:
+            self.recursions.append((path, around))
             return
         shape = self.shapes[shape_name]
-        seen = (*seen, shape_name)
+        seen = (*seen, (shape_name, path))
         if shape["type"] == "structure":
             for member, reference in shape.get("members", {}).items():
                 # Labels are positions in the path, headers carry none of this; what they name stands in the URI.
@@ -163,6 +167,19 @@ class Members:
                 self.note(member, path)
         else:
             self.walk(reference["shape"], path, seen)
+
+    def relevant_recursions(self):
+        """Those below which something of interest stands, as `(inner, outer)`."""
+        sites = self.models + [path for _, path in self.resources]
+        pairs = []
+        for inner, outer in self.recursions:
+            pair = ".".join(inner), ".".join(outer)
+            if pair in pairs or not any(site.startswith(f"{pair[1]}.") for site in sites):
+                continue
+            if "*" in inner or any(path.endswith("[]") for path in pair):
+                fail(f"{self.where}: {pair[0]} holds a list or map of its own kind, which the forwarder does not look into")
+            pairs.append(pair)
+        return pairs
 
     def note(self, member, path):
         member = member.removesuffix("[]")
@@ -252,6 +269,9 @@ def line(family, name, method, uri, entry, members):
         text += f".models(&[{', '.join(models)}])"
     if resources:
         text += f".resources(&[{', '.join(resources)}])"
+    if entry["class"] != "metadata" and members.relevant_recursions():
+        pairs = ", ".join(f'("{inner}", "{outer}")' for inner, outer in members.relevant_recursions())
+        text += f".recursions(&[{pairs}])"
     return f"    {text},"
 
 

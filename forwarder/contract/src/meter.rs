@@ -81,6 +81,11 @@ pub struct SlotAttributes {
     pub micro_usd: &'static str,
 }
 
+/// How old a record of last use gets before it is renewed, in seconds: of the active key, of which it only has to be known
+/// that it is in use.
+pub const LAST_USED_SECONDS: i64 = 60 * 60;
+/// The same of a key that is retiring: it ends once it was unused for a time that its owner may have chosen short.
+pub const LAST_USED_RETIRING_SECONDS: i64 = 10;
 /// First characters of [`last_used`] attributes.
 pub const LAST_USED_PREFIX: &str = "lastUsed#";
 
@@ -127,6 +132,11 @@ pub struct WindowReading {
 }
 
 impl MeterReading {
+    /// When a key was last used, in seconds since the Unix epoch, as coarsely as it is recorded.
+    pub fn last_used(&self, key: &str) -> Option<i64> {
+        self.last_used.iter().find(|(id, _)| id == key).map(|(_, time)| *time)
+    }
+
     /// From the item's numbers, by attribute; what it does not know is passed over.
     pub fn of<'a>(numbers: impl IntoIterator<Item = (&'a str, i64)>) -> Self {
         let mut reading = Self::default();

@@ -29,12 +29,22 @@ pub struct TenantPolicy {
     /// Why the tenant may not call, if it may not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<Suspension>,
+    /// Since when it may not, in seconds since the Unix epoch. The internal key is disabled a while after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_since: Option<i64>,
     /// The Tenant object is gone; the item stays so that a re-applied tenant continues its counters.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
     /// Accepted credentials.
     #[serde(default)]
     pub keys: Vec<KeyHash>,
+    /// Number of the latest key this tenant was given, so that none is ever given twice.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub last_key: i64,
+    /// Digests of the requests for a rotation that were answered, latest last: each is acted on once, also by an operator
+    /// that died in between, and where an old request comes back with a restore.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rotations: Vec<String>,
     /// Identities whose tokens are accepted, in the order of their hashes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identities: Vec<AcceptedIdentity>,
@@ -105,9 +115,20 @@ pub struct KeyHash {
     pub id: String,
     /// Lower-case hex SHA-256 of the whole credential.
     pub sha256: String,
+    /// Since when the key is the active one or, of one with an end, since when it is not, in seconds since the Unix epoch;
+    /// zero where an operator wrote this that did not tell.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub since: i64,
     /// Seconds since the Unix epoch from which on the key is refused; absent for the active key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<i64>,
+}
+
+impl KeyHash {
+    /// Whether another key has taken its place.
+    pub fn is_retiring(&self) -> bool {
+        self.not_after.is_some()
+    }
 }
 
 /// An identity whose tokens are accepted.
@@ -115,6 +136,11 @@ pub struct KeyHash {
 pub struct AcceptedIdentity {
     /// [`crate::identity::Identity::hash`].
     pub hash: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]
@@ -131,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_retiring_key_ends_at_its_time() {
-        let key = KeyHash { id: "k1".into(), sha256: String::new(), not_after: Some(100) };
+        let key = KeyHash { id: "k1".into(), sha256: String::new(), since: 0, not_after: Some(100) };
         let policy = TenantPolicy {
             namespace: "n".into(),
             name: "m".into(),

@@ -21,6 +21,7 @@ use crate::model::Place;
 #[cfg(doc)]
 use crate::price::PriceList;
 use crate::price::UnknownPrice;
+use crate::probe::ProbeSetup;
 use crate::{Family, Partition};
 
 /// Partition key attribute.
@@ -116,6 +117,9 @@ pub struct GatewayConfig {
     /// Who signs tokens the gateway accepts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub issuers: Vec<Issuer>,
+    /// The operator's probe; absent where an older operator wrote this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbeSetup>,
 }
 
 impl GatewayConfig {

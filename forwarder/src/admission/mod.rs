@@ -5,6 +5,7 @@
 //! version: authorizer answers are cached by API Gateway for minutes, and a policy may change at any time. The store
 //! failing means no, unless the gateway is to fail open: an answer we cannot get is not a yes.
 
+mod rehearsal;
 mod verdict;
 
 use std::sync::Arc;

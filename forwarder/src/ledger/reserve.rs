@@ -16,8 +16,6 @@ use crate::table::{Change, Guard, Write};
 
 /// Writes one reservation may take. Each failure shows the item, so a further one means that somebody else was faster.
 const MAX_WRITES: u32 = 6;
-/// Age from which on the last use of a key is written again.
-const LAST_USED_PRECISION: i64 = 60 * 60;
 /// Most tokens or micro-USD of a call: a million USD. A count of 64 bits takes nine million such calls a window.
 const MOST: i64 = 1_000_000_000_000;
 /// Longest life of a call: Lambda's.
@@ -317,8 +315,10 @@ impl Draft {
 
     /// Notes that a key is in use, and forgets those the tenant has no more: the item must stay small.
     fn last_used(&mut self, known: &Counts, key: &str, now: i64, policy: &TenantPolicy) {
+        let retiring = policy.keys.iter().any(|kept| kept.id == key && kept.is_retiring());
+        let lasts = if retiring { meter::LAST_USED_RETIRING_SECONDS } else { meter::LAST_USED_SECONDS };
         let before = known.last_used.iter().find(|(id, _)| id == key);
-        if before.is_some_and(|(_, time)| now - time < LAST_USED_PRECISION) {
+        if before.is_some_and(|(_, time)| now - time < lasts) {
             return;
         }
         self.write.change(Change::Set(meter::last_used(key).into(), now));

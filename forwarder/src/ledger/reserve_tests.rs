@@ -1,3 +1,4 @@
+use aigw_contract::policy::KeyHash;
 use aigw_contract::table::METER_POLICY_VERSION;
 
 use super::*;
@@ -39,6 +40,25 @@ fn a_reservation_changes_no_attribute_twice_and_heeds_suspension() {
     }
 }
 
+/// When the use of a key is recorded anew: an active one's hourly, a retiring one's so that its end can be decided by it.
+#[test]
+fn the_use_of_a_retiring_key_is_recorded_more_often() {
+    let now = 1_793_487_600;
+    let recorded = |not_after: Option<i64>, age: i64| {
+        let key = KeyHash { id: "k1".into(), sha256: String::new(), since: 0, not_after };
+        let policy = TenantPolicy { keys: vec![key], ..TenantPolicy::default() };
+        let wish = Wish { policy: &policy, version: 1, fresh: true, amount: Amount::default(), key: Some("k1"), now };
+        let mut item = Item::default();
+        item.set(&meter::last_used("k1"), now - age);
+        let mut attempt = Reserving::begin(wish, None);
+        attempt.failed(Counts::of(Some(&item)).unwrap());
+        let (write, _) = attempt.proceed().unwrap();
+        write.changes.contains(&Change::Set(meter::last_used("k1").into(), now))
+    };
+    assert!(!recorded(None, 3_599) && recorded(None, 3_600));
+    assert!(!recorded(Some(now + 1), 9) && recorded(Some(now + 1), 10));
+}
+
 /// A reservation must cost one write unit: 1 KB.
 #[test]
 fn the_largest_item_fits_a_write_unit() {
@@ -65,8 +85,8 @@ fn the_largest_item_fits_a_write_unit() {
     for name in [meter::MINUTE_TOKENS, meter::LEAKED_MICRO_USD] {
         item.set(name, large);
     }
-    // The active key, one in its overlap, one that was just replaced.
-    for key in ["k9998", "k9999", "k10000"] {
+    // As many keys as a tenant can have.
+    for key in ["k9996", "k9997", "k9998", "k9999", "k10000"] {
         item.set(&meter::last_used(key), 9_999_999_999);
     }
     // Beside those: the keys of the item, `suspended` and `ttl`.

@@ -9,6 +9,7 @@ mod charge;
 mod headers;
 mod own;
 mod path;
+mod probe;
 mod route;
 mod stream;
 mod upstream;

@@ -178,6 +178,12 @@ impl Upstream {
 }
 
 impl Responded {
+    /// The answer in whole, which is not for a client. `None` where it broke off.
+    pub(super) async fn collect(self) -> Option<(StatusCode, Bytes)> {
+        let Self { status, headers: _, meter: _, body } = self;
+        Some((status, body.collect().await.ok()?))
+    }
+
     /// The answer as it goes to the client until `deadline`, which settles the charge at its end.
     pub(super) fn stream(self, charge: Charge, deadline: Instant) -> Forwarded {
         let Self { status, headers, meter, body } = self;

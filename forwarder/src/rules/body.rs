@@ -21,15 +21,25 @@ impl Values {
     }
 }
 
-/// Reads the values at `paths`. An empty body has none.
-pub(super) fn read(body: &[u8], paths: impl Iterator<Item = &'static str>) -> Result<Values, BodyProblem> {
-    let wanted: Vec<Wanted> = paths.map(|path| Wanted { path, rest: Some(path) }).collect();
+/// Where a structure stands within another of its kind: `(inner, outer)`.
+type Recursion = (&'static str, &'static str);
+
+/// Reads the values at `paths`, also below structures that stand within themselves by `recursions`, where they count as
+/// those of the outermost. An empty body has none.
+pub(super) fn read(
+    body: &[u8],
+    paths: impl Iterator<Item = &'static str>,
+    recursions: &'static [Recursion],
+) -> Result<Values, BodyProblem> {
+    let mut wanted: Vec<Wanted> = paths.map(|path| Wanted { path, rest: Some(path), outer: None }).collect();
     if body.is_empty() || wanted.is_empty() {
         return Ok(Values::default());
     }
+    wanted.extend(recursions.iter().map(|(path, outer)| Wanted { path, rest: Some(path), outer: Some(outer) }));
+    let all = wanted.clone();
     let mut found = Found::default();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let seed = Node { wanted: &wanted, member: "body", list: false, found: &mut found };
+    let seed = Node { all: &all, wanted: &wanted, member: "body", list: false, found: &mut found };
     let read = seed.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     match read {
         Ok(()) => Ok(Values(found.values)),
@@ -42,6 +52,8 @@ pub(super) fn read(body: &[u8], paths: impl Iterator<Item = &'static str>) -> Re
 struct Wanted {
     path: &'static str,
     rest: Option<&'static str>,
+    /// Of a recursion: where the outer structure is, whose members are wanted at the end of the path.
+    outer: Option<&'static str>,
 }
 
 impl Wanted {
@@ -50,6 +62,12 @@ impl Wanted {
         let (first, rest) = self.rest?.split_once('.').map_or((self.rest?, None), |(first, rest)| (first, Some(rest)));
         let (name, list) = first.strip_suffix("[]").map_or((first, false), |name| (name, true));
         Some((name, list, Self { rest, ..self }))
+    }
+
+    /// This, if it lies below `outer`, as seen from there.
+    fn below(self, outer: &str) -> Option<Self> {
+        let rest = self.path.strip_prefix(outer)?.strip_prefix('.')?;
+        Some(Self { rest: Some(rest), ..self })
     }
 }
 
@@ -61,6 +79,9 @@ struct Found {
 
 /// A value of the document, and what is wanted of it.
 struct Node<'a> {
+    /// What is wanted of the whole document.
+    all: &'a [Wanted],
+    /// What is wanted at and below this value.
     wanted: &'a [Wanted],
     /// Name it has, for errors.
     member: &'static str,
@@ -127,8 +148,8 @@ impl<'de> Visitor<'de> for Node<'_> {
         if !self.list {
             return self.wrong_type();
         }
-        let Self { wanted, member, list: _, found } = self;
-        while sequence.next_element_seed(Node { wanted, member, list: false, found: &mut *found })?.is_some() {}
+        let Self { all, wanted, member, list: _, found } = self;
+        while sequence.next_element_seed(Node { all, wanted, member, list: false, found: &mut *found })?.is_some() {}
         Ok(())
     }
 
@@ -152,10 +173,20 @@ impl<'de> Visitor<'de> for Node<'_> {
             let below: Vec<_> =
                 self.wanted.iter().filter_map(|wanted| wanted.next()).filter(|next| next.0 == name).collect();
             let list = below.iter().any(|(_, list, _)| *list);
-            let wanted: Vec<Wanted> = below.into_iter().map(|(_, _, rest)| rest).collect();
-            map.next_value_seed(Node { wanted: &wanted, member: name, list, found: &mut *self.found })?;
+            let wanted: Vec<Wanted> = below.into_iter().flat_map(|(_, _, wanted)| enter(self.all, wanted)).collect();
+            let all = self.all;
+            map.next_value_seed(Node { all, wanted: &wanted, member: name, list, found: &mut *self.found })?;
         }
         Ok(())
+    }
+}
+
+/// What is wanted where the document has come to what is `wanted`: that, or, at the end of a recursion, what is wanted of
+/// the outer structure.
+fn enter(all: &[Wanted], wanted: Wanted) -> Vec<Wanted> {
+    match wanted {
+        Wanted { rest: None, outer: Some(outer), .. } => all.iter().filter_map(|other| other.below(outer)).collect(),
+        other => vec![other],
     }
 }
 
@@ -199,7 +230,29 @@ mod tests {
     const PATHS: [&str; 4] = ["model", "a.b[].model", "a.b[].name", "ids[]"];
 
     fn values(body: &str) -> Result<Vec<(&'static str, String)>, BodyProblem> {
-        read(body.as_bytes(), PATHS.into_iter()).map(|values| values.0)
+        read(body.as_bytes(), PATHS.into_iter(), &[]).map(|values| values.0)
+    }
+
+    #[test]
+    fn a_structure_within_one_of_its_kind_is_read_like_it_at_any_depth() {
+        let read = |body: &str| {
+            let paths = ["flow.nodes[].model", "other"].into_iter();
+            read(body.as_bytes(), paths, &[("flow.nodes[].loop.flow", "flow")])
+                .map(|values| values.0.into_iter().map(|(path, value)| format!("{path}={value}")).collect::<Vec<_>>())
+        };
+        let innermost = r#"{"nodes":[{"model":"c"},{"x":{"model":"no"}}]}"#;
+        let inner = format!(r#"{{"nodes":[{{"model":"b","loop":{{"flow":{innermost}}}}}]}}"#);
+        let body = format!(r#"{{"flow":{{"nodes":[{{"model":"a"}},{{"loop":{{"flow":{inner}}}}}]}},"nodes":[]}}"#);
+        assert_eq!(read(&body).unwrap(), ["a", "b", "c"].map(|model| format!("flow.nodes[].model={model}")));
+        let wrong = |innermost: &str| {
+            let flow = format!(r#"{{"nodes":[{{"loop":{{"flow":{innermost}}}}}]}}"#);
+            read(&format!(r#"{{"flow":{{"nodes":[{{"loop":{{"flow":{flow}}}}}]}}}}"#))
+        };
+        assert_eq!(wrong(r#"{"nodes":[{"model":1}]}"#), Err(BodyProblem::Type("model")));
+        assert_eq!(wrong(r#"{"nodes":[{"Model":"a"}]}"#), Err(BodyProblem::Case("model")));
+        assert_eq!(wrong(r#"{"nodes":[],"nodes":[]}"#), Err(BodyProblem::Twice("nodes")));
+        assert_eq!(wrong(r#""text""#), Err(BodyProblem::Type("flow")));
+        assert_eq!(wrong("null"), Ok(vec![]));
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn read_body(call: &Call<'_>, operation: &Operation) -> Result<body::Values, Den
         let message = format!("the gateway reads the body of {}; send it without content-encoding", operation.name);
         return Err(Denial::invalid(message));
     }
-    body::read(call.body, paths).map_err(|problem| problem.denial(operation.name))
+    body::read(call.body, paths, operation.recursions).map_err(|problem| problem.denial(operation.name))
 }
 
 /// An operation of no table. Where its path has a model in the usual place, the model's rules bind all the same.

@@ -89,6 +89,34 @@ fn models_deep_in_a_body_are_judged() {
 }
 
 #[test]
+fn models_and_resources_in_the_loops_of_a_flow_are_judged_at_any_depth() {
+    let mut policy = policy(anthropic());
+    policy.resources = [("flow/F", Access::Manage), ("flow/*", Access::Manage), ("knowledge-base/K", Access::Manage)]
+        .map(|(id, access)| ResourceGrant { arn: format!("{BASE}{id}"), access })
+        .to_vec();
+    let ask = |(method, path): (&Method, &str), depth: usize, model: &str, base: &str| {
+        let model = json!({"configuration": {"prompt": {"sourceConfiguration": {"inline": {"modelId": model}}}}});
+        let base = json!({"configuration": {"knowledgeBase": {"knowledgeBaseId": base}}});
+        let flow = (0..depth).fold(
+            json!({"nodes": [model, base]}),
+            |inner, _| json!({"nodes": [{"configuration": {"loop": {"definition": inner}}}]}),
+        );
+        let body = json!({"name": "f", "definition": flow}).to_string();
+        outcome(Family::BedrockAgent, (method, path), &body, &policy, &config()).map(drop)
+    };
+    let calls = [(&Method::POST, "/flows/"), (&Method::PUT, "/flows/F"), (&Method::POST, "/flows/validate-definition")];
+    for call in calls {
+        for depth in 0..4 {
+            assert_eq!(ask(call, depth, "anthropic.claude", "K"), Ok(()), "{call:?} {depth}");
+            assert_eq!(ask(call, depth, "amazon.nova", "K").unwrap_err().0, 403, "{call:?} {depth}");
+            assert_eq!(ask(call, depth, "anthropic.claude", "L").unwrap_err().0, 403, "{call:?} {depth}");
+        }
+        // Deeper than anything is read.
+        assert_eq!(ask(call, 100, "amazon.nova", "K").unwrap_err().0, 400, "{call:?}");
+    }
+}
+
+#[test]
 fn a_refusal_says_which_rule_whose_and_who_can_change_it() {
     let ask = |rules| runtime("/model/us.anthropic.claude-opus/converse", "", &policy(rules)).unwrap_err().1;
     let granted = ask(ModelRules { granted: vec!["amazon.*".into()], ..anthropic() });
@@ -125,7 +153,7 @@ fn one_operation_of_each_class() {
     assert_eq!(ask(Family::BedrockRuntime, Method::POST, "/guardrail/g1/version/1/apply", &guardrail), Ok(()));
     // Stateful: use, manage, list.
     assert_eq!(ask(agents, Method::POST, "/knowledgebases/K/retrieve", &[]), Err(403));
-    assert_eq!(ask(agents, Method::POST, "/knowledgebases/K/retrieve", &[("knowledge-base/K", Access::Use)]), Ok(()));
+    assert_eq!(ask(agents, Method::POST, "/knowledgebases/K/retrieve", &[("knowledge-base/K", Access::Manage)]), Ok(()));
     let session = "/agents/A/agentAliases/B/sessions/S/text";
     assert_eq!(ask(agents, Method::POST, session, &[("agent-alias/A/C", Access::Manage)]), Err(403));
     assert_eq!(ask(agents, Method::POST, session, &[("agent-alias/A/B", Access::Use)]), Ok(()));

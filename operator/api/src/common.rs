@@ -14,6 +14,9 @@ pub mod annotations {
     pub const CONFIRM_DELETE: &str = "aigateway.dev/confirm-delete";
     /// On an AIGateway another owner keeps alive: that owner's object UID, to take the gateway over from it.
     pub const TAKE_OVER: &str = "aigateway.dev/take-over";
+    /// On a Tenant, any new value: replace its credential once. Which values were acted on is remembered with the tenant
+    /// in AWS, so one that comes back, with a restore or from Git, does nothing.
+    pub const ROTATE: &str = "aigateway.dev/rotate";
     /// Any new value asks for a reconcile now.
     pub const RECONCILE_REQUESTED_AT: &str = "aigateway.dev/reconcile-requested-at";
 }

@@ -22,6 +22,9 @@ pub mod kind {
     pub const IDENTITIES_READY: &str = "IdentitiesReady";
     /// No budget of the tenant is exhausted. A tenant over its budget is healthy: `Ready` does not depend on it.
     pub const WITHIN_BUDGET: &str = "WithinBudget";
+    /// A probe went the way a call goes, and got the answers it should. Unknown while none was made, or where the operator
+    /// cannot reach the gateway's URL.
+    pub const PROBED: &str = "Probed";
     /// The account's quotas leave room.
     pub const CAPACITY_OK: &str = "CapacityOK";
 }
@@ -86,6 +89,10 @@ pub mod reason {
     pub const SECRET_NOT_OURS: &str = "SecretNotOurs";
     /// The credential was issued and is in the Secret.
     pub const ISSUED: &str = "Issued";
+    /// A credential that was replaced is still being used.
+    pub const OLD_KEY_IN_USE: &str = "OldKeyInUse";
+    /// The Secret holds a new credential.
+    pub const CREDENTIAL_ROTATED: &str = "CredentialRotated";
     /// API keys are switched off at the gateway.
     pub const API_KEYS_DISABLED: &str = "APIKeysDisabled";
     /// The keys of every issuer were read lately.
@@ -110,6 +117,38 @@ pub mod reason {
     pub const BUDGET_WARNING: &str = "BudgetWarning";
     /// Less than a percent of a budget is left.
     pub const BUDGET_EXHAUSTED: &str = "BudgetExhausted";
+    /// The probe got every answer it should.
+    pub const PROBE_PASSED: &str = "ProbePassed";
+    /// A probe is under way, or its answer was not clear and it is asked again.
+    pub const PROBING: &str = "Probing";
+    /// There is no API key to probe with.
+    pub const NO_CREDENTIAL: &str = "NoCredential";
+    /// The operator cannot reach the gateway's URL.
+    pub const UNREACHABLE: &str = "Unreachable";
+    /// The gateway does not let the operator's address in.
+    pub const SOURCE_NOT_ALLOWED: &str = "SourceNotAllowed";
+    /// API Gateway may not call one of the functions: its permission is missing.
+    pub const PERMISSION_MISSING: &str = "PermissionMissing";
+    /// The authorizer fails.
+    pub const AUTHORIZER_FAILED: &str = "AuthorizerFailed";
+    /// The authorizer refuses a credential that is good.
+    pub const CREDENTIAL_REFUSED: &str = "CredentialRefused";
+    /// The internal key is not in a usage plan of the stage.
+    pub const PLAN_NOT_ATTACHED: &str = "PlanNotAttached";
+    /// The forwarder fails, or does not answer as it should.
+    pub const FORWARDER_FAILED: &str = "ForwarderFailed";
+    /// The functions cannot reach the table.
+    pub const TABLE_UNREACHABLE: &str = "TableUnreachable";
+    /// The forwarder's role may not do what it has to.
+    pub const ROLE_DENIED: &str = "RoleDenied";
+    /// The account has no access to the model the probe asks for.
+    pub const MODEL_DENIED: &str = "ModelDenied";
+    /// Bedrock does not answer the forwarder.
+    pub const BEDROCK_UNREACHABLE: &str = "BedrockUnreachable";
+    /// Something that must be refused is not.
+    pub const NOT_REFUSED: &str = "NotRefused";
+    /// The gateway's own probe fails, so calls of its tenants would.
+    pub const GATEWAY_PROBE_FAILED: &str = "GatewayProbeFailed";
     /// Not suspended.
     pub const ACTIVE: &str = "Active";
     /// Use is below the quota.

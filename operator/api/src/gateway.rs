@@ -11,6 +11,7 @@ use crate::auth::Auth;
 use crate::gateway_status::AIGatewayStatus;
 use crate::limits::{Budget, Limits};
 use crate::prices::{FailMode, GatewayModels, Unmetered};
+use crate::probe::Probe;
 use crate::rules::Tenants;
 use crate::schema;
 
@@ -105,6 +106,11 @@ pub struct AIGatewaySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::fail_mode")]
     pub fail_mode: Option<FailMode>,
+
+    /// How the operator finds out whether calls go through. Default: every 15 minutes and after each change, and Ready
+    /// depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
 
     /// Further tags on every AWS object of this gateway, for cost allocation and policies that demand tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]

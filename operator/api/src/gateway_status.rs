@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gateway::{Architecture, Family};
 use crate::prices::EffectivePrices;
+use crate::probe::EffectiveProbe;
 
 /// What was observed of a gateway.
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -138,6 +139,9 @@ pub struct EffectiveGateway {
     /// What happens to calls while the table does not answer: `Closed` or `Open`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fail_mode: String,
+    /// How probes are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<EffectiveProbe>,
     /// Whether Bedrock is called at its FIPS endpoints.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,

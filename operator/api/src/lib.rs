@@ -13,6 +13,7 @@ mod gateway;
 mod gateway_status;
 mod limits;
 mod prices;
+mod probe;
 mod rules;
 mod schema;
 mod tenant;
@@ -41,6 +42,7 @@ pub use prices::{
     EffectivePrices, FailMode, GatewayModels, LongContextPrice, PriceOverride, TokenPrices, UnknownPrice, Unmetered,
     UnmeteredPolicy,
 };
+pub use probe::{EffectiveProbe, Probe, ProbeMode, SuspensionStatus};
 pub use rules::{
     NamespaceMatch, NamespaceOrigin, RuleAllow, RuleCeilings, RuleDefaults, RuleMatch, TenantRule, Tenants,
 };

@@ -46,6 +46,13 @@ pub(crate) fn fail_mode(_: &mut SchemaGenerator) -> Schema {
     string_enum(description, &["Closed", "Open"])
 }
 
+pub(crate) fn probe_mode(_: &mut SchemaGenerator) -> Schema {
+    let description = "Required (default): Ready says so only after a probe went through; where the operator cannot reach \
+                       the URL of a Regional gateway it is not Ready, of a Private one nothing is held against it. \
+                       Report: probes are made and told, and Ready does not depend on them. Off: none are made.";
+    string_enum(description, &["Required", "Report", "Off"])
+}
+
 pub(crate) fn enforcement(_: &mut SchemaGenerator) -> Schema {
     let description = "Enforce: limits and budgets deny. Shadow: they are counted and logged, and deny nothing; only where \
                        the gateway's rule allows it. Default: Enforce.";
@@ -62,4 +69,16 @@ pub(crate) fn price() -> Rule {
 /// The rule of the money of a budget.
 pub(crate) fn budget() -> Rule {
     Rule::new("self.matches('^[0-9]{1,9}([.][0-9]{1,6})?$') && self.matches('[1-9]')").message("usd must be an amount of USD above zero in quotes, such as \"200\" or \"0.5\", with at most six digits after the point")
+}
+
+/// The rule of a time span between `least` and `most`, written as Go does. Spelled out digit by digit first, because CEL's
+/// `duration` fails the whole rule where it cannot read something.
+pub(crate) fn duration(field: &str, least: &str, most: &str) -> Rule {
+    let rule = format!(
+        "self.matches('^([0-9]{{1,4}}h)?([0-9]{{1,6}}m)?([0-9]{{1,8}}s)?$') && self != '' && duration(self) >= duration('{least}') && duration(self) <= duration('{most}')"
+    );
+    let message = format!(
+        "{field} must be a time span from {least} to {most} in hours, minutes and seconds, such as 36h or 1h30m"
+    );
+    Rule::new(rule).message(message.as_str())
 }

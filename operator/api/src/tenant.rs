@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::{EffectiveModels, EffectiveResource, ResourceGrant, TenantModels};
 use crate::auth::TenantIdentities;
 use crate::limits::{EffectiveBudget, EffectiveLimit, Enforcement, Limits, Premium, TenantBudget, TenantUsage};
+use crate::probe::SuspensionStatus;
 use crate::schema;
 
 /// A team's access to a gateway. What it asks for is a request; what binds it is the gateway's `tenants.rules`.
@@ -143,6 +144,20 @@ pub struct ApiKey {
     #[schemars(length(max = 4))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub env: Vec<SecretGroup>,
+    /// How often the credential is replaced, for example `720h`; from `1h` to `8760h`. The environment of a running
+    /// container never changes, so something has to restart workloads before the old credential ends. Default: never. At
+    /// any time the annotation `aigateway.dev/rotate` with a new value asks for one rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    #[x_kube(validation = schema::duration("rotateEvery", "1h", "8760h"))]
+    pub rotate_every: Option<String>,
+    /// How long a replaced credential has to be unused before it ends, for example `24h`; from `0s`, at once, to `168h`.
+    /// One that goes on being used ends 168 hours after it was replaced. Until it has ended the next rotation waits.
+    /// Default: `72h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    #[x_kube(validation = schema::duration("overlap", "0s", "168h"))]
+    pub overlap: Option<String>,
 }
 
 /// A group of variables in the Secret.
@@ -182,6 +197,9 @@ pub struct TenantStatus {
     /// What is in force and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective: Option<EffectiveTenant>,
+    /// How fast a suspension, or the end of `spec.expiresAt`, took effect; of a tenant whose calls are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<SuspensionStatus>,
     /// What was spent, of a tenant with a budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<TenantUsage>,
@@ -196,6 +214,9 @@ pub struct CredentialsStatus {
     /// Accepted credentials.
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
     pub keys: Vec<CredentialStatus>,
+    /// When the next rotation is due, with `rotateEvery`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotates_at: Option<String>,
 }
 
 /// One accepted credential.
@@ -206,7 +227,13 @@ pub struct CredentialStatus {
     pub id: String,
     /// `Active` or `Retiring`.
     pub state: String,
-    /// When a retiring credential ends.
+    /// Since when it is in that state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// When it was last used, coarsely: brought up to date once a day, of a retiring one once an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<String>,
+    /// When a retiring credential ends at the latest. It ends before that once it was not used for `overlap`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retires_at: Option<String>,
 }
@@ -256,4 +283,10 @@ pub struct EffectiveTenant {
     /// From when on calls are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
+    /// How often the credential is replaced, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate_every: Option<String>,
+    /// How long a replaced credential has to be unused before it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<String>,
 }

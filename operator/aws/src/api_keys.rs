@@ -95,14 +95,18 @@ impl ApiKeys for GatewayApiKeys {
             other => return other.map(drop),
         };
         // A conflict means "attached already", or "attached to another plan of the same stage": look which.
-        let there = self
+        if self.is_attached(key_id, usage_plan_id).await? { Ok(()) } else { Err(conflict) }
+    }
+
+    async fn is_attached(&self, key_id: &str, usage_plan_id: &str) -> Result<bool, CloudError> {
+        let found = self
             .gateway
             .call("apigateway:GetUsagePlanKey", |gateway| {
                 gateway.get_usage_plan_key().usage_plan_id(usage_plan_id).key_id(key_id).send()
             })
             .await
             .absent_as_none()?;
-        there.map(drop).ok_or(conflict)
+        Ok(found.is_some())
     }
 
     async fn delete(&self, id: &str) -> Result<(), CloudError> {

@@ -52,6 +52,8 @@ pub trait ApiKeys: Send + Sync {
     async fn set_enabled(&self, id: &str, enabled: bool) -> Result<(), CloudError>;
     /// Attaches a key to a plan; attached already is success.
     async fn attach(&self, key_id: &str, usage_plan_id: &str) -> Result<(), CloudError>;
+    /// Whether API Gateway says of itself that a key is in a plan; not where either is absent.
+    async fn is_attached(&self, key_id: &str, usage_plan_id: &str) -> Result<bool, CloudError>;
     /// Deletes a key, which detaches it; absent is success.
     async fn delete(&self, id: &str) -> Result<(), CloudError>;
 }

@@ -4,7 +4,8 @@
 //! fakes in tests. They speak the plan's language ([`aigw_plan`]): a look-up returns an observed value or `None`, a
 //! change takes what a step carries. No SDK type appears here, and no method makes a choice the plan did not.
 //!
-//! [`Documents`] is the one port that does not lead to AWS: to the identity providers whose tokens a gateway accepts.
+//! Two ports do not lead to AWS's control plane: [`Documents`] to the identity providers whose tokens a gateway accepts, and
+//! [`Prober`] to the gateways themselves, as clients reach them.
 //!
 //! What both need stands here too, free of the SDK: the [`Gate`] every call passes, with the [`Limiter`] behind it, and
 //! what an error of AWS means ([`classify`]).
@@ -18,6 +19,7 @@ mod gate;
 mod keys;
 mod limiter;
 mod ports;
+mod prober;
 pub mod quotas;
 mod stable_text;
 
@@ -29,6 +31,7 @@ pub use gate::{Call, Gate, NoObserver, Observer};
 pub use keys::{ApiKeys, UsagePlanList, UsagePlans};
 pub use limiter::{HELD_BACK, Limiter};
 pub use ports::{Account, Functions, LogGroups, RestApis, Roles, Tables, TenantItems};
+pub use prober::{LONGEST_ANSWER, Prober};
 pub use stable_text::stable;
 
 use std::sync::Arc;

@@ -22,6 +22,9 @@ const LONGEST_TAG_VALUE: usize = 256;
 /// a hash they fit.
 const KEPT_OF_A_LONG_NAME: usize = 100;
 
+/// Name of the operator's probe where tenants have that of their object. No object can have it.
+pub const PROBE_NAME: &str = "(probe)";
+
 /// Path of every IAM role the operator makes, so that its own rights can be limited to it.
 pub const ROLE_PATH: &str = "/aigw/";
 
@@ -78,6 +81,11 @@ impl GatewayIdentity {
     /// Id of a tenant of this gateway: `t` and fifteen characters. Survives deletion and re-creation of the Tenant.
     pub fn tenant_id(&self, namespace: &str, name: &str) -> String {
         format!("t{}", short_hash(&format!("{}\n{namespace}\n{name}", self.id()), 15))
+    }
+
+    /// Id of the operator's probe, which is to the data plane a tenant of the gateway.
+    pub fn probe_id(&self) -> String {
+        self.tenant_id(&self.namespace, PROBE_NAME)
     }
 
     /// First characters of the names of this gateway's internal API keys.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::tenant::diff::{key_name, key_value};
+use crate::tenant::internal_key::{key_name, key_value};
 
 /// Short names of few letters, so that moved boundaries would collide; and the longest Kubernetes allows.
 fn identities() -> impl Strategy<Value = BTreeSet<(String, String, String)>> {

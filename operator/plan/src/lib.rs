@@ -14,6 +14,7 @@ pub mod identity;
 pub mod money;
 pub mod plan;
 pub mod prices;
+pub mod probe;
 #[cfg(test)]
 mod strategies;
 pub mod sweep;

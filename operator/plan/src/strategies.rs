@@ -91,6 +91,7 @@ pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + u
                 tiers,
                 models: money.0,
                 fail_mode: money.1,
+                probe: None,
                 tags,
                 deletion_policy: policies.0,
                 data_deletion_policy: policies.1,
@@ -312,7 +313,13 @@ pub(crate) fn deletion_policy() -> impl Strategy<Value = DeletionPolicy> {
 pub(crate) fn tenant(tiers: Vec<String>) -> impl Strategy<Value = TenantSpec> {
     let names = option::of("[a-z]{1,8}");
     let groups = subsequence(GROUPS.to_vec(), 0..=GROUPS.len()).prop_shuffle();
-    let api_key = (names, groups).prop_map(|(secret_name, env)| ApiKey { secret_name, env });
+    let spans = (option::of(select(vec!["1h", "36h", "720h"])), option::of(select(vec!["0s", "1h30m", "168h"])));
+    let api_key = (names, groups, spans).prop_map(|(secret_name, env, (every, overlap))| ApiKey {
+        secret_name,
+        env,
+        rotate_every: every.map(Into::into),
+        overlap: overlap.map(Into::into),
+    });
     let asked = (option::of(tenant_models()), subsequence(vec!["A", "B", "*"], 0..3));
     let asked = asked.boxed();
     let identities = option::of(identities()).boxed();

@@ -78,7 +78,8 @@ impl Refusal {
         match &self {
             Self::Wrong { .. } => {
                 let (reason, message) = self.describe();
-                Pass { outcome: GatewayOutcome::Stalled { reason, message }, observed: None, next: self.outcome() }
+                let outcome = GatewayOutcome::Stalled { reason, message };
+                Pass { outcome, observed: None, changed: false, probed: None, next: self.outcome() }
             }
             Self::Unknown(error) => failed(error, None),
         }

@@ -9,6 +9,7 @@ mod execute;
 mod gather;
 mod guard;
 mod issuers;
+mod probe;
 mod report;
 mod teardown;
 
@@ -26,7 +27,7 @@ use aigw_plan::gateway::lint::lint;
 use aigw_plan::gateway::observed::ObservedGateway;
 use aigw_plan::gateway::report::GatewayOutcome;
 use aigw_plan::gateway::validate::{ValidGateway, validate};
-use aigw_plan::{Class, GatewayIdentity};
+use aigw_plan::{Class, ConditionSpec, GatewayIdentity};
 use kube::ResourceExt;
 
 use crate::context::Context;
@@ -54,6 +55,10 @@ pub struct GatewayReconciler {
 struct Pass {
     outcome: GatewayOutcome,
     observed: Option<ObservedGateway>,
+    /// Whether anything was changed.
+    changed: bool,
+    /// What a probe showed; none where none is made now.
+    probed: Option<ConditionSpec>,
     next: Outcome,
 }
 
@@ -73,13 +78,14 @@ impl GatewayReconciler {
             }
         };
         let cloud = self.context.clouds.region(&valid.region).await;
-        let (pass, issuers) = match account(&cloud, &valid.account_id).await {
+        let (mut pass, issuers) = match account(&cloud, &valid.account_id).await {
             Ok(()) => {
                 let pass = self.converge(gateway, &identity, &valid, &cloud).await;
                 self.mirror(gateway, &identity, &valid, &cloud, pass).await
             }
             Err(refusal) => (refusal.into_pass(), None),
         };
+        probe::gateway(&self.context, gateway, &identity, &valid, &cloud, &mut pass).await?;
         report::passed(&self.context, gateway, &identity, &valid, &pass, issuers.as_deref()).await?;
         Ok(pass.next)
     }
@@ -120,12 +126,15 @@ impl GatewayReconciler {
         valid: &ValidGateway,
         cloud: &Cloud,
     ) -> Pass {
-        let mut observed = None;
+        let (mut observed, mut changed) = (None, false);
         for _ in 0..MAX_ROUNDS {
             match self.round(gateway, identity, valid, cloud, &mut observed).await {
                 // A whole plan went through: what fails after it is another matter than what failed before.
-                Ok(Round::Again) => self.context.backoff.reset(Self::NAME, &gateway.uid().unwrap_or_default()),
-                Ok(Round::End(outcome, next)) => return Pass { outcome, observed, next },
+                Ok(Round::Again) => {
+                    changed = true;
+                    self.context.backoff.reset(Self::NAME, &gateway.uid().unwrap_or_default());
+                }
+                Ok(Round::End(outcome, next)) => return Pass { outcome, observed, changed, probed: None, next },
                 Err(error) => return failed(&error, observed),
             }
         }
@@ -133,6 +142,8 @@ impl GatewayReconciler {
         Pass {
             outcome: GatewayOutcome::Working { reason: reason::PROGRESSING, message },
             observed,
+            changed,
+            probed: None,
             next: Outcome::Waiting { after: POLL },
         }
     }
@@ -218,7 +229,7 @@ fn failed(error: &CloudError, observed: Option<ObservedGateway>) -> Pass {
     } else {
         GatewayOutcome::Working { reason, message }
     };
-    Pass { outcome, observed, next: Outcome::failed(error) }
+    Pass { outcome, observed, changed: false, probed: None, next: Outcome::failed(error) }
 }
 
 impl Reconciler for GatewayReconciler {

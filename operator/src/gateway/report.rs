@@ -1,7 +1,7 @@
 //! Writes what a pass came to: conditions and the rest of the status in one write, Events for what changed.
 
 use aigw_api::conditions::kind;
-use aigw_api::{AIGateway, AIGatewayStatus, Tenant};
+use aigw_api::{AIGateway, AIGatewayStatus, ProbeMode, Tenant};
 use aigw_plan::gateway::issuers::{self, ObservedIssuer};
 use aigw_plan::gateway::report::{GatewayOutcome, capacity, conditions, status};
 use aigw_plan::gateway::validate::ValidGateway;
@@ -33,6 +33,8 @@ pub(super) async fn passed(
     let was_ready = held_for_generation(&previous.conditions, kind::READY, gateway.metadata.generation);
     // A pass that could not look keeps what an earlier one saw.
     let mut specs = conditions(&pass.outcome, was_ready);
+    specs.extend(pass.probed.clone());
+    let off = (valid.probe.mode == ProbeMode::Off).then_some(kind::PROBED);
     let mut next = match &pass.observed {
         Some(observed) => {
             specs.push(capacity(observed));
@@ -41,10 +43,11 @@ pub(super) async fn passed(
         }
         None => previous,
     };
-    let Some(issuers) = issuers else { return write(context, gateway, next, specs, &[]).await };
+    let Some(issuers) = issuers else { return write(context, gateway, next, specs, off.as_slice()).await };
     next.issuers = issuers::status(issuers);
     specs.extend(issuers::condition(issuers, context.clock.now().as_second()));
-    write(context, gateway, next, specs, &[kind::ISSUERS_READY]).await
+    let optional: Vec<_> = off.into_iter().chain([kind::ISSUERS_READY]).collect();
+    write(context, gateway, next, specs, &optional).await
 }
 
 /// Tenants of all gateways that have exhausted a budget: a metric has no names of objects in it.

@@ -65,6 +65,7 @@ async fn finish(context: &Context, gateway: &AIGateway) -> Result<Outcome, Error
     context.memory.creations.forget(&uid);
     context.memory.issuers.forget(&uid);
     context.memory.valid_gateways.forget(&uid);
+    context.metrics.forget_gateway(&crate::probe::label(gateway));
     context.forget(GatewayReconciler::NAME, &uid);
     Ok(Outcome::Finished)
 }

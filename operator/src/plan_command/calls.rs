@@ -80,7 +80,8 @@ pub(super) fn of_gateway(step: &GatewayStep) -> Calls {
 pub(super) fn of_tenant(step: &TenantStep) -> Calls {
     once(match step {
         TenantStep::CreateApiKey { .. } => &["apigateway:CreateApiKey"],
-        TenantStep::EnableApiKey { .. } => &["apigateway:UpdateApiKey"],
+        TenantStep::EnableApiKey { .. } | TenantStep::DisableApiKey { .. } => &["apigateway:UpdateApiKey"],
+        TenantStep::ConfirmApiKey { .. } => &["apigateway:GetUsagePlanKey"],
         TenantStep::AttachApiKey { .. } => &["apigateway:CreateUsagePlanKey"],
         TenantStep::DeleteApiKey { .. } => &["apigateway:DeleteApiKey"],
         TenantStep::WriteSecret { .. } => &[],

@@ -329,6 +329,9 @@ impl ApiKeys for Fake {
     async fn attach(&self, _: &str, _: &str) -> Result<(), CloudError> {
         written()
     }
+    async fn is_attached(&self, _: &str, _: &str) -> Result<bool, CloudError> {
+        self.read(false)
+    }
     async fn delete(&self, _: &str) -> Result<(), CloudError> {
         written()
     }

@@ -320,6 +320,9 @@ impl ApiKeys for ReadOnly<dyn ApiKeys> {
     async fn attach(&self, _: &str, _: &str) -> Result<(), CloudError> {
         refused("apigateway:CreateUsagePlanKey")
     }
+    async fn is_attached(&self, key_id: &str, usage_plan_id: &str) -> Result<bool, CloudError> {
+        patiently(|| self.0.is_attached(key_id, usage_plan_id)).await
+    }
     async fn delete(&self, _: &str) -> Result<(), CloudError> {
         refused("apigateway:DeleteApiKey")
     }

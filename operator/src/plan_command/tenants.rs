@@ -10,8 +10,9 @@ use aigw_plan::Plan;
 use aigw_plan::gateway::observed::Document;
 use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, bounds};
 use aigw_plan::tenant::bind::bind;
-use aigw_plan::tenant::diff::{GatewayFacts, diff, key_name};
+use aigw_plan::tenant::diff::{GatewayFacts, diff};
 use aigw_plan::tenant::identities::asked;
+use aigw_plan::tenant::internal_key::key_name;
 use aigw_plan::tenant::lint::lint;
 use aigw_plan::tenant::secret::observed;
 use aigw_plan::tenant::simulated::SimulatedTenant;
@@ -26,7 +27,7 @@ use super::report::{ObjectReport, Round, Step};
 use super::{PlanError, Planner, cluster};
 use crate::gateway::parse;
 use crate::harness::triggers::gateway_of;
-use crate::tenant::identities;
+use crate::tenant::{identities, rotation_request};
 
 /// Rounds after which something is wrong with the plan itself. From nothing to served takes two.
 const MOST_ROUNDS: usize = 20;
@@ -54,14 +55,17 @@ pub(super) async fn plan(
         name: &name,
         namespace_labels: &labels,
         earlier_in_namespace: earlier(planner, manifests, tenant),
+        rotation_request: rotation_request(tenant),
     };
     let tenant_id = gateway.identity.tenant_id(&namespace, &name);
     let in_aws = look(gateway, &tenant_id, &asked(&tenant.spec, &namespace)).await?;
+    let in_aws = ObservedTenant { read_at: planner.now.as_second(), ..in_aws };
     match admit(&tenant.spec, &facts, &gateway.valid, &gateway.identity) {
         Err(violation) => {
             // What it had is bound to what its rule allows, if any.
             let bounds = bounds(&tenant.spec, &facts, &gateway.valid, &gateway.identity);
-            let bind = |observed: &_| bind(&tenant_id, &gateway.identity, observed, bounds.as_ref());
+            let time = (gateway.valid.cache_seconds, planner.now.as_second());
+            let bind = |observed: &_| bind(&tenant_id, &gateway.identity, observed, bounds.as_ref(), time);
             rounds(|observed: &ObservedTenant| Ok::<_, Infallible>(bind(observed)), in_aws, &mut report)?;
             report.violations.push(violation.into());
         }

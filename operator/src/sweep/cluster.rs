@@ -55,6 +55,14 @@ pub(super) async fn view(client: &Client, settings: &Settings) -> Result<View, k
     };
     each::<AIGateway>(client, watched, |gateway| {
         let Named { namespace, name, uid } = gateway.metadata;
+        // Its probe has a key as tenants have, and no Tenant.
+        let identity = GatewayIdentity {
+            installation: settings.installation.clone(),
+            namespace: namespace.clone(),
+            name: name.clone(),
+        };
+        let place = (namespace.clone(), name.clone());
+        view.tenants.entry(place).or_default().insert(identity.probe_id());
         view.gateways.insert((namespace, name), uid);
     })
     .await?;
@@ -174,7 +182,11 @@ mod tests {
         assert_eq!(view.gateways, [(key("team", "prod"), "u-prod".to_owned())].into());
         let near = identity("team", "prod").tenant_id("team", "near");
         let far = identity("ai", "main").tenant_id("team", "far");
-        assert_eq!(view.tenants, [(key("team", "prod"), [near].into()), (key("ai", "main"), [far].into())].into());
+        let probe = identity("team", "prod").probe_id();
+        assert_eq!(
+            view.tenants,
+            [(key("team", "prod"), [near, probe].into()), (key("ai", "main"), [far].into())].into()
+        );
         assert_eq!(view.namespaces, None);
     }
 

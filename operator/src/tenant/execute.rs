@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aigw_api::Tenant;
 use aigw_cloud::CloudError;
 use aigw_contract::table::{IDENTITY_SK, POLICY_SK, identity_pk, tenant_pk};
 use aigw_plan::Class;
@@ -12,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Resource, ResourceExt};
 
-use super::{Site, Target};
+use super::Site;
 use crate::context::Context;
 use crate::gateway::document;
 use crate::harness::Error;
@@ -20,18 +19,18 @@ use crate::harness::Error;
 /// Field manager of the Secret.
 const FIELD_MANAGER: &str = "aigw-operator";
 
-/// Executes `steps`. The outer error is Kubernetes', the inner one AWS's.
-pub(super) async fn steps(
+/// Executes `steps`; a Secret they make is `owner`'s. The outer error is Kubernetes', the inner one AWS's.
+pub(crate) async fn steps(
     context: &Context,
-    tenant: &Tenant,
-    target: &Target,
+    owner: &OwnerReference,
+    site: &Site,
     steps: &[TenantStep],
 ) -> Result<Result<(), CloudError>, Error> {
     for step in steps {
         if let TenantStep::WriteSecret { namespace, name, create, data, labels } = step {
             tracing::info!(step = %step, "executing");
-            write_secret(context, tenant, (namespace, name), *create, data, labels).await?;
-        } else if let Err(error) = cloud_steps(context, &target.site, std::slice::from_ref(step)).await {
+            write_secret(context, owner, (namespace, name), *create, data, labels).await?;
+        } else if let Err(error) = cloud_steps(context, site, std::slice::from_ref(step)).await {
             return Ok(Err(error));
         }
     }
@@ -39,7 +38,7 @@ pub(super) async fn steps(
 }
 
 /// Executes steps that touch only AWS.
-pub(super) async fn cloud_steps(context: &Context, site: &Site, steps: &[TenantStep]) -> Result<(), CloudError> {
+pub(crate) async fn cloud_steps(context: &Context, site: &Site, steps: &[TenantStep]) -> Result<(), CloudError> {
     for step in steps {
         tracing::info!(step = %step, "executing");
         let inventories = &context.memory.inventories;
@@ -59,6 +58,13 @@ async fn cloud_step(site: &Site, step: &TenantStep) -> Result<Option<String>, Cl
             return cloud.api_keys.create(name, value, tags).await.map(Some);
         }
         TenantStep::EnableApiKey { id } => cloud.api_keys.set_enabled(id, true).await?,
+        TenantStep::DisableApiKey { id } => cloud.api_keys.set_enabled(id, false).await?,
+        TenantStep::ConfirmApiKey { key_id, usage_plan_id } => {
+            if !cloud.api_keys.is_attached(key_id, usage_plan_id).await? {
+                let message = "API Gateway does not tell of the tenant's new key in its usage plan yet";
+                return Err(CloudError::new("apigateway:GetUsagePlanKey", Class::Eventual, "NotYet", message));
+            }
+        }
         TenantStep::AttachApiKey { key_id, usage_plan_id } => cloud.api_keys.attach(key_id, usage_plan_id).await?,
         TenantStep::DeleteApiKey { id, .. } => cloud.api_keys.delete(id).await?,
         TenantStep::ClaimIdentity { table, hash, expected, claim } => {
@@ -84,29 +90,33 @@ async fn cloud_step(site: &Site, step: &TenantStep) -> Result<Option<String>, Cl
     Ok(None)
 }
 
+/// An owner that takes its Secrets along.
+pub(crate) fn owner<K: Resource<DynamicType = ()>>(object: &K) -> OwnerReference {
+    OwnerReference {
+        api_version: K::api_version(&()).into_owned(),
+        kind: K::kind(&()).into_owned(),
+        name: object.name_any(),
+        uid: object.uid().unwrap_or_default(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    }
+}
+
 async fn write_secret(
     context: &Context,
-    tenant: &Tenant,
+    owner: &OwnerReference,
     (namespace, name): (&str, &str),
     create: bool,
     data: &BTreeMap<String, String>,
     labels: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
     let api: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
-    let owner = OwnerReference {
-        api_version: Tenant::api_version(&()).into_owned(),
-        kind: Tenant::kind(&()).into_owned(),
-        name: tenant.name_any(),
-        uid: tenant.uid().unwrap_or_default(),
-        controller: Some(true),
-        block_owner_deletion: None,
-    };
     let secret = Secret {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
             namespace: Some(namespace.to_owned()),
             labels: Some(labels.clone()),
-            owner_references: Some(vec![owner]),
+            owner_references: Some(vec![owner.clone()]),
             ..ObjectMeta::default()
         },
         type_: Some("Opaque".into()),

@@ -28,14 +28,14 @@ pub(super) async fn tenant(
     target: &Target,
     admitted: &AdmittedTenant,
 ) -> Result<Result<ObservedTenant, CloudError>, Error> {
-    let secret = secret(context, tenant, admitted).await?;
+    let secret = secret(context, tenant.uid().as_deref(), admitted).await?;
     let wanted: Vec<String> = admitted.identities.iter().map(|one| one.hash.clone()).collect();
     let observed = in_aws(context, &target.site, &target.gateway, &admitted.tenant_id, &wanted).await;
     Ok(observed.map(|observed| ObservedTenant { secret, ..observed }))
 }
 
 /// Everything of one tenant that is in AWS; of identities those that are `wanted` or that its policy lists.
-pub(super) async fn in_aws(
+pub(crate) async fn in_aws(
     context: &Context,
     site: &Site,
     gateway: &AIGateway,
@@ -45,10 +45,12 @@ pub(super) async fn in_aws(
     let inventories = &context.memory.inventories;
     let view =
         inventories.tenant(&site.cloud, &site.identity, tenant_id, || tenant_ids(context, site, gateway)).await?;
-    let TenantView { api_keys, items: TenantItems { policy, meter, reading } } = view;
+    let TenantView { api_keys, items: TenantItems { policy, meter, reading }, items_age } = view;
+    let age = i64::try_from(items_age.as_secs()).unwrap_or(i64::MAX).saturating_add(1);
+    let read_at = context.clock.now().as_second().saturating_sub(age);
     let policy: Option<Document<TenantPolicy>> = parse(policy)?;
     let identities = identities(&site.cloud, &site.identity, policy.as_ref(), tenant_id, wanted).await?;
-    Ok(ObservedTenant { api_keys, policy, meter, reading, secret: ObservedSecret::Absent, identities })
+    Ok(ObservedTenant { api_keys, policy, meter, reading, read_at, secret: ObservedSecret::Absent, identities })
 }
 
 /// Who has the identities that are `wanted` or that the policy lists.
@@ -90,8 +92,13 @@ pub(super) fn tenant_ids(context: &Context, site: &Site, gateway: &AIGateway) ->
     tenants.iter().map(|tenant| site.tenant_id(tenant)).collect()
 }
 
-async fn secret(context: &Context, tenant: &Tenant, admitted: &AdmittedTenant) -> Result<ObservedSecret, Error> {
+/// The Secret of the wanted name, as seen by the object with that UID.
+pub(crate) async fn secret(
+    context: &Context,
+    owner: Option<&str>,
+    admitted: &AdmittedTenant,
+) -> Result<ObservedSecret, Error> {
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &admitted.namespace);
     let found = api.get_opt(&admitted.secret_name).await.map_err(Error::kube("read the Secret"))?;
-    Ok(observed(found, &admitted.tenant_id, tenant.uid().as_deref()))
+    Ok(observed(found, &admitted.tenant_id, owner))
 }

@@ -14,7 +14,7 @@ use aigw_cloud::{Cloud, CloudError, TenantItems};
 use aigw_contract::table::{GATEWAY_PK, OWNER_SK, OwnerRecord};
 use aigw_plan::gateway::observed::{ObservedUsagePlan, Tags};
 use aigw_plan::identity::TAG_ID;
-use aigw_plan::tenant::diff::key_prefix;
+use aigw_plan::tenant::internal_key::key_prefix;
 use aigw_plan::tenant::step::{ObservedApiKey, TenantStep};
 use aigw_plan::{Class, GatewayIdentity};
 use futures::future::try_join_all;
@@ -40,6 +40,8 @@ pub(super) struct TenantView {
     pub(super) api_keys: Vec<ObservedApiKey>,
     /// Policy and meter.
     pub(super) items: TenantItems,
+    /// How long ago those were read.
+    pub(super) items_age: Duration,
 }
 
 /// What is held for one gateway.
@@ -54,7 +56,8 @@ struct Held {
     made: HashMap<(String, String), Instant>,
     /// Names of keys this process may have made, and when.
     unclear: HashMap<String, Instant>,
-    items: HashMap<String, TenantItems>,
+    /// Of each tenant, and when they were read.
+    items: HashMap<String, (Instant, TenantItems)>,
     owner: Option<(Instant, Option<OwnerRecord>)>,
 }
 
@@ -85,14 +88,17 @@ impl Inventories {
         let mut held = slot.lock().await;
         self.refresh(&mut held, cloud, identity, tenants).await?;
         if !held.items.contains_key(tenant_id) {
+            let now = Instant::now();
             let read = cloud.tables.tenants(&identity.physical_name(), &[tenant_id.to_owned()]).await?;
-            held.items.extend(read);
+            held.items.extend(read.into_iter().map(|(id, items)| (id, (now, items))));
         }
         let prefix = key_prefix(identity, tenant_id);
         let from = (prefix.clone(), String::new());
         let of_tenant = held.api_keys.range(from..).take_while(|((name, _), _)| name.starts_with(&prefix));
         let api_keys = of_tenant.map(|(_, key)| key.clone()).collect();
-        Ok(TenantView { api_keys, items: held.items.get(tenant_id).cloned().unwrap_or_default() })
+        let (read, items) =
+            held.items.get(tenant_id).cloned().unwrap_or_else(|| (Instant::now(), TenantItems::default()));
+        Ok(TenantView { api_keys, items, items_age: read.elapsed() })
     }
 
     /// Id of the usage plan of a tier.
@@ -213,11 +219,11 @@ impl Inventories {
         }
         held.empty();
         let table = identity.physical_name();
-        let ids = tenants();
+        let (ids, now) = (tenants(), Instant::now());
         let ((usage_plans, api_keys), items) =
             tokio::try_join!(list(cloud, identity), cloud.tables.tenants(&table, &ids))?;
         held.fill(usage_plans, api_keys);
-        held.items = items.into_iter().collect();
+        held.items = items.into_iter().map(|(id, items)| (id, (now, items))).collect();
         Ok(())
     }
 }
@@ -257,9 +263,8 @@ impl Held {
                 self.made.insert(place.clone(), Instant::now());
                 self.api_keys.insert(place, key);
             }
-            TenantStep::EnableApiKey { id } => {
-                self.key(id, |key| key.enabled = true);
-            }
+            TenantStep::EnableApiKey { id } => self.key(id, |key| key.enabled = true),
+            TenantStep::DisableApiKey { id } => self.key(id, |key| key.enabled = false),
             TenantStep::AttachApiKey { key_id, usage_plan_id } => {
                 self.key(key_id, |key| key.usage_plans.push(usage_plan_id.clone()));
             }
@@ -267,7 +272,10 @@ impl Held {
             TenantStep::WritePolicy { tenant_id, .. } | TenantStep::WriteMeter { tenant_id, .. } => {
                 self.items.remove(tenant_id);
             }
-            TenantStep::WriteSecret { .. } | TenantStep::ClaimIdentity { .. } | TenantStep::ReleaseIdentity { .. } => {}
+            TenantStep::ConfirmApiKey { .. }
+            | TenantStep::WriteSecret { .. }
+            | TenantStep::ClaimIdentity { .. }
+            | TenantStep::ReleaseIdentity { .. } => {}
         }
     }
 
@@ -286,6 +294,8 @@ impl Held {
             TenantStep::WriteSecret { .. } | TenantStep::ClaimIdentity { .. } | TenantStep::ReleaseIdentity { .. } => {}
             TenantStep::CreateApiKey { .. }
             | TenantStep::EnableApiKey { .. }
+            | TenantStep::DisableApiKey { .. }
+            | TenantStep::ConfirmApiKey { .. }
             | TenantStep::AttachApiKey { .. }
             | TenantStep::DeleteApiKey { .. } => self.listed = None,
         }

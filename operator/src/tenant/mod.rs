@@ -7,6 +7,8 @@
 mod execute;
 mod gather;
 mod inventory;
+mod probe;
+mod probe_identity;
 mod report;
 mod target;
 mod teardown;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_api::conditions::reason;
-use aigw_api::{AIGateway, Tenant};
+use aigw_api::{AIGateway, Tenant, annotations};
 use aigw_cloud::CloudError;
 use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, bounds};
 use aigw_plan::tenant::bind::{Bounds, bind};
@@ -34,7 +36,9 @@ use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
 pub(crate) use gather::identities;
 pub(crate) use inventory::Inventories;
-use target::{GATEWAY_RECHECK, Site, Target};
+pub(crate) use probe_identity::{Identity, ensure, execute_in_aws, observe_in_aws};
+pub(crate) use target::Site;
+use target::{GATEWAY_RECHECK, Target};
 pub(crate) use valid_gateways::ValidGateways;
 
 /// Most rounds of observe → plan → execute in one pass. From nothing to ready takes four.
@@ -58,6 +62,10 @@ struct Pass {
     /// What a refused tenant keeps, which it goes on using.
     kept: Option<ObservedTenant>,
     endpoint: Option<String>,
+    /// Whether anything was changed.
+    changed: bool,
+    /// What a probe showed, and since when calls are refused.
+    probed: probe::Probed,
     next: Outcome,
 }
 
@@ -68,8 +76,12 @@ impl TenantReconciler {
     }
 
     async fn apply(&self, tenant: &Tenant) -> Result<Outcome, Error> {
+        let began = self.context.clock.now();
         let pass = match target::resolve(&self.context, tenant).await {
-            Ok(target) => self.admitted(tenant, &target).await?,
+            Ok(target) => {
+                let pass = self.admitted(tenant, &target).await?;
+                probe::tenant(&self.context, tenant, &target, pass, began).await
+            }
             Err(pending) => Pass::without_look(pending.outcome, pending.next),
         };
         report::passed(&self.context, tenant, &pass).await?;
@@ -89,6 +101,7 @@ impl TenantReconciler {
             name: &name,
             namespace_labels: &labels,
             earlier_in_namespace: earlier_in_namespace(&self.context, tenant, &target.gateway),
+            rotation_request: rotation_request(tenant),
         };
         match admit(&tenant.spec, &facts, &target.valid, &target.site.identity) {
             Ok(admitted) => self.converge(tenant, target, admitted).await,
@@ -101,10 +114,11 @@ impl TenantReconciler {
                 // its rule still allows that.
                 let bounds = bounds(&tenant.spec, &facts, &target.valid, &target.site.identity);
                 match self.bind(tenant, target, bounds.as_ref()).await {
-                    Ok(observed) if violation.reason == reason::NOT_ALLOWED => pass.observed = Some(observed),
-                    Ok(observed) => {
-                        pass.next = Outcome::Done { requeue: look_within(&self.context, &observed) };
-                        pass.kept = Some(observed);
+                    Ok((observed, due)) => {
+                        pass.next = next_look(due, look_within(&self.context, &observed));
+                        let place =
+                            if violation.reason == reason::NOT_ALLOWED { &mut pass.observed } else { &mut pass.kept };
+                        *place = Some(observed);
                     }
                     Err(error) => pass = Pass::failed(&error, None, None, target),
                 }
@@ -113,20 +127,22 @@ impl TenantReconciler {
         }
     }
 
-    /// Binds the policy of a refused tenant to what its rule allows: nothing where no rule does.
+    /// Binds the policy of a refused tenant to what its rule allows: nothing where no rule does. Gives what it has then, and
+    /// when something of it is due.
     async fn bind(
         &self,
         tenant: &Tenant,
         target: &Target,
         bounds: Option<&Bounds>,
-    ) -> Result<ObservedTenant, CloudError> {
+    ) -> Result<(ObservedTenant, Option<Duration>), CloudError> {
         let site = &target.site;
         let tenant_id = site.tenant_id(tenant);
         loop {
             let observed = gather::in_aws(&self.context, site, &target.gateway, &tenant_id, &[]).await?;
-            let plan = bind(&tenant_id, &site.identity, &observed, bounds);
+            let now = self.context.clock.now().as_second();
+            let plan = bind(&tenant_id, &site.identity, &observed, bounds, (target.valid.cache_seconds, now));
             if plan.steps.is_empty() {
-                return Ok(observed);
+                return Ok((observed, plan.recheck));
             }
             refused(&plan.steps, &observed).map_or(Ok(()), Err)?;
             execute::cloud_steps(&self.context, site, &plan.steps).await?;
@@ -134,7 +150,7 @@ impl TenantReconciler {
     }
 
     async fn converge(&self, tenant: &Tenant, target: &Target, admitted: AdmittedTenant) -> Result<Pass, Error> {
-        let mut last = None;
+        let (mut last, mut changed) = (None, false);
         for _ in 0..MAX_ROUNDS {
             let observed = match gather::tenant(&self.context, tenant, target, &admitted).await? {
                 Ok(observed) => observed,
@@ -152,14 +168,16 @@ impl TenantReconciler {
             }
             tracing::debug!(plan = %plan, "planned");
             if plan.steps.is_empty() {
-                return Ok(Pass::settled(&self.context, &plan, admitted, observed, target));
+                let settled = Pass::settled(&self.context, &plan, admitted, observed, target);
+                return Ok(Pass { changed, ..settled });
             }
-            if let Err(error) = execute::steps(&self.context, tenant, target, &plan.steps).await? {
+            let owner = execute::owner(tenant);
+            if let Err(error) = execute::steps(&self.context, &owner, &target.site, &plan.steps).await? {
                 return Ok(Pass::failed(&error, Some(admitted), Some(observed), target));
             }
             // A whole plan went through: what fails after it is another matter than what failed before.
             self.context.backoff.reset(Self::NAME, &tenant.uid().unwrap_or_default());
-            last = Some(observed);
+            (last, changed) = (Some(observed), true);
         }
         let message = "more steps are left than one pass takes".to_owned();
         let outcome = TenantOutcome::Working { reason: reason::PROGRESSING, message };
@@ -173,14 +191,7 @@ impl TenantReconciler {
         observed: &ObservedTenant,
     ) -> Result<Result<Plan<TenantStep>, aigw_plan::tenant::diff::SecretNotOurs>, CloudError> {
         let site = &target.site;
-        let tenants = || gather::tenant_ids(&self.context, site, &target.gateway);
-        let inventories = &self.context.memory.inventories;
-        let tier = &admitted.tier.name;
-        // The gateway's controller knows of one it has just made before a list does.
-        let usage_plan = match inventories.usage_plan(&site.cloud, &site.identity, tier, tenants).await? {
-            None => self.context.memory.creations.usage_plan(&target.gateway.uid().unwrap_or_default(), tier),
-            listed => listed,
-        };
+        let usage_plan = usage_plan(&self.context, site, &target.gateway, &admitted.tier.name).await?;
         let facts = GatewayFacts {
             identity: &site.identity,
             endpoint: &target.endpoint,
@@ -197,7 +208,8 @@ impl TenantReconciler {
 
 impl Pass {
     fn without_look(outcome: TenantOutcome, next: Outcome) -> Self {
-        Self { outcome, admitted: None, observed: None, kept: None, endpoint: None, next }
+        let probed = probe::Probed::default();
+        Self { outcome, admitted: None, observed: None, kept: None, endpoint: None, changed: false, probed, next }
     }
 
     fn looked(
@@ -207,7 +219,7 @@ impl Pass {
         target: &Target,
         next: Outcome,
     ) -> Self {
-        Self { outcome, admitted, observed, kept: None, endpoint: Some(target.endpoint.clone()), next }
+        Self { admitted, observed, endpoint: Some(target.endpoint.clone()), ..Self::without_look(outcome, next) }
     }
 
     fn settled(
@@ -227,11 +239,7 @@ impl Pass {
             let now = context.clock.now().as_second();
             let taken = conflicts(&admitted.tenant_id, &admitted.identities, &observed, now);
             let outcome = if taken.is_empty() { TenantOutcome::InSync } else { conflict(&taken) };
-            let next = match plan.recheck.filter(|due| *due < drift) {
-                Some(due) => Outcome::Waiting { after: due },
-                None => Outcome::Done { requeue: drift },
-            };
-            (outcome, next)
+            (outcome, next_look(plan.recheck, drift))
         };
         Self::looked(outcome, Some(admitted), Some(observed), target, next)
     }
@@ -272,11 +280,38 @@ impl Reconciler for TenantReconciler {
     }
 }
 
+/// Id of the usage plan of a tier, if there is one.
+async fn usage_plan(
+    context: &Context,
+    site: &Site,
+    gateway: &AIGateway,
+    tier: &str,
+) -> Result<Option<String>, CloudError> {
+    let tenants = || gather::tenant_ids(context, site, gateway);
+    let listed = context.memory.inventories.usage_plan(&site.cloud, &site.identity, tier, tenants).await?;
+    // The gateway's controller knows of one it has just made before a list does.
+    let made = || context.memory.creations.usage_plan(&gateway.uid().unwrap_or_default(), tier);
+    Ok(listed.or_else(made))
+}
+
 /// When to look again at a tenant at rest: sooner where it has a budget, so that its status tells what was spent.
 fn look_within(context: &Context, observed: &ObservedTenant) -> Duration {
     let drift = context.settings.drift_interval;
     let has_budget = observed.policy.as_ref().is_some_and(|policy| !policy.content.budgets.is_empty());
     if has_budget { drift.min(USAGE_RECHECK) } else { drift }
+}
+
+/// When to look again at a tenant at rest of which something is due.
+fn next_look(due: Option<Duration>, drift: Duration) -> Outcome {
+    match due.filter(|due| *due < drift) {
+        Some(due) => Outcome::Waiting { after: due },
+        None => Outcome::Done { requeue: drift },
+    }
+}
+
+/// The value of the annotation that asks for a rotation.
+pub(crate) fn rotation_request(tenant: &Tenant) -> Option<&str> {
+    tenant.annotations().get(annotations::ROTATE).map(String::as_str)
 }
 
 /// Why a plan of our own is not executed: it breaks an invariant.

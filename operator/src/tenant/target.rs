@@ -20,11 +20,11 @@ use crate::harness::Outcome;
 pub(super) const GATEWAY_RECHECK: Duration = Duration::from_mins(1);
 
 /// Where a gateway is. Needs no spec that validates, so that deletion always can.
-pub(super) struct Site {
+pub(crate) struct Site {
     /// Identity of the gateway.
-    pub(super) identity: GatewayIdentity,
+    pub(crate) identity: GatewayIdentity,
     /// Its Region of its account.
-    pub(super) cloud: Cloud,
+    pub(crate) cloud: Cloud,
 }
 
 /// A gateway that can take tenants.

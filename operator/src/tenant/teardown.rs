@@ -9,8 +9,9 @@ use aigw_api::Tenant;
 use aigw_api::conditions::reason;
 use aigw_cloud::CloudError;
 use aigw_plan::conditions::deleting;
-use aigw_plan::tenant::diff::{cleanup, key_prefix};
+use aigw_plan::tenant::diff::cleanup;
 use aigw_plan::tenant::identities::asked;
+use aigw_plan::tenant::internal_key::key_prefix;
 use kube::ResourceExt;
 
 use super::{MAX_ROUNDS, POLL, Site, TenantReconciler, execute, gather, refused, report};

@@ -142,6 +142,7 @@ fn realistic(behaviour: &mut aws::Behaviour) {
     behaviour.role_assumable_after = Duration::from_secs(8);
     behaviour.table_creating_reads = 2;
     behaviour.table_deleting_reads = 2;
+    behaviour.data_plane.key_lag = Duration::from_secs(6);
     behaviour.epoch = epoch().as_second();
 }
 

@@ -78,6 +78,7 @@ impl Options {
             client,
             clouds: aws.clouds_with(&self.pod, calls),
             documents: Arc::new(issuers.clone()),
+            prober: aws.prober(),
             codes: codes(),
             settings: Arc::new(self.settings()),
             metrics: Arc::new(Metrics::default()),

@@ -19,15 +19,19 @@ const KINDS: [&str; 4] = ["aigateways", "tenants", "secrets", "namespaces"];
 /// Fields of metadata that say something about what is there.
 const METADATA: [&str; 5] = ["name", "namespace", "labels", "finalizers", "deletionTimestamp"];
 /// Fields of a status that differ from run to run, because AWS makes them up.
-const GENERATED: [&str; 8] = [
+const GENERATED: [&str; 12] = [
     "lastTransitionTime",
     "restApiId",
     "deploymentId",
     "endpoint",
     "retiresAt",
+    "rotatesAt",
+    "since",
+    "lastUsed",
     "observedGeneration",
     "fetchedAt",
     "observedAt",
+    "effectiveAfterSeconds",
 ];
 
 /// Both sides as text.
@@ -149,6 +153,9 @@ fn strip(value: &mut Value) {
                 // How many usage plans there were at the last look.
                 fields.remove("message");
             }
+            if let Some(Value::String(message)) = fields.get_mut("message") {
+                *message = without_times(message);
+            }
             fields.retain(|name, _| !GENERATED.contains(&name.as_str()));
             fields.values_mut().for_each(strip);
         }
@@ -159,6 +166,16 @@ fn strip(value: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// A message without the times in it: of keys that end, which depend on when they were replaced.
+fn without_times(message: &str) -> String {
+    let is_time = |word: &str| word.len() == 20 && word.ends_with('Z') && word.as_bytes()[10] == b'T';
+    let words = message.split(' ').map(|word| match word.get(..20) {
+        Some(time) if is_time(time) => format!("…{}", &word[20..]),
+        _ => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The first lines in which two states differ, for a failure's message.

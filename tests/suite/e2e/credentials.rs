@@ -85,7 +85,7 @@ fn internal_key() -> Outcome {
     let shared = prod()?;
     let identity = aigw_tests::inventory::identity(&shared.gateway());
     let tenant_id = identity.tenant_id("team-search", "search");
-    let value = aigw_plan::tenant::diff::key_value(&identity, &tenant_id, 0);
+    let value = aigw_plan::tenant::internal_key::key_value(&identity, &tenant_id, 0);
     let code = format!(
         "import os, ssl, sys, urllib.request\n\
          context = ssl.create_default_context(cafile=os.environ['AWS_CA_BUNDLE'])\n\

@@ -14,6 +14,8 @@ mod drift;
 mod endpoints;
 mod faults;
 mod guard;
+mod guide;
+mod kind;
 mod leaks;
 mod limits;
 mod matrix;
@@ -24,7 +26,9 @@ mod plan;
 mod ready;
 mod refused;
 mod restore;
+mod rotation;
 mod steady_state;
+mod storm;
 mod suspension;
 mod tokens;
 
@@ -61,14 +65,18 @@ pub fn suite() -> Suite {
         ready::tests(),
         metrics::tests(),
         answers::tests(),
+        guide::tests(),
+        kind::tests(),
         metering::tests(),
         credentials::tests(),
+        rotation::tests(),
         limits::tests(),
         budgets::tests(),
         suspension::tests(),
         steady_state::tests(),
         plan::tests(),
         change::tests(),
+        storm::tests(),
         drift::tests(),
         refused::tests(),
         guard::tests(),

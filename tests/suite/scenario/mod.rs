@@ -10,6 +10,7 @@ mod issuers;
 mod leadership;
 mod leaks;
 mod objects;
+mod probes;
 mod rbac;
 mod refused;
 mod scale;
@@ -32,6 +33,7 @@ fn suite() -> Suite {
         issuers::tests(),
         leadership::tests(),
         leaks::tests(),
+        probes::tests(),
         scale::tests(),
         throttle::tests(),
     ];

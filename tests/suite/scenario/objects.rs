@@ -67,6 +67,22 @@ pub fn policy(world: &World, tenant: &Object) -> Outcome<TenantPolicy> {
     Ok(serde_json::from_str(&document(world, &tenant_pk(id), POLICY_SK)?)?)
 }
 
+/// Changes a tenant's policy in the table, as if it had been written like that.
+pub fn edit_policy(world: &World, tenant: &Object, edit: impl FnOnce(&mut TenantPolicy)) -> Outcome {
+    let mut changed = policy(world, tenant)?;
+    edit(&mut changed);
+    let found = world.get(tenant).ok_or("no tenant")?;
+    let id = found["status"]["tenantId"].as_str().unwrap_or_default().to_owned();
+    let text = serde_json::to_string(&changed)?;
+    let written = world.aws.edit(|account| {
+        let mut tables = account.regions.values_mut().flat_map(|region| region.tables.values_mut());
+        let item = tables.find_map(|table| table.items.get_mut(&(tenant_pk(&id), POLICY_SK.to_owned())))?;
+        item.insert(DOCUMENT.to_owned(), Attribute::Text(text));
+        Some(())
+    });
+    Ok(written.ok_or("no policy")?)
+}
+
 /// Makes a tenant's meter say that so much was spent in this month of UTC, as the forwarder does.
 pub fn spend(world: &World, tenant: &Object, micro_usd: i64) -> Outcome {
     let found = world.get(tenant).ok_or("no tenant")?;

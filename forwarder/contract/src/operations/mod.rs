@@ -33,6 +33,9 @@ pub struct Operation {
     pub models: &'static [Site],
     /// What has to be granted.
     pub resources: &'static [Resource],
+    /// Where in the body a structure stands within another of its kind, as `(inner, outer)`: what is read below the outer
+    /// one is read below the inner one as well, at any depth.
+    pub recursions: &'static [(&'static str, &'static str)],
     /// Whether IAM policies can name resources for its action.
     pub scoped: bool,
     action: &'static str,
@@ -55,7 +58,7 @@ impl Operation {
     }
 
     const fn new(name: &'static str, verb: Verb, path: &'static str, class: Class) -> Self {
-        Self { name, verb, path, class, models: &[], resources: &[], scoped: true, action: "" }
+        Self { name, verb, path, class, models: &[], resources: &[], recursions: &[], scoped: true, action: "" }
     }
 
     const fn action(self, action: &'static str) -> Self {
@@ -68,6 +71,10 @@ impl Operation {
 
     const fn resources(self, resources: &'static [Resource]) -> Self {
         Self { resources, ..self }
+    }
+
+    const fn recursions(self, recursions: &'static [(&'static str, &'static str)]) -> Self {
+        Self { recursions, ..self }
     }
 
     const fn unscoped(self) -> Self {

@@ -57,7 +57,8 @@ fn the_table_is_consistent() {
     for family in Family::ALL {
         let mut actions = BTreeSet::new();
         for operation in of(family) {
-            let Operation { name, verb: _, path, class, models, resources, scoped: _, action: _ } = operation;
+            let Operation { name, verb: _, path, class, models, resources, recursions, scoped: _, action: _ } =
+                operation;
             assert!(path.starts_with('/'), "{family} {name}");
             assert!(operation.action_name().bytes().all(|byte| byte.is_ascii_alphanumeric()), "{family} {name}");
             assert!(!matches!(class, Class::Inference(_)) || !models.is_empty(), "{family} {name}");
@@ -65,6 +66,10 @@ fn the_table_is_consistent() {
             for Resource { template, at, required: _ } in *resources {
                 assert_eq!(template.matches("{}").count(), at.len(), "{family} {name}: {template}");
                 assert!(!at.is_empty() || template.ends_with("/*"), "{family} {name}: {template}");
+            }
+            for (inner, outer) in *recursions {
+                assert!(inner.strip_prefix(outer).is_some_and(|below| below.starts_with('.')), "{family} {name}");
+                assert!(operation.body_paths().any(|path| path.starts_with(&format!("{outer}."))), "{family} {name}");
             }
             let sites = models.iter().chain(resources.iter().flat_map(|resource| resource.at));
             for site in sites {

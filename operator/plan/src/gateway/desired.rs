@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use aigw_api::{Architecture, EndpointType, FailMode as AskedFailMode, UnknownPrice as AskedUnknownPrice};
+use aigw_api::{Architecture, EndpointType, FailMode as AskedFailMode, ProbeMode, UnknownPrice as AskedUnknownPrice};
 use aigw_contract::Partition;
 use aigw_contract::environment;
 use aigw_contract::price::{PriceList, UnknownPrice};
+use aigw_contract::probe::ProbeSetup;
 use aigw_contract::table::{FailMode, GatewayConfig};
 use serde_json::{Value, json};
 
@@ -175,7 +176,7 @@ pub fn desire(
     Ok(DesiredGateway {
         table: name.clone(),
         document: rest_api_id.map(|id| render(&document_input(valid, &name, id, identity))),
-        config: rest_api_id.map(|id| config(valid, id)),
+        config: rest_api_id.map(|id| config(valid, id, identity)),
         prices: valid.prices.clone(),
         permission_sources: rest_api_id.map(|id| permission_sources(valid, id)).unwrap_or_default(),
         rest_api: DesiredRestApi {
@@ -209,7 +210,7 @@ pub fn desire(
     })
 }
 
-fn config(valid: &ValidGateway, rest_api_id: &str) -> GatewayConfig {
+fn config(valid: &ValidGateway, rest_api_id: &str, identity: &GatewayIdentity) -> GatewayConfig {
     GatewayConfig {
         rest_api_id: rest_api_id.into(),
         stages: vec![valid.stage.clone()],
@@ -230,6 +231,8 @@ fn config(valid: &ValidGateway, rest_api_id: &str) -> GatewayConfig {
         fips: valid.fips,
         base_paths: Vec::new(),
         issuers: valid.issuers.iter().map(|issuer| issuer.contract.clone()).collect(),
+        probe: (valid.probe.mode != ProbeMode::Off)
+            .then(|| ProbeSetup { tenant: identity.probe_id(), model: valid.probe.model.clone() }),
     }
 }
 

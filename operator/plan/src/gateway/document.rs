@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use aigw_contract::probe::REFUSED_BY;
 use aigw_contract::{Family, Partition};
 use serde_json::{Map, Value, json};
 
@@ -176,7 +177,7 @@ fn gateway_responses() -> Value {
             "responseTemplates": {"application/json": json!({"message": message}).to_string()},
         })
     };
-    json!({
+    let mut responses = json!({
         "UNAUTHORIZED": shape(401, "UnrecognizedClientException", "the credential is missing or not valid for this gateway", None),
         "ACCESS_DENIED": shape(403, "AccessDeniedException", "this tenant may not call the gateway now: it is suspended; see the Tenant's conditions", None),
         "INVALID_API_KEY": shape(403, "AccessDeniedException", "this tenant has no usage plan at this gateway yet; see the Tenant's conditions", None),
@@ -186,10 +187,16 @@ fn gateway_responses() -> Value {
         "REQUEST_TOO_LARGE": shape(413, "ValidationException", "the request is larger than the gateway can take (about 6 MB)", None),
         "AUTHORIZER_FAILURE": shape(503, "ServiceUnavailableException", "the gateway cannot check credentials now", Some(2)),
         "AUTHORIZER_CONFIGURATION_ERROR": shape(503, "ServiceUnavailableException", "the gateway cannot check credentials now", Some(2)),
+        "API_CONFIGURATION_ERROR": shape(503, "ServiceUnavailableException", "the gateway cannot forward calls now", Some(2)),
         "INTEGRATION_FAILURE": shape(503, "ServiceUnavailableException", "the gateway cannot forward calls now", Some(2)),
         "INTEGRATION_TIMEOUT": shape(504, "ServiceUnavailableException", "the call took longer than the gateway waits", None),
         "DEFAULT_5XX": shape(503, "ServiceUnavailableException", "the gateway cannot answer now", Some(2)),
-    })
+    });
+    // Which of them it was: several say the same to a client, and mean different repairs.
+    for (kind, response) in responses.as_object_mut().into_iter().flatten() {
+        response["responseParameters"][format!("gatewayresponse.header.{REFUSED_BY}")] = json!(format!("'{kind}'"));
+    }
+    responses
 }
 
 fn resource_policy(input: &DocumentInput, partition: Partition) -> Option<Value> {

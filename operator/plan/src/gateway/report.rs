@@ -2,8 +2,8 @@
 
 use aigw_api::conditions::{kind, reason};
 use aigw_api::{
-    AIGatewayStatus, DeletionPolicy, EffectiveGateway, EffectivePrices, EffectiveTier, FailMode, FunctionStatus,
-    StageStatus, TenantsStatus, UnknownPrice, UsagePlanStatus,
+    AIGatewayStatus, DeletionPolicy, EffectiveGateway, EffectivePrices, EffectiveProbe, EffectiveTier, FailMode,
+    FunctionStatus, ProbeMode, StageStatus, TenantsStatus, UnknownPrice, UsagePlanStatus,
 };
 use aigw_contract::table::Unmetered;
 
@@ -16,6 +16,8 @@ use crate::conditions::{ConditionSpec, Progress};
 use crate::identity::GatewayIdentity;
 use crate::money::MicroUsd;
 use crate::prices::bundled_date;
+use crate::probe::report::Unproven;
+use crate::probe::{ValidProbe, shown_interval};
 use crate::violation::Violation;
 
 /// What a pass came to.
@@ -25,6 +27,13 @@ pub enum GatewayOutcome {
     Refused(Vec<Violation>),
     /// AWS matches.
     InSync,
+    /// AWS matches, and a probe does not show that calls go through.
+    Unproven {
+        /// What keeps it from being shown.
+        unproven: Unproven,
+        /// Whether the gateway counts as ready meanwhile.
+        serving: bool,
+    },
     /// Going on by itself.
     Working {
         /// Condition reason.
@@ -76,6 +85,11 @@ pub fn conditions(outcome: &GatewayOutcome, was_ready: bool) -> Vec<ConditionSpe
             accepted,
             ConditionSpec::new(kind::PROGRAMMED, true, reason::IN_SYNC, "AWS was read and matches"),
             Progress::Ready("the gateway serves".into()),
+        ),
+        GatewayOutcome::Unproven { unproven, serving } => (
+            accepted,
+            ConditionSpec::new(kind::PROGRAMMED, true, reason::IN_SYNC, "AWS was read and matches"),
+            unproven.progress(*serving),
         ),
         GatewayOutcome::Working { reason, message } => (
             accepted,
@@ -186,6 +200,7 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
             FailMode::Closed => "Closed".into(),
             FailMode::Open => "Open".into(),
         },
+        probe: Some(effective_probe(valid)),
         fips: valid.fips,
         architecture: valid.architecture,
         forwarder_memory_mib: valid.forwarder_memory_mib,
@@ -202,6 +217,16 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
             .collect(),
         deletion_policy: policy(valid.deletion_policy),
         data_deletion_policy: policy(valid.data_deletion_policy),
+    }
+}
+
+fn effective_probe(valid: &ValidGateway) -> EffectiveProbe {
+    let ValidProbe { mode, interval, model } = &valid.probe;
+    let made = *mode != ProbeMode::Off;
+    EffectiveProbe {
+        mode: format!("{mode:?}"),
+        interval: made.then(|| shown_interval(*interval)),
+        model: model.clone().filter(|_| made),
     }
 }
 

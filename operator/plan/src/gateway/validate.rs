@@ -20,6 +20,7 @@ use super::document::Access;
 use super::issuers::{self, ValidIssuer};
 use super::roles;
 use crate::prices::{own_prices, price_list, usd_per_call};
+use crate::probe::{self, ValidProbe};
 use crate::tenant::limits::{budget_violations, budgets, limits};
 use crate::violation::Violation;
 
@@ -67,6 +68,8 @@ pub struct ValidGateway {
     pub unknown_price: UnknownPrice,
     /// What happens to calls while the table does not answer.
     pub fail_mode: FailMode,
+    /// How probes are made.
+    pub probe: ValidProbe,
     /// Whether they are reached at their FIPS endpoints.
     pub fips: bool,
     /// Instruction set of both functions.
@@ -144,6 +147,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         models,
         tenants,
         fail_mode,
+        probe,
         tags,
         deletion_policy,
         data_deletion_policy,
@@ -175,6 +179,13 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
     for (index, tier) in tiers.iter().enumerate() {
         violations.extend(budget_violations(&format!("spec.tiers[{index}].budgets"), &tier.budgets));
     }
+    let asked = probe.clone().unwrap_or_default();
+    let valid_probe =
+        probe::settings(&asked, &tenants.rules, Place { partition: Partition::of(region).id, region, account_id })
+            .unwrap_or_else(|violated| {
+                violations.extend(violated);
+                ValidProbe::default()
+            });
     let names: BTreeSet<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
     for (index, rule) in tenants.rules.iter().enumerate() {
         violations.extend(rule_violations(index, rule, &names));
@@ -221,6 +232,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         own_prices: own_prices.len(),
         unknown_price: models.as_ref().and_then(|models| models.unknown_price).unwrap_or_default(),
         fail_mode: fail_mode.unwrap_or_default(),
+        probe: valid_probe,
         fips,
         architecture: forwarder.architecture.unwrap_or(Architecture::Arm64),
         forwarder_memory_mib: forwarder.memory_mib.unwrap_or(DEFAULT_FORWARDER_MEMORY),

@@ -12,6 +12,7 @@ use super::access::{self, Ceiling};
 use super::bind::Bounds;
 use super::identities::{self, WantedIdentity};
 use super::limits::{Asked, Ceilings, TenantLimits};
+use super::rotation::{self, Rotation};
 use super::zone;
 use crate::gateway::validate::{ValidGateway, ValidTier};
 use crate::identity::GatewayIdentity;
@@ -28,6 +29,8 @@ pub struct TenantFacts<'a> {
     pub namespace_labels: &'a BTreeMap<String, String>,
     /// How many tenants of that namespace attached to this gateway earlier than this one.
     pub earlier_in_namespace: usize,
+    /// Value of the annotation that asks for a rotation.
+    pub rotation_request: Option<&'a str>,
 }
 
 /// An admitted tenant.
@@ -47,6 +50,8 @@ pub struct AdmittedTenant {
     pub secret_name: String,
     /// Groups of variables in it, sorted, `aws` always among them.
     pub groups: Vec<SecretGroup>,
+    /// When its credential is replaced.
+    pub rotation: Rotation,
     /// Whether calls are refused, and by whom.
     pub suspended: Option<Suspension>,
     /// Identities whose tokens are to be accepted, in the order of their hashes.
@@ -107,12 +112,11 @@ pub fn admit(
     let time_zone = zone::time_zone(time_zone.as_deref())?;
     let expires_at = zone::expiry(expires_at.as_deref())?;
     let api_key = api_key.clone().unwrap_or_default();
+    let rotation = rotation::rotation(&api_key, facts.rotation_request)?;
     let mut groups = api_key.env;
     groups.push(SecretGroup::Aws);
     groups.sort();
     groups.dedup();
-    let listed =
-        gateway.suspended.contains(&NamedObject { namespace: facts.namespace.into(), name: facts.name.into() });
     Ok(AdmittedTenant {
         tenant_id: identity.tenant_id(facts.namespace, facts.name),
         namespace: facts.namespace.into(),
@@ -121,18 +125,24 @@ pub fn admit(
         rule: rule.name.clone(),
         secret_name: api_key.secret_name.unwrap_or_else(|| format!("ai-gateway-{}", facts.name)),
         groups,
+        rotation,
         identities,
-        suspended: if listed {
-            Some(Suspension::Platform)
-        } else {
-            suspend.unwrap_or(false).then_some(Suspension::Team)
-        },
+        suspended: suspension(*suspend, facts, gateway),
         models,
         resources,
         limits,
         time_zone,
         expires_at,
     })
+}
+
+/// Who refuses the calls of a tenant whose own switch is `suspend`; the platform's word outranks it.
+fn suspension(suspend: Option<bool>, facts: &TenantFacts<'_>, gateway: &ValidGateway) -> Option<Suspension> {
+    let name = NamedObject { namespace: facts.namespace.into(), name: facts.name.into() };
+    if gateway.suspended.contains(&name) {
+        return Some(Suspension::Platform);
+    }
+    suspend.unwrap_or(false).then_some(Suspension::Team)
 }
 
 fn room_in_namespace(rule: &TenantRule, facts: &TenantFacts<'_>) -> Result<(), Violation> {
@@ -163,6 +173,7 @@ pub fn bounds(
         limits: Ceilings::of(rule),
         tiers: gateway.tiers.clone(),
         identities: permitted.into_iter().map(|one| one.hash).collect(),
+        suspended: suspension(spec.suspend, facts, gateway),
     })
 }
 

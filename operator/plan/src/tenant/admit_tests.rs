@@ -34,7 +34,13 @@ fn ask_for(
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let spec: TenantSpec = serde_json::from_value(spec).unwrap();
     let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let facts = TenantFacts { namespace: "team", name, namespace_labels: &labels, earlier_in_namespace: earlier };
+    let facts = TenantFacts {
+        namespace: "team",
+        name,
+        namespace_labels: &labels,
+        earlier_in_namespace: earlier,
+        rotation_request: None,
+    };
     admit(&spec, &facts, &gateway(rules), &identity())
 }
 

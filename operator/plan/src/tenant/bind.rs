@@ -3,17 +3,17 @@
 //!
 //! A tenant that no rule admits any more loses access: the platform has revoked it. One that asks for too much keeps
 //! what it had, because a mistake in a new spec must not take production down, but within its rule: else a rule that
-//! became narrower would bind everybody but those who ask for more.
+//! became narrower would bind everybody but those who ask for more. Both switches of suspension bind it all the same: a
+//! spec that is refused must not be a way past the platform's.
 
 use aigw_contract::policy::{Suspension, TenantPolicy};
 
 use super::access::Ceiling;
 use super::admit::AdmittedTenant;
 use super::diff::{diff_meter, write_policy};
-use super::identities;
 use super::limits::Ceilings;
 use super::step::{ObservedTenant, TenantStep};
-use super::zone;
+use super::{identities, internal_key, zone};
 use crate::gateway::observed::Document;
 use crate::gateway::validate::ValidTier;
 use crate::identity::GatewayIdentity;
@@ -30,31 +30,42 @@ pub struct Bounds {
     pub tiers: Vec<ValidTier>,
     /// Hashes of the identities it asks for and may have.
     pub identities: Vec<String>,
+    /// Whether calls are refused, and by whom.
+    pub suspended: Option<Suspension>,
 }
 
 impl Bounds {
-    fn bound(&self, policy: &TenantPolicy) -> TenantPolicy {
+    fn bound(&self, policy: &TenantPolicy, now: i64) -> TenantPolicy {
         let tier = self.tiers.iter().find(|tier| tier.name == policy.tier);
-        self.limits.bound(self.ceiling.bound(policy), tier)
+        suspend(self.limits.bound(self.ceiling.bound(policy), tier), self.suspended, now)
     }
 }
 
+/// `policy` with this suspension, and since when.
+fn suspend(policy: TenantPolicy, suspended: Option<Suspension>, now: i64) -> TenantPolicy {
+    let before = policy.suspended.and(policy.suspended_since);
+    TenantPolicy { suspended, suspended_since: suspended.map(|_| before.unwrap_or(now)), ..policy }
+}
+
 /// Binds what a tenant has to its bounds; to nothing where no rule decides. What it may not have any more is released
-/// first, so that others may have it from then on.
+/// first, so that others may have it from then on. `cache_seconds` is how long an authorizer's answer is reused, `now` in
+/// seconds since the Unix epoch.
 pub fn bind(
     tenant_id: &str,
     identity: &GatewayIdentity,
     observed: &ObservedTenant,
     bounds: Option<&Bounds>,
+    (cache_seconds, now): (i32, i64),
 ) -> Plan<TenantStep> {
     let mut plan = Plan::default();
     let keep = bounds.map(|bounds| &*bounds.identities).unwrap_or_default();
     let bound = |policy: &TenantPolicy| match bounds {
-        Some(bounds) => bounds.bound(policy),
-        None => TenantPolicy { suspended: Some(Suspension::Platform), ..policy.clone() },
+        Some(bounds) => bounds.bound(policy, now),
+        None => suspend(policy.clone(), Some(Suspension::Platform), now),
     };
     if let Some(kept) = narrow(tenant_id, identity, observed, keep, bound, &mut plan) {
         diff_meter(tenant_id, identity, observed, kept.version, kept.content.denied(), None, &mut plan);
+        internal_key::switch(&kept.content, identity, observed, (cache_seconds, now), &mut plan);
     }
     plan
 }
@@ -78,8 +89,11 @@ pub(super) fn binding(tenant: &AdmittedTenant, policy: TenantPolicy, now: i64) -
         usage_key_since,
         deleted,
         keys,
+        last_key,
+        rotations,
         identities,
-        suspended: _,
+        suspended,
+        suspended_since,
         models: _,
         resources: _,
         limits: _,
@@ -89,7 +103,7 @@ pub(super) fn binding(tenant: &AdmittedTenant, policy: TenantPolicy, now: i64) -
         enforcement: _,
         expires_at: _,
     } = policy;
-    TenantPolicy {
+    let policy = TenantPolicy {
         namespace,
         name,
         tier,
@@ -98,8 +112,11 @@ pub(super) fn binding(tenant: &AdmittedTenant, policy: TenantPolicy, now: i64) -
         usage_key_since,
         deleted,
         keys,
+        last_key,
+        rotations,
         identities,
-        suspended: tenant.suspended,
+        suspended,
+        suspended_since,
         models: Some(tenant.models.clone()),
         resources: tenant.resources.clone(),
         limits: tenant.limits.limits(),
@@ -108,7 +125,8 @@ pub(super) fn binding(tenant: &AdmittedTenant, policy: TenantPolicy, now: i64) -
         utc_offsets: zone::utc_offsets(&tenant.time_zone, now),
         enforcement: tenant.limits.enforcement,
         expires_at: tenant.expires_at,
-    }
+    };
+    suspend(policy, tenant.suspended, now)
 }
 
 /// Releases the identities that `keep` lacks, and makes the policy what `bound` makes of it, less those and those that

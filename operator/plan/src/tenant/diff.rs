@@ -1,10 +1,9 @@
 //! The next steps for one tenant.
 //!
 //! Order: suspension, models, resources, limits, budgets and identities given up first, because they must bind whatever else
-//! is stuck; then
-//! identities are claimed, so that a policy lists only what is the tenant's; then the internal key and its plan; then the
-//! Secret; then the policy that makes key and credential valid; the meter last, the commit point of the policy. So a
-//! crash anywhere leaves either the old state or a credential that is not valid yet, never one that is lost.
+//! is stuck; then identities are claimed, so that a policy lists only what is the tenant's; then the internal key and its
+//! plan; then the Secret; then the policy that makes key and credential valid; the meter last, the commit point of the
+//! policy. So a crash anywhere leaves either the old state or a credential that is not valid yet, never one that is lost.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,23 +15,17 @@ use aigw_contract::table::MeterHead;
 
 use super::admit::AdmittedTenant;
 use super::bind::{binding, binding_change, narrow};
-use super::identities;
-use super::secret;
+use super::credentials::{self, Keys};
+use super::internal_key::{self, key_value};
 use super::step::{ObservedSecret, ObservedTenant, TenantStep};
-use crate::gateway::observed::{Document, Tags};
-use crate::identity::{GatewayIdentity, TAG_ID, TAG_INSTALLATION, TAG_TENANT_ID, TAG_TIER, sha256_hex};
+use super::{identities, secret};
+use crate::gateway::observed::Document;
+use crate::identity::GatewayIdentity;
 use crate::plan::Plan;
 
-/// How long a credential stays valid after another took its place without being asked to: a Secret lost with its
-/// cluster may still be in running containers, whose environment never changes.
-pub const RETIRING_SECONDS: i64 = 7 * 24 * 3600;
 /// How long a deleted tenant's policy and meter stay, so that re-applying it continues its counters: longer than the
 /// longest budget window, a month, with room.
 pub const TOMBSTONE_SECONDS: i64 = 70 * 24 * 3600;
-/// When to look again for a usage plan that is missing, beside being woken by its gateway.
-const PLAN_RECHECK: Duration = Duration::from_secs(30);
-/// Added to the authorizer's cache time before a replaced internal key is deleted: clocks and requests in flight.
-const CACHE_MARGIN_SECONDS: i64 = 30;
 
 /// What the gateway contributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,44 +84,78 @@ pub fn diff(
         plan.wait("the Secret of an earlier Tenant of this name is being deleted", Duration::from_secs(2));
         return Ok(plan);
     }
-    let generation = key_generation(tenant, gateway, observed);
-    let key_ready = diff_api_key(tenant, gateway, observed, generation, &mut plan);
-    let credential = gateway.api_keys.then(|| diff_secret(tenant, gateway, observed, random, &mut plan));
+    let generation = internal_key::generation(tenant, gateway, observed);
+    let key_ready = internal_key::diff(tenant, gateway, observed, generation, &mut plan);
+    let credential = gateway.api_keys.then(|| credentials::choose(tenant, observed, key_ready, now, random));
+    if let Some(credential) = &credential {
+        diff_secret(tenant, gateway, observed, credential, &mut plan);
+    }
     if !key_ready {
         return Ok(plan);
     }
+    let wanted = wanted(tenant, gateway, observed, generation, credential.as_ref(), now);
+    note_due(tenant, observed, &wanted, now, &mut plan);
+    let same_key = observed.policy.as_ref().is_some_and(|policy| policy.content.usage_key == wanted.usage_key);
+    internal_key::switch(&wanted, gateway.identity, observed, (gateway.cache_seconds, now), &mut plan);
+    diff_policy(tenant, gateway.identity, observed, wanted.clone(), &mut plan);
+    if same_key {
+        internal_key::diff_old(gateway, observed, &wanted, now, &mut plan);
+    } else {
+        plan.recheck(seconds(internal_key::cached(gateway)));
+    }
+    Ok(plan)
+}
+
+/// The policy with everything in place.
+fn wanted(
+    tenant: &AdmittedTenant,
+    gateway: &GatewayFacts<'_>,
+    observed: &ObservedTenant,
+    generation: i64,
+    credential: Option<&Credential>,
+    now: i64,
+) -> TenantPolicy {
     let usage_key = key_value(gateway.identity, &tenant.tenant_id, generation);
     let previous = observed.policy.as_ref().map(|policy| &policy.content);
-    let same_key = previous.is_some_and(|policy| policy.usage_key == usage_key);
+    let same_key = previous.filter(|policy| policy.usage_key == usage_key);
+    let Keys { accepted, last, rotations } = credentials::keys(tenant, credential, observed, now);
     let wanted = TenantPolicy {
         namespace: tenant.namespace.clone(),
         name: tenant.name.clone(),
         tier: tenant.tier.name.clone(),
         usage_key_generation: generation,
-        usage_key_since: if same_key { previous.map_or(now, |policy| policy.usage_key_since) } else { now },
+        usage_key_since: same_key.map_or(now, |policy| policy.usage_key_since),
         usage_key,
         deleted: false,
-        keys: accepted_keys(credential.as_ref(), previous, now),
+        keys: accepted,
+        last_key: last,
+        rotations,
         identities: identities::accepted(&tenant.tenant_id, &tenant.identities, observed),
+        // Since when it is suspended, if it was already.
+        suspended: previous.and_then(|policy| policy.suspended),
+        suspended_since: previous.and_then(|policy| policy.suspended_since),
         ..TenantPolicy::default()
     };
-    let wanted = binding(tenant, wanted, now);
+    binding(tenant, wanted, now)
+}
+
+/// Asks to look again when something of `wanted` is due.
+fn note_due(
+    tenant: &AdmittedTenant,
+    observed: &ObservedTenant,
+    wanted: &TenantPolicy,
+    now: i64,
+    plan: &mut Plan<TenantStep>,
+) {
     if !identities::conflicts(&tenant.tenant_id, &tenant.identities, observed, now).is_empty() {
         plan.recheck(identities::CONFLICT_RECHECK);
     }
     if let Some(end) = wanted.expires_at.filter(|end| *end > now) {
         plan.recheck(seconds(end - now));
     }
-    if let Some(end) = wanted.keys.iter().filter_map(|key| key.not_after).min() {
-        plan.recheck(seconds(end - now));
+    if let Some(due) = credentials::next_change(&tenant.rotation, wanted, &observed.reading, now) {
+        plan.recheck(seconds(due - now));
     }
-    diff_policy(tenant, gateway.identity, observed, wanted.clone(), &mut plan);
-    if same_key {
-        diff_old_keys(gateway, observed, &wanted, now, &mut plan);
-    } else {
-        plan.recheck(seconds(i64::from(gateway.cache_seconds) + CACHE_MARGIN_SECONDS));
-    }
-    Ok(plan)
 }
 
 /// What deletion of a tenant leaves to do while its gateway stands. The Secret goes with its owner reference.
@@ -160,131 +187,27 @@ pub fn cleanup(tenant_id: &str, identity: &GatewayIdentity, observed: &ObservedT
     plan
 }
 
-/// Name of an internal key.
-pub fn key_name(identity: &GatewayIdentity, tenant_id: &str, generation: i64) -> String {
-    format!("{}{generation}", key_prefix(identity, tenant_id))
-}
-
-/// First characters of the names of a tenant's internal keys.
-pub fn key_prefix(identity: &GatewayIdentity, tenant_id: &str) -> String {
-    format!("{}{tenant_id}-", identity.api_key_prefix())
-}
-
-/// Value of an internal key: the same at every try, so that a repeated create collides. No secret: with key source
-/// AUTHORIZER a client cannot present it.
-pub fn key_value(identity: &GatewayIdentity, tenant_id: &str, generation: i64) -> String {
-    sha256_hex(&format!("aigw internal key 1\n{}\n{tenant_id}\n{generation}", identity.id()))
-}
-
-/// A tenant that changes its tier gets another key: a key can be in one plan of a stage only. So does one whose key is
-/// in another plan: moved by hand, or made for a tier that the spec has left again before the policy named the key.
-fn key_generation(tenant: &AdmittedTenant, gateway: &GatewayFacts<'_>, observed: &ObservedTenant) -> i64 {
-    let mut generation = match observed.policy.as_ref().map(|policy| &policy.content) {
-        None => 0,
-        Some(policy) if policy.tier == tenant.tier.name && !policy.deleted => policy.usage_key_generation,
-        Some(policy) => policy.usage_key_generation + 1,
-    };
-    // While the plan of the tier is not there, nothing tells a wrong plan.
-    let Some(usage_plan_id) = gateway.usage_plan_id else { return generation };
-    let spoilt = |generation| {
-        let name = key_name(gateway.identity, &tenant.tenant_id, generation);
-        let key = observed.api_keys.iter().find(|key| key.name == name);
-        key.is_some_and(|key| key.usage_plans.iter().any(|plan| plan != usage_plan_id))
-    };
-    while spoilt(generation) {
-        generation += 1;
-    }
-    generation
-}
-
-/// Returns whether the key exists, is enabled and is in its plan.
-fn diff_api_key(
-    tenant: &AdmittedTenant,
-    gateway: &GatewayFacts<'_>,
-    observed: &ObservedTenant,
-    generation: i64,
-    plan: &mut Plan<TenantStep>,
-) -> bool {
-    let name = key_name(gateway.identity, &tenant.tenant_id, generation);
-    let Some(key) = observed.api_keys.iter().find(|key| key.name == name) else {
-        let tags = Tags::from([
-            (TAG_ID.into(), gateway.identity.id()),
-            (TAG_INSTALLATION.into(), gateway.identity.installation.clone()),
-            (TAG_TENANT_ID.into(), tenant.tenant_id.clone()),
-            (TAG_TIER.into(), tenant.tier.name.clone()),
-        ]);
-        plan.step(TenantStep::CreateApiKey {
-            name,
-            value: key_value(gateway.identity, &tenant.tenant_id, generation),
-            tags,
-        });
-        plan.wait("the internal key is being created", Duration::ZERO);
-        return false;
-    };
-    if !key.enabled {
-        plan.step(TenantStep::EnableApiKey { id: key.id.clone() });
-    }
-    let Some(usage_plan_id) = gateway.usage_plan_id else {
-        // Its gateway's status wakes the tenant; this is for when that is missed.
-        plan.wait("the usage plan of the tier is being created", PLAN_RECHECK);
-        return false;
-    };
-    if !key.usage_plans.iter().any(|attached| attached == usage_plan_id) {
-        plan.step(TenantStep::AttachApiKey { key_id: key.id.clone(), usage_plan_id: usage_plan_id.into() });
-    }
-    true
-}
-
 fn diff_secret(
     tenant: &AdmittedTenant,
     gateway: &GatewayFacts<'_>,
     observed: &ObservedTenant,
-    random: &[u8; 32],
+    credential: &Credential,
     plan: &mut Plan<TenantStep>,
-) -> Credential {
-    let known: &[KeyHash] = observed.policy.as_ref().map_or(&[], |policy| &policy.content.keys);
-    let current = match &observed.secret {
-        ObservedSecret::Ours(data) => secret::credential(data, &tenant.tenant_id),
-        ObservedSecret::Absent | ObservedSecret::Foreign | ObservedSecret::Leaving => None,
-    };
-    // A key id the policy knows must come with the hash it knows, and must not be on its way out.
-    let usable = current.filter(|credential| {
-        known
-            .iter()
-            .find(|key| key.id == credential.key())
-            .is_none_or(|key| key.not_after.is_none() && credential.matches(&key.sha256))
-    });
-    let credential = usable.unwrap_or_else(|| {
-        let highest = known.iter().filter_map(|key| key.id.strip_prefix('k')?.parse::<u64>().ok()).max().unwrap_or(0);
-        Credential::new(&tenant.tenant_id, &format!("k{}", highest + 1), random)
-            .expect("tenant ids and key ids are of the credential's alphabet by construction")
-    });
-    let data = secret::data(&tenant.groups, gateway.endpoint, gateway.region, &credential);
-    if observed.secret != ObservedSecret::Ours(data.clone()) {
-        plan.step(TenantStep::WriteSecret {
-            namespace: tenant.namespace.clone(),
-            name: tenant.secret_name.clone(),
-            create: observed.secret == ObservedSecret::Absent,
-            data,
-            labels: BTreeMap::from([
-                (labels::MANAGED_BY.into(), labels::MANAGER.into()),
-                (labels::TENANT_ID.into(), tenant.tenant_id.clone()),
-            ]),
-        });
+) {
+    let data = secret::data(&tenant.groups, gateway.endpoint, gateway.region, credential);
+    if observed.secret == ObservedSecret::Ours(data.clone()) {
+        return;
     }
-    credential
-}
-
-/// The active key, then those on their way out, newest first.
-fn accepted_keys(credential: Option<&Credential>, previous: Option<&TenantPolicy>, now: i64) -> Vec<KeyHash> {
-    let Some(credential) = credential else { return Vec::new() };
-    let active = KeyHash { id: credential.key().into(), sha256: credential.sha256(), not_after: None };
-    let retiring =
-        previous.into_iter().flat_map(|policy| &policy.keys).filter(|key| key.id != active.id).filter_map(|key| {
-            let end = key.not_after.unwrap_or(now + RETIRING_SECONDS);
-            (end > now).then(|| KeyHash { not_after: Some(end), ..key.clone() })
-        });
-    std::iter::once(active.clone()).chain(retiring).collect()
+    plan.step(TenantStep::WriteSecret {
+        namespace: tenant.namespace.clone(),
+        name: tenant.secret_name.clone(),
+        create: observed.secret == ObservedSecret::Absent,
+        data,
+        labels: BTreeMap::from([
+            (labels::MANAGED_BY.into(), labels::MANAGER.into()),
+            (labels::TENANT_ID.into(), tenant.tenant_id.clone()),
+        ]),
+    });
 }
 
 fn diff_policy(
@@ -347,33 +270,8 @@ pub(super) fn diff_meter(
     }
 }
 
-/// Deletes internal keys of earlier tiers once no cached authorizer answer can name them.
-fn diff_old_keys(
-    gateway: &GatewayFacts<'_>,
-    observed: &ObservedTenant,
-    policy: &TenantPolicy,
-    now: i64,
-    plan: &mut Plan<TenantStep>,
-) {
-    let tenant_id = gateway.identity.tenant_id(&policy.namespace, &policy.name);
-    let current = key_name(gateway.identity, &tenant_id, policy.usage_key_generation);
-    let mut old: Vec<_> = observed.api_keys.iter().filter(|key| key.name != current).collect();
-    if old.is_empty() {
-        return;
-    }
-    let due = policy.usage_key_since + i64::from(gateway.cache_seconds) + CACHE_MARGIN_SECONDS;
-    if now < due {
-        plan.recheck(seconds(due - now));
-        return;
-    }
-    // AWS lists in no fixed order.
-    old.sort_by_key(|key| &key.name);
-    for key in old {
-        plan.step(TenantStep::DeleteApiKey { id: key.id.clone(), name: key.name.clone() });
-    }
-}
-
-fn seconds(count: i64) -> Duration {
+/// A time from now on; one that is past is a second away.
+pub(super) fn seconds(count: i64) -> Duration {
     Duration::from_secs(u64::try_from(count.max(1)).unwrap_or(1))
 }
 

@@ -5,8 +5,9 @@ use serde_json::json;
 use super::*;
 use crate::gateway::fixtures::{identity, valid};
 use crate::gateway::validate::ValidGateway;
-use crate::tenant::bind::bind;
+use crate::tenant::credentials::RETIRING_SECONDS;
 use crate::tenant::fixtures::{NOW, World, admitted};
+use crate::tenant::rotation::DEFAULT_OVERLAP;
 
 fn gateway() -> ValidGateway {
     valid(json!({
@@ -119,7 +120,9 @@ fn a_lost_secret_brings_a_new_key_and_the_old_one_retires_slowly() {
     world.converge(&tenant("bronze", false));
     assert_eq!((old.key(), world.credential().key()), ("k1", "k2"));
     assert!(world.policy().key("k1", NOW + RETIRING_SECONDS - 1).is_some());
-    world.now = RETIRING_SECONDS;
+    world.now = DEFAULT_OVERLAP - 1;
+    assert!(world.plan(&tenant("bronze", false)).in_sync());
+    world.now = DEFAULT_OVERLAP;
     world.converge(&tenant("bronze", false));
     assert_eq!(world.policy().keys.len(), 1);
 }
@@ -219,12 +222,10 @@ fn a_foreign_secret_is_never_touched() {
 #[test]
 fn revocation_writes_once() {
     let mut world = settled();
-    let tenant_id = tenant("bronze", false).tenant_id;
-    let plan = bind(&tenant_id, &identity(), &world.sim.observed, None);
+    let plan = world.bind(None);
     assert_eq!(plan.steps.len(), 2);
-    world.must_be_clean(&plan);
     plan.steps.iter().for_each(|step| world.apply(step));
-    assert!(bind(&tenant_id, &identity(), &world.sim.observed, None).in_sync());
+    assert!(world.bind(None).in_sync());
     assert_eq!(world.policy().suspended, Some(Suspension::Platform));
 }
 

@@ -9,6 +9,7 @@ use aigw_contract::Credential;
 use aigw_contract::policy::TenantPolicy;
 
 use super::admit::{AdmittedTenant, TenantFacts, admit};
+use super::bind::{Bounds, bind};
 use super::diff::{GatewayFacts, cleanup, diff};
 use super::lint::lint;
 use super::simulated::SimulatedTenant;
@@ -24,9 +25,18 @@ pub(crate) const ROUNDS: usize = 10;
 
 pub(crate) fn admitted(spec: &TenantSpec, gateway: &ValidGateway) -> AdmittedTenant {
     let labels = BTreeMap::new();
-    let facts =
-        TenantFacts { namespace: "team-search", name: "search", namespace_labels: &labels, earlier_in_namespace: 0 };
-    admit(spec, &facts, gateway, &identity()).unwrap()
+    admit(spec, &facts(&labels), gateway, &identity()).unwrap()
+}
+
+/// The first tenant of its namespace, which asks for no rotation.
+pub(crate) fn facts(labels: &BTreeMap<String, String>) -> TenantFacts<'_> {
+    TenantFacts {
+        namespace: "team-search",
+        name: "search",
+        namespace_labels: labels,
+        earlier_in_namespace: 0,
+        rotation_request: None,
+    }
 }
 
 /// A tenant's AWS and cluster, and what was done to them.
@@ -59,7 +69,16 @@ impl World {
             api_keys: self.gateway.api_keys,
             cache_seconds: self.gateway.cache_seconds,
         };
-        let plan = diff(tenant, &facts, &self.sim.observed, NOW + self.now, &[self.random; 32]).unwrap();
+        let observed = ObservedTenant { read_at: NOW + self.now, ..self.sim.observed.clone() };
+        let plan = diff(tenant, &facts, &observed, NOW + self.now, &[self.random; 32]).unwrap();
+        self.must_be_clean(&plan);
+        plan
+    }
+
+    /// The next plan for the tenant while its spec is refused, or no rule admits it; it must be clean.
+    pub(crate) fn bind(&self, bounds: Option<&Bounds>) -> Plan<TenantStep> {
+        let (identity, time) = (identity(), (self.gateway.cache_seconds, NOW + self.now));
+        let plan = bind(&identity.tenant_id("team-search", "search"), &identity, &self.sim.observed, bounds, time);
         self.must_be_clean(&plan);
         plan
     }

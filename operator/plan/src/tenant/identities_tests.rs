@@ -6,7 +6,7 @@ use super::*;
 use crate::gateway::fixtures::{identity, valid};
 use crate::tenant::access::Ceiling;
 use crate::tenant::admit::{AdmittedTenant, TenantFacts, admit, bounds};
-use crate::tenant::bind::{Bounds, bind};
+use crate::tenant::bind::Bounds;
 use crate::tenant::fixtures::{NOW, World, admitted};
 
 fn gateway(auth: &Value, values: &Value) -> ValidGateway {
@@ -65,7 +65,13 @@ fn of_another(held: bool, since: i64) -> ObservedIdentity {
 fn what_neither_gateway_nor_rule_allows_is_refused_by_rule_and_value() {
     let refused = |gateway: &ValidGateway, spec: &TenantSpec| {
         let labels = BTreeMap::new();
-        let facts = TenantFacts { namespace: "n", name: "t", namespace_labels: &labels, earlier_in_namespace: 0 };
+        let facts = TenantFacts {
+            namespace: "n",
+            name: "t",
+            namespace_labels: &labels,
+            earlier_in_namespace: 0,
+            rotation_request: None,
+        };
         let violation = admit(spec, &facts, gateway, &identity()).unwrap_err();
         assert_eq!(violation.reason, reason::IDENTITY_NOT_ALLOWED);
         let permitted = bounds(spec, &facts, gateway, &identity()).unwrap().identities;
@@ -168,10 +174,11 @@ fn a_grant_that_is_withdrawn_binds_although_the_spec_is_refused() {
         limits: Ceilings::of(&standard().rules[0]),
         tiers: standard().tiers,
         identities: permitted.to_vec(),
+        suspended: None,
     };
-    world.run(|world| bind(&tenant.tenant_id, &identity(), &world.sim.observed, Some(&bounds)));
+    world.run(|world| world.bind(Some(&bounds)));
     assert_eq!(listed(&world), permitted);
-    world.run(|world| bind(&tenant.tenant_id, &identity(), &world.sim.observed, None));
+    world.run(|world| world.bind(None));
     assert!(listed(&world).is_empty() && world.policy().denied() && world.sim.observed.identities.is_empty());
 }
 

@@ -2,7 +2,6 @@ use aigw_api::TenantSpec;
 use serde_json::{Value, json};
 
 use super::super::admit::{AdmittedTenant, TenantFacts, admit, bounds};
-use super::super::bind::bind;
 use super::super::fixtures::{World, admitted};
 use super::*;
 use crate::gateway::fixtures::{identity, valid};
@@ -27,7 +26,13 @@ fn spec(more: &Value) -> TenantSpec {
 }
 
 fn facts(labels: &std::collections::BTreeMap<String, String>) -> TenantFacts<'_> {
-    TenantFacts { namespace: "team-search", name: "search", namespace_labels: labels, earlier_in_namespace: 0 }
+    TenantFacts {
+        namespace: "team-search",
+        name: "search",
+        namespace_labels: labels,
+        earlier_in_namespace: 0,
+        rotation_request: None,
+    }
 }
 
 fn admission(gateway: &ValidGateway, more: &Value) -> Result<AdmittedTenant, Violation> {
@@ -137,8 +142,7 @@ fn lowered_ceilings_bind_a_refused_tenant_at_once() {
     });
     let before = gateway(&tier, &wide);
     let mut world = World::new(before.clone());
-    let tenant = admitted(&spec(&asked), &before);
-    world.converge(&tenant);
+    world.converge(&admitted(&spec(&asked), &before));
     assert_eq!(world.policy().limits.requests_per_minute, Some(400));
     let narrow = json!({"ceilings": {"limits": {
         "requestsPerMinute": 300, "concurrency": 9, "maxOutputTokens": {"max": 200},
@@ -147,7 +151,7 @@ fn lowered_ceilings_bind_a_refused_tenant_at_once() {
     assert!(admission(&after, &asked).is_err());
     let labels = std::collections::BTreeMap::new();
     let bounds = bounds(&spec(&asked), &facts(&labels), &after, &identity());
-    world.run(|world| bind(&tenant.tenant_id, &identity(), &world.sim.observed, bounds.as_ref()));
+    world.run(|world| world.bind(bounds.as_ref()));
     let policy = world.policy();
     assert_eq!(
         policy.limits,

@@ -9,12 +9,13 @@ use aigw_contract::limits::{Limits, OutputTokens};
 use aigw_contract::policy::{AcceptedIdentity, KeyHash, TenantPolicy};
 use aigw_contract::table::MeterHead;
 
+use super::credentials::{MOST_KEYS, latest, number};
 use super::step::{ObservedSecret, ObservedTenant, TenantStep};
 use crate::identity::{TAG_ID, TAG_INSTALLATION, TAG_TENANT_ID};
 
 /// Everything wrong with `steps`; empty means they may be executed.
 pub fn lint(steps: &[TenantStep], observed: &ObservedTenant) -> Vec<String> {
-    let mut seen = Seen { policy: None, meter: false, secret: false, created: false };
+    let mut seen = Seen { policy: None, meter: false, secret: false, created: false, confirmed: None };
     let mut findings = Vec::new();
     for step in steps {
         let problem = seen.problem(step, observed, steps);
@@ -32,6 +33,8 @@ struct Seen<'a> {
     meter: bool,
     secret: bool,
     created: bool,
+    /// Id of the key that was confirmed to be in its plan.
+    confirmed: Option<&'a String>,
 }
 
 impl<'a> Seen<'a> {
@@ -54,6 +57,16 @@ impl<'a> Seen<'a> {
                 (!tagged || value.is_empty()).then_some("without value and tags it would never be found again")
             }
             TenantStep::EnableApiKey { id } => known(id).is_none().then_some("the key was not observed"),
+            TenantStep::DisableApiKey { id } if known(id).is_none() => Some("the key was not observed"),
+            TenantStep::DisableApiKey { .. } => {
+                let policy = self.policy_in_force(observed).map(|(_, policy)| policy);
+                let served = policy.is_some_and(|policy| !policy.denied() && policy.expires_at.is_none());
+                served.then_some("calls of this tenant are not refused")
+            }
+            TenantStep::ConfirmApiKey { key_id, usage_plan_id } => {
+                self.confirmed = Some(key_id);
+                self.confirm_problem(key_id, usage_plan_id, observed, steps)
+            }
             TenantStep::AttachApiKey { key_id, .. } => match known(key_id) {
                 None => Some("the key was not observed"),
                 Some(key) if !key.usage_plans.is_empty() => Some("the key is in a plan of this stage"),
@@ -103,6 +116,7 @@ impl<'a> Seen<'a> {
                     return Some("second policy in one plan");
                 }
                 counters(*expected, *version, policy, observed)
+                    .or_else(|| self.unconfirmed(policy, observed))
                     .or_else(|| keys(policy, observed, steps))
                     .or_else(|| identities(tenant_id, policy, observed))
                     .or_else(|| limits(policy))
@@ -116,9 +130,42 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// The policy that is in force after the steps so far, with its version.
+    fn policy_in_force<'b>(&'b self, observed: &'b ObservedTenant) -> Option<(i64, &'b TenantPolicy)> {
+        self.policy.or(observed.policy.as_ref().map(|policy| (policy.version, &policy.content)))
+    }
+
+    fn confirm_problem(
+        &self,
+        key_id: &String,
+        usage_plan_id: &String,
+        observed: &ObservedTenant,
+        steps: &[TenantStep],
+    ) -> Option<&'static str> {
+        let Some(key) = observed.api_keys.iter().find(|key| key.id == *key_id) else {
+            return Some("the key was not observed");
+        };
+        let attach = TenantStep::AttachApiKey { key_id: key_id.clone(), usage_plan_id: usage_plan_id.clone() };
+        if self.policy.is_some() {
+            return Some("the policy names the key already");
+        }
+        let attached = key.usage_plans.contains(usage_plan_id) || steps.contains(&attach);
+        (!attached).then_some("nothing puts the key in that plan")
+    }
+
+    /// A tenant that is being served gets another internal key only once that is confirmed to be in its plan.
+    fn unconfirmed(&self, policy: &TenantPolicy, observed: &ObservedTenant) -> Option<&'static str> {
+        let before = observed.policy.as_ref().map(|policy| &policy.content).filter(|before| !before.deleted)?;
+        if policy.usage_key_generation == before.usage_key_generation {
+            return None;
+        }
+        let confirmed = observed.api_keys.iter().find(|key| Some(&key.id) == self.confirmed);
+        let named = confirmed.is_some_and(|key| is_of(&key.name, policy.usage_key_generation));
+        (!named).then_some("the key was not confirmed to be in its plan")
+    }
+
     fn meter_problem(&self, head: MeterHead, observed: &ObservedTenant) -> Option<&'static str> {
-        let in_force = observed.policy.as_ref().map(|policy| (policy.version, &policy.content));
-        let Some((version, policy)) = self.policy.or(in_force) else {
+        let Some((version, policy)) = self.policy_in_force(observed) else {
             return Some("there is no policy the meter could be of");
         };
         if head.policy_version != version {
@@ -188,6 +235,20 @@ fn keys(policy: &TenantPolicy, observed: &ObservedTenant, steps: &[TenantStep]) 
     }
     if policy.keys.iter().filter(|key| key.not_after.is_none()).count() > 1 {
         return Some("two credentials are active");
+    }
+    if policy.keys.len() > MOST_KEYS {
+        return Some("more credentials are accepted than may be");
+    }
+    if let Some(before) = observed.policy.as_ref().map(|policy| &policy.content) {
+        let last = latest(before);
+        if policy.last_key < last {
+            return Some("the number of the latest key goes back");
+        }
+        // Keys that were switched off at the gateway come back; nothing else does.
+        let least = if before.keys.is_empty() { last } else { last + 1 };
+        if new.iter().any(|key| number(&key.id).is_none_or(|number| number < least)) {
+            return Some("the id of a key is used again");
+        }
     }
     let written = steps.iter().find_map(|step| match step {
         TenantStep::WriteSecret { data, .. } => Some(data),

@@ -3,15 +3,19 @@
 pub mod access;
 pub mod admit;
 pub mod bind;
+mod credentials;
 pub mod diff;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod identities;
+pub mod internal_key;
+pub mod issued;
 pub mod limits;
 pub mod lint;
 #[cfg(test)]
 mod properties;
 pub mod report;
+pub mod rotation;
 #[cfg(test)]
 mod scenarios;
 pub mod secret;

@@ -7,7 +7,6 @@ use aigw_contract::Credential;
 use proptest::prelude::*;
 
 use super::admit::AdmittedTenant;
-use super::bind::bind;
 use super::fixtures::{NOW, World, admitted};
 use super::step::{ObservedSecret, ObservedTenant};
 use crate::gateway::fixtures::{identity, place};
@@ -119,12 +118,8 @@ fn live(events: &[Event], first: &Asked) -> World {
                 world.delete(&tenant);
             }
             Event::Revoked(asked) => {
-                let tenant = ask(&mut world, asked);
-                world.run(|world| {
-                    let plan = bind(&tenant.tenant_id, &identity(), &world.sim.observed, None);
-                    world.must_be_clean(&plan);
-                    plan
-                });
+                ask(&mut world, asked);
+                world.run(|world| world.bind(None));
             }
         }
         let loses = matches!(event, Event::Harmed(_));
@@ -149,7 +144,9 @@ fn must_be(tenant: &AdmittedTenant, world: &World) {
     assert_eq!((policy.models.as_ref(), &policy.resources), (Some(&tenant.models), &tenant.resources));
     let current =
         observed.api_keys.iter().find(|key| key.name.ends_with(&format!("-{}", policy.usage_key_generation))).unwrap();
-    assert!(current.enabled);
+    let refused = [policy.suspended.and(policy.suspended_since), policy.expires_at].into_iter().flatten().min();
+    let long = i64::from(world.gateway.cache_seconds) + 30;
+    assert_eq!(current.enabled, refused.is_none_or(|since| NOW + world.now < since + long));
     assert_eq!(current.usage_plans, [format!("plan-{}", tenant.tier.name)]);
     if world.gateway.api_keys {
         let credential = world.credential();
@@ -175,8 +172,8 @@ proptest! {
         };
         world.converge(&tenant);
         must_be(&tenant, &world);
-        // A credential that is in the Secret and in force is not replaced.
-        if let (Some(held), true) = (held, world.gateway.api_keys) {
+        // A credential that is in the Secret and in force is not replaced, unless it is to be at some age.
+        if let (Some(held), true, None) = (held, world.gateway.api_keys, tenant.rotation.every) {
             let ObservedSecret::Ours(data) = &held.secret else { unreachable!() };
             let token = data.get("AWS_BEARER_TOKEN_BEDROCK").and_then(|token| Credential::parse(token).ok());
             let in_force = |credential: &Credential| {

@@ -1,16 +1,18 @@
 //! What the user is told of a tenant.
 
 use aigw_api::conditions::{kind, reason};
-use aigw_api::{CredentialStatus, CredentialsStatus, EffectiveModels, EffectiveTenant, TenantStatus};
+use aigw_api::{EffectiveModels, EffectiveTenant, TenantStatus};
 use aigw_contract::access::ModelRules;
 use aigw_contract::calendar::rfc3339;
+use aigw_contract::meter::MeterReading;
 use aigw_contract::policy::{Suspension, TenantPolicy};
-use jiff::Timestamp;
 
-use super::access;
 use super::admit::AdmittedTenant;
 use super::limits::shown_premium;
+use super::rotation::span;
+use super::{access, issued};
 use crate::conditions::{ConditionSpec, Progress};
+use crate::probe::report::Unproven;
 use crate::violation::Violation;
 
 /// What a pass came to.
@@ -27,6 +29,13 @@ pub enum TenantOutcome {
     },
     /// AWS and the Secret match.
     InSync,
+    /// AWS and the Secret match, and a probe does not show that calls go through.
+    Unproven {
+        /// What keeps it from being shown.
+        unproven: Unproven,
+        /// Whether the tenant counts as ready meanwhile.
+        serving: bool,
+    },
     /// Going on by itself.
     Working {
         /// Condition reason.
@@ -43,14 +52,25 @@ pub enum TenantOutcome {
     },
 }
 
-/// Conditions after a pass. `policy` is the policy in force, if one was read; `now` is in seconds since the Unix epoch.
+/// What binds a tenant, where it was read.
+#[derive(Debug, Clone, Copy)]
+pub struct InForce<'a> {
+    /// The policy.
+    pub policy: &'a TenantPolicy,
+    /// What the meter has counted.
+    pub reading: &'a MeterReading,
+}
+
+/// Conditions after a pass. `in_force` is what binds the tenant, also one whose spec was refused; `now` is in seconds since
+/// the Unix epoch.
 pub fn conditions(
     outcome: &TenantOutcome,
     admitted: Option<&AdmittedTenant>,
-    policy: Option<&TenantPolicy>,
+    in_force: Option<InForce<'_>>,
     was_ready: bool,
     now: i64,
 ) -> Vec<ConditionSpec> {
+    let policy = in_force.map(|in_force| in_force.policy);
     let accepted =
         ConditionSpec::new(kind::ACCEPTED, true, reason::ACCEPTED, "a rule of the gateway admits this tenant");
     let (accepted, programmed, progress) = match outcome {
@@ -76,6 +96,10 @@ pub fn conditions(
             let programmed = ConditionSpec::new(kind::PROGRAMMED, true, reason::IN_SYNC, "AWS was read and matches");
             (accepted, programmed, Progress::Ready(message.into()))
         }
+        TenantOutcome::Unproven { unproven, serving } => {
+            let programmed = ConditionSpec::new(kind::PROGRAMMED, true, reason::IN_SYNC, "AWS was read and matches");
+            (accepted, programmed, unproven.progress(*serving))
+        }
         TenantOutcome::Working { reason, message } => {
             let programmed = ConditionSpec::new(kind::PROGRAMMED, was_ready, reason, message);
             (accepted, programmed, Progress::Working { reason, message: message.clone(), serving: was_ready })
@@ -85,8 +109,12 @@ pub fn conditions(
             (accepted, programmed, Progress::Stalled { reason, message: message.clone() })
         }
     };
-    let mut conditions =
-        vec![accepted, programmed, credentials_ready(outcome, admitted, policy), suspended(admitted, policy, now)];
+    let mut conditions = vec![
+        accepted,
+        programmed,
+        credentials_ready(outcome, admitted, in_force, now),
+        suspended(admitted, policy, now),
+    ];
     conditions.extend(identities_ready(outcome, admitted, policy));
     conditions.extend(progress.summary());
     conditions
@@ -132,22 +160,19 @@ pub fn conflict(taken: &[(&str, &str)]) -> TenantOutcome {
 fn credentials_ready(
     outcome: &TenantOutcome,
     admitted: Option<&AdmittedTenant>,
-    policy: Option<&TenantPolicy>,
+    in_force: Option<InForce<'_>>,
+    now: i64,
 ) -> ConditionSpec {
     if let TenantOutcome::Stalled { reason: reason::SECRET_NOT_OURS, message } = outcome {
         return ConditionSpec::new(kind::CREDENTIALS_READY, false, reason::SECRET_NOT_OURS, message);
     }
-    match (admitted, policy) {
-        (Some(_), Some(policy)) if !policy.deleted && policy.keys.is_empty() => {
+    match admitted.zip(in_force.filter(|in_force| !in_force.policy.deleted)) {
+        Some((_, InForce { policy, .. })) if policy.keys.is_empty() => {
             let message = "the gateway issues no API keys (auth.apiKeys.enabled is false)";
             ConditionSpec::new(kind::CREDENTIALS_READY, false, reason::API_KEYS_DISABLED, message)
         }
-        (Some(tenant), Some(policy)) if !policy.deleted => {
-            let active = policy.keys.first().map_or("", |key| key.id.as_str());
-            let message = format!("credential {active} is in Secret {}", tenant.secret_name);
-            ConditionSpec::new(kind::CREDENTIALS_READY, true, reason::ISSUED, message)
-        }
-        _ => {
+        Some((tenant, in_force)) => issued::condition(tenant, in_force, now),
+        None => {
             ConditionSpec::new(kind::CREDENTIALS_READY, None, reason::PROGRESSING, "no credential has been issued yet")
         }
     }
@@ -170,36 +195,23 @@ fn suspended(admitted: Option<&AdmittedTenant>, policy: Option<&TenantPolicy>, n
     }
 }
 
-/// Everything of the status but conditions, generation and usage.
+/// Everything of the status but conditions, generation and usage. `previous` is the status that stands.
 pub fn status(
     tenant_id: String,
     endpoint: Option<String>,
     admitted: Option<&AdmittedTenant>,
-    policy: Option<&TenantPolicy>,
+    in_force: Option<InForce<'_>>,
+    previous: &TenantStatus,
 ) -> TenantStatus {
+    let issued = admitted.zip(in_force).filter(|(_, in_force)| !in_force.policy.keys.is_empty());
     TenantStatus {
         observed_generation: None,
         conditions: Vec::new(),
         tenant_id: Some(tenant_id),
         endpoint,
-        credentials: admitted.zip(policy).filter(|(_, policy)| !policy.keys.is_empty()).map(|(tenant, policy)| {
-            CredentialsStatus {
-                secret_name: tenant.secret_name.clone(),
-                keys: policy
-                    .keys
-                    .iter()
-                    .map(|key| CredentialStatus {
-                        id: key.id.clone(),
-                        state: if key.not_after.is_none() { "Active".into() } else { "Retiring".into() },
-                        retires_at: key
-                            .not_after
-                            .and_then(|end| Timestamp::from_second(end).ok())
-                            .map(|end| end.to_string()),
-                    })
-                    .collect(),
-            }
-        }),
-        effective: admitted.map(|tenant| effective(tenant, policy)),
+        credentials: issued.map(|(tenant, in_force)| issued::shown(tenant, in_force, previous.credentials.as_ref())),
+        effective: admitted.map(|tenant| effective(tenant, in_force.map(|in_force| in_force.policy))),
+        suspension: None,
         usage: None,
     }
 }
@@ -223,6 +235,8 @@ fn effective(tenant: &AdmittedTenant, policy: Option<&TenantPolicy>) -> Effectiv
         time_zone: Some(tenant.time_zone.clone()),
         enforcement: Some(format!("{:?}", tenant.limits.enforcement)),
         expires_at: tenant.expires_at.map(rfc3339),
+        rotate_every: tenant.rotation.every.map(span),
+        overlap: Some(span(tenant.rotation.overlap)),
     }
 }
 

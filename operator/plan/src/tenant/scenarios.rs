@@ -8,10 +8,9 @@ use aigw_contract::Credential;
 use aigw_contract::table::MeterHead;
 use serde_json::{Value, json};
 
-use super::admit::{AdmittedTenant, TenantFacts, bounds};
-use super::bind::bind;
-use super::diff::RETIRING_SECONDS;
-use super::fixtures::{World, admitted};
+use super::admit::{AdmittedTenant, TenantFacts, admit, bounds};
+use super::fixtures::{NOW, World, admitted, facts};
+use super::rotation::DEFAULT_OVERLAP;
 use super::step::ObservedSecret;
 use crate::gateway::fixtures::{identity, valid};
 use crate::gateway::validate::ValidGateway;
@@ -97,6 +96,49 @@ fn suspend_and_resume() {
 }
 
 #[test]
+fn suspended_for_longer_than_answers_are_cached() {
+    let mut world = settled();
+    note(&mut world, "suspended");
+    world.converge(&tenant("bronze", true));
+    note(&mut world, "after the authorizer's cache time");
+    world.now += 90;
+    world.converge(&tenant("bronze", true));
+    note(&mut world, "the key enabled by hand");
+    world.sim.observed.api_keys[0].enabled = true;
+    world.converge(&tenant("bronze", true));
+    note(&mut world, "resumed");
+    world.converge(&tenant("bronze", false));
+    check("key_disabled", &world.log);
+}
+
+#[test]
+fn rotation() {
+    let asks = |request| {
+        let labels = BTreeMap::new();
+        let facts = TenantFacts { rotation_request: request, ..facts(&labels) };
+        let spec = json!({"gatewayRef": {"name": "prod"}, "apiKey": {"rotateEvery": "720h", "overlap": "24h"}});
+        admit(&serde_json::from_value(spec).unwrap(), &facts, &gateway(), &identity()).unwrap()
+    };
+    let mut world = World::new(gateway());
+    world.converge(&asks(None));
+    world.log.clear();
+    note(&mut world, "asked for");
+    world.now += 3600;
+    world.converge(&asks(Some("monday")));
+    note(&mut world, "the old key was used two hours later");
+    world.sim.observed.reading.last_used = vec![("k1".into(), NOW + 3 * 3600)];
+    world.now += 25 * 3600;
+    world.converge(&asks(Some("monday")));
+    note(&mut world, "and not since");
+    world.now += 2 * 3600;
+    world.converge(&asks(Some("monday")));
+    note(&mut world, "thirty days later");
+    world.now += 720 * 3600;
+    world.converge(&asks(Some("monday")));
+    check("rotation", &world.log);
+}
+
+#[test]
 fn models_and_resources() {
     let base = "arn:aws:bedrock:eu-central-1:111122223333:knowledge-base";
     let allowing = |models: &[&str]| {
@@ -123,20 +165,10 @@ fn models_and_resources() {
     let narrower = json!({"models": models, "resources": [{"arn": format!("{base}/K")}]});
     world.converge(&asking(&gateway, narrower));
     note(&mut world, "the rule becomes narrower than what the team asks for, which is refused");
-    let facts = TenantFacts {
-        namespace: "team-search",
-        name: "search",
-        namespace_labels: &BTreeMap::new(),
-        earlier_in_namespace: 0,
-    };
+    let labels = BTreeMap::new();
     let spec = serde_json::from_value(json!({"gatewayRef": {"name": "prod"}})).unwrap();
-    let bound = bounds(&spec, &facts, &allowing(&["amazon.nova-*"]), &identity()).unwrap();
-    let tenant_id = identity().tenant_id("team-search", "search");
-    world.run(|world| {
-        let plan = bind(&tenant_id, &identity(), &world.sim.observed, Some(&bound));
-        world.must_be_clean(&plan);
-        plan
-    });
+    let bound = bounds(&spec, &facts(&labels), &allowing(&["amazon.nova-*"]), &identity()).unwrap();
+    world.run(|world| world.bind(Some(&bound)));
     let rules = world.policy().models.clone().unwrap();
     assert!(rules.check("anthropic.claude-haiku", None).is_err());
     check("models_and_resources", &world.log);
@@ -149,7 +181,7 @@ fn secret() {
     world.sim.observed.secret = ObservedSecret::Absent;
     world.converge(&tenant("bronze", false));
     note(&mut world, "the old credential has retired");
-    world.now += RETIRING_SECONDS;
+    world.now += DEFAULT_OVERLAP;
     world.converge(&tenant("bronze", false));
     note(&mut world, "a variable changed by hand");
     let ObservedSecret::Ours(data) = &mut world.sim.observed.secret else { panic!("no Secret") };
@@ -162,7 +194,7 @@ fn secret() {
     world.converge(&tenant("bronze", false));
     note(&mut world, "further groups of variables");
     let gateway_ref = GatewayRef { name: "prod".into(), namespace: None };
-    let api_key = ApiKey { secret_name: None, env: vec![SecretGroup::Openai, SecretGroup::Region] };
+    let api_key = ApiKey { env: vec![SecretGroup::Openai, SecretGroup::Region], ..ApiKey::default() };
     let spec = TenantSpec {
         gateway_ref,
         tier: Some("bronze".into()),
@@ -289,7 +321,6 @@ fn lost_its_table() {
 #[test]
 fn no_rule_admits_it_any_more() {
     let mut world = settled();
-    let tenant = tenant("bronze", false);
-    world.run(|world| bind(&tenant.tenant_id, &identity(), &world.sim.observed, None));
+    world.run(|world| world.bind(None));
     check("revoked", &world.log);
 }

@@ -14,6 +14,9 @@ use super::step::ObservedSecret;
 
 const BEARER_TOKEN: &str = "AWS_BEARER_TOKEN_BEDROCK";
 
+/// Kinds of our objects that own Secrets.
+const OWNERS: [&str; 2] = ["Tenant", "AIGateway"];
+
 /// The Secret's whole data.
 pub fn data(groups: &[SecretGroup], endpoint: &str, region: &str, credential: &Credential) -> BTreeMap<String, String> {
     let mount = |family: Family| format!("{endpoint}/{}", family.endpoint_prefix());
@@ -53,14 +56,16 @@ pub fn credential(data: &BTreeMap<String, String>, tenant_id: &str) -> Option<Cr
     (credential.tenant() == tenant_id).then_some(credential)
 }
 
-/// What a Secret of the wanted name is to this tenant. `object_uid` is the UID of the Tenant that asks, if it has one.
+/// What a Secret of the wanted name is to this tenant. `object_uid` is the UID of the object that
+/// asks, if it has one.
 pub fn observed(secret: Option<Secret>, tenant_id: &str, object_uid: Option<&str>) -> ObservedSecret {
     let Some(Secret { metadata, data, .. }) = secret else { return ObservedSecret::Absent };
     let label = |name: &str| metadata.labels.as_ref()?.get(name).map(String::as_str);
     if label(labels::TENANT_ID) != Some(tenant_id) || label(labels::MANAGED_BY) != Some(labels::MANAGER) {
         return ObservedSecret::Foreign;
     }
-    let of_this_object = |owner: &OwnerReference| owner.kind != "Tenant" || Some(owner.uid.as_str()) == object_uid;
+    let of_this_object =
+        |owner: &OwnerReference| !OWNERS.contains(&owner.kind.as_str()) || Some(owner.uid.as_str()) == object_uid;
     if metadata.deletion_timestamp.is_some() || !metadata.owner_references.iter().flatten().all(of_this_object) {
         return ObservedSecret::Leaving;
     }

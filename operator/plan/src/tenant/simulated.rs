@@ -47,6 +47,12 @@ impl SimulatedTenant {
                 self.observed.api_keys.push(ObservedApiKey { id, name, enabled: true, tags, usage_plans: Vec::new() });
             }
             TenantStep::EnableApiKey { id } => self.key(&id)?.enabled = true,
+            TenantStep::DisableApiKey { id } => self.key(&id)?.enabled = false,
+            TenantStep::ConfirmApiKey { key_id, usage_plan_id } => {
+                if !self.key(&key_id)?.usage_plans.contains(&usage_plan_id) {
+                    return Err("the key is not in the plan");
+                }
+            }
             TenantStep::AttachApiKey { key_id, usage_plan_id } => {
                 let key = self.key(&key_id)?;
                 // One plan of a stage is all a key may be in, and only plans of this stage are listed.

@@ -40,6 +40,8 @@ pub struct ObservedTenant {
     pub meter: Option<MeterHead>,
     /// What the meter has counted.
     pub reading: MeterReading,
+    /// When that was read, in seconds since the Unix epoch: several passes may share one look.
+    pub read_at: i64,
     /// The Secret of the wanted name.
     pub secret: ObservedSecret,
     /// Claims of the identities that are wanted or that the policy lists, by hash.
@@ -92,8 +94,12 @@ pub enum TenantStep {
     CreateApiKey { name: String, value: String, tags: Tags },
     /// Accept the key again.
     EnableApiKey { id: String },
+    /// Accept the key no more.
+    DisableApiKey { id: String },
     /// Attach a key to a usage plan.
     AttachApiKey { key_id: String, usage_plan_id: String },
+    /// Make sure that AWS says of itself that the key is in the plan; fails, to be tried again, until it does.
+    ConfirmApiKey { key_id: String, usage_plan_id: String },
     /// Delete an internal key nobody uses any more.
     DeleteApiKey { id: String, name: String },
     /// Write the Secret: its whole data.
@@ -127,6 +133,10 @@ impl fmt::Display for TenantStep {
         match self {
             Self::CreateApiKey { name, .. } => write!(formatter, "create api key {name}"),
             Self::EnableApiKey { id } => write!(formatter, "enable api key {id}"),
+            Self::DisableApiKey { id } => write!(formatter, "disable api key {id}"),
+            Self::ConfirmApiKey { key_id, usage_plan_id } => {
+                write!(formatter, "confirm api key {key_id} in usage plan {usage_plan_id}")
+            }
             Self::AttachApiKey { key_id, usage_plan_id } => {
                 write!(formatter, "attach api key {key_id} to usage plan {usage_plan_id}")
             }

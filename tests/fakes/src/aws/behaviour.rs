@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::data_plane::DataPlane;
+
 /// 2026-01-01T00:00:00Z.
 const NEW_YEAR: i64 = 1_767_225_600;
 
@@ -30,6 +32,8 @@ pub struct Behaviour {
     pub latency: Duration,
     /// Whether a `PutRestApi` whose answer is lost leaves a half-imported API: some methods, and those open to anyone.
     pub half_import: bool,
+    /// How calls of gateways go.
+    pub data_plane: DataPlane,
     /// Seconds since the Unix epoch at the fake's time zero.
     pub epoch: i64,
 }
@@ -64,6 +68,7 @@ impl Default for Behaviour {
             limits: AccountLimits::default(),
             latency: Duration::from_millis(5),
             half_import: false,
+            data_plane: DataPlane::default(),
             epoch: NEW_YEAR,
         }
     }

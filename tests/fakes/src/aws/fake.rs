@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aigw_cloud::Clouds;
+use aigw_cloud::{Clouds, Prober};
 
 use super::behaviour::Behaviour;
 use super::client::{ClientOptions, FakeClouds};
 use super::clock::Clock;
+use super::data_plane::FakeProber;
 use super::inventory::{self, InventoryOptions};
 use super::log::CallRecord;
 use super::quotas::OperationUse;
@@ -48,6 +49,11 @@ impl FakeAws {
     /// The clients of one process.
     pub fn clouds_with(&self, actor: &str, options: ClientOptions) -> Arc<dyn Clouds> {
         Arc::new(FakeClouds::new(Arc::clone(&self.server), actor, options))
+    }
+
+    /// Calls of the account's gateways.
+    pub fn prober(&self) -> Arc<dyn Prober> {
+        Arc::new(FakeProber(Arc::clone(&self.server)))
     }
 
     /// Whom to ask before every call from now on.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
+use aigw_contract::meter::LAST_USED_PREFIX;
 use aigw_contract::table::{DOCUMENT, METER_POLICY_VERSION, TTL, VERSION};
 use aigw_plan::identity::{TAG_ID, TAG_TIER};
 use serde_json::Value;
@@ -32,7 +33,7 @@ pub struct InventoryOptions {
 
 impl Default for InventoryOptions {
     fn default() -> Self {
-        let hidden = ["heartbeat", "usageKeySince", "notAfter", "fetchedAt", "removedAt", "since"];
+        let hidden = ["heartbeat", "usageKeySince", "notAfter", "fetchedAt", "removedAt", "since", "suspendedSince"];
         Self {
             counters: false,
             hidden_fields: hidden.map(str::to_owned).into(),
@@ -206,7 +207,9 @@ impl Lines<'_> {
 
     fn of_item(&self, text: &mut String, item: &Item) {
         for (name, value) in item {
-            let counts = [VERSION, METER_POLICY_VERSION, TTL].contains(&name.as_str());
+            // Like a counter, a time of use is another in each run.
+            let counts =
+                [VERSION, METER_POLICY_VERSION, TTL].contains(&name.as_str()) || name.starts_with(LAST_USED_PREFIX);
             match value {
                 _ if counts && !self.options.counters => {
                     let _ = writeln!(text, "    {name}: …");

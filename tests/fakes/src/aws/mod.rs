@@ -4,6 +4,8 @@
 //! a log of calls; every caller shares it. The *ports* are the client side: they make the same named calls as the
 //! adapters over the SDK, page by page, each through a [`aigw_cloud::Gate`] with a real limiter.
 //!
+//! Beside them is the data plane, as what exists would serve it.
+//!
 //! One directory or file per AWS service: its rules, and beside them its port. Nothing here reads a clock but tokio's,
 //! and ids are counted, so equal calls give an equal world.
 
@@ -11,6 +13,7 @@ mod api_gateway;
 mod behaviour;
 mod client;
 mod clock;
+mod data_plane;
 mod dynamodb;
 mod estate;
 mod failure;
@@ -29,6 +32,7 @@ mod sts;
 pub use api_gateway::{ApiKey, Definition, Deployment, RestApi, Stage, UsagePlan};
 pub use behaviour::{AccountLimits, Behaviour};
 pub use client::ClientOptions;
+pub use data_plane::DataPlane;
 pub use dynamodb::{Attribute, Item, Table, TableStatus};
 pub use fake::{FakeAws, Snapshot};
 pub use iam::Role;

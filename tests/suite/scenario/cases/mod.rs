@@ -6,11 +6,12 @@ mod gateway_changes;
 mod lifecycle;
 mod limits;
 mod removal;
+mod rotation;
 mod tenant_changes;
 
 use aigw_tests::simulation::scenario::Scenario;
 
-use super::{drift, issuers};
+use super::{drift, issuers, probes};
 
 pub use checks::check;
 
@@ -23,7 +24,9 @@ pub fn all() -> Vec<Scenario> {
         tenant_changes::admission(),
         limits::scenarios(),
         removal::scenarios(),
+        rotation::scenarios(),
         issuers::scenarios(),
+        probes::scenarios(),
     ];
     let drift = [drift::api_gateway(), drift::compute(), drift::table(), drift::cluster()];
     [own.concat(), drift.concat()].concat()

@@ -55,14 +55,19 @@ impl ApiKeys for ApiKeysPort {
             Err(error) if error.code == "ConflictException" => error,
             other => return other,
         };
-        let there = self
+        if self.is_attached(key_id, usage_plan_id).await? { Ok(()) } else { Err(conflict) }
+    }
+
+    async fn is_attached(&self, key_id: &str, usage_plan_id: &str) -> Result<bool, CloudError> {
+        let target = format!("{usage_plan_id}/{key_id}");
+        let found = self
             .0
             .call("apigateway:GetUsagePlanKey", &target, |state, context| {
                 usage_plans::has_key(state, context, usage_plan_id, key_id)
             })
             .await
             .absent_as_none()?;
-        there.ok_or(conflict)
+        Ok(found.is_some())
     }
 
     async fn delete(&self, id: &str) -> Result<(), CloudError> {
