@@ -33,12 +33,13 @@ fuzz: ## Fuzz what the data plane reads of strangers, a minute per target (SECON
 	@tests/fuzz/run.sh --seconds $(or $(SECONDS_EACH),60) --jobs 2
 
 .PHONY: lint
-lint: ## Check formatting and lints
+lint: ## Check formatting, lints, shell scripts, workflows, links between documents, alerts
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path tests/bench/Cargo.toml
 	cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 	cargo fmt --check --manifest-path tests/clients/rust/Cargo.toml
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	@tests/lint/run.sh
 
 .PHONY: up
 up: functions ## Bring up a local environment and leave it running; prints the file to source

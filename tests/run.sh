@@ -3,7 +3,7 @@
 # a table of how many tests each suite ran. Exit code 0 only if every suite ran and passed; a suite that did not run is
 # "NOT RUN" in the table, and never counts as passed.
 set -uo pipefail
-cd "$(dirname -- "${BASH_SOURCE[0]}")/.."
+cd "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/aigw-test.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -86,6 +86,7 @@ definitions() {
 export PYTHONDONTWRITEBYTECODE=1
 step 'build the programs' cargo build --workspace --bins || row 'Rust suites' 'NOT RUN'
 step 'build the Lambda functions' forwarder/build-functions.sh
+# shellcheck disable=SC2016 # step evaluates it
 if step 'install the AWS SDKs of the client programs' eval 'AIGW_CLIENTS_DIR=$(tests/clients/setup.sh)'; then
     export AIGW_CLIENTS_DIR
 fi

@@ -37,6 +37,15 @@ pub enum Command {
     /// Print what the operator would change in AWS for manifests, without changing anything.
     #[command(long_about = plan::ABOUT)]
     Plan(PlanArgs),
+    /// Ask the health of a running operator until it is good; what `helm test` does.
+    Health {
+        /// URL of /readyz or /livez.
+        #[arg(long)]
+        url: String,
+        /// How long to ask.
+        #[arg(long, default_value = "60s")]
+        patience: String,
+    },
     /// Print the custom resource definitions as YAML.
     Crd {
         /// Only this kind: AIGateway or Tenant.

@@ -11,6 +11,7 @@ pub mod crdgen;
 pub mod documents;
 pub mod gateway;
 pub mod harness;
+pub mod health_command;
 pub mod http;
 pub mod https;
 pub mod memory;

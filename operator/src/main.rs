@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aigw_aws::{AwsClouds, Call, Observer};
 use aigw_operator::args::{Args, Command, PlanArgs, RunArgs, Settings};
 use aigw_operator::harness::error::chain;
+use aigw_operator::health_command::{HealthError, health};
 use aigw_operator::plan_command::{self, PlanSettings};
 use aigw_operator::{Clock, Metrics, SystemClock, allocator, crdgen, plugin, run, telemetry};
 use clap::Parser;
@@ -38,6 +39,9 @@ async fn operator() {
             Err(error) => fail(&error, USAGE),
         }
     }
+    if let Some(Command::Health { url, patience }) = &args.command {
+        exit(ask_health(url, patience).await);
+    }
     if let Some(Command::Plan(plan)) = args.command {
         exit(print_plan(plan, args.run).await);
     }
@@ -66,6 +70,18 @@ async fn operator() {
     tracing::info!("stopped");
     // Not by returning: what a dropped runtime waits for must not delay the end.
     exit(0);
+}
+
+/// Asks an operator's health; gives the exit code.
+async fn ask_health(url: &str, patience: &str) -> i32 {
+    let Some(patience) = aigw_operator::args::duration(patience) else {
+        eprintln!("aigw-operator: --patience: '{patience}' is not a duration; use one such as 60s");
+        return USAGE;
+    };
+    match health(url, patience).await {
+        Ok(()) => 0,
+        Err(error) => fail(&error, if matches!(error, HealthError::Url(_)) { USAGE } else { 1 }),
+    }
 }
 
 /// Plans for manifests; gives the exit code.

@@ -52,20 +52,20 @@ counts() {
 }
 
 table() {
-    local target log executions edges corpus done began crashes status=0
+    local target log executions edges corpus finished began crashes status=0
     printf '%-10s %9s %14s %10s %7s %7s %8s\n' target seconds executions 'per second' edges corpus crashes
     for target in "${targets[@]}"; do
         log=$base/logs/$target.log
         [[ -f $log ]] || { printf '%-10s NOT RUN\n' "$target"; continue; }
-        read -r executions edges corpus done < <(counts "$log")
-        if ((done == 0)); then
+        read -r executions edges corpus finished < <(counts "$log")
+        if ((finished == 0)); then
             began=$(cat "$base/logs/$target.began")
-            done=$(($(stat -c %Y "$log") - began))
+            finished=$(($(stat -c %Y "$log") - began))
         fi
         crashes=$(find "$base/crashes/$target" -type f ! -name 'slow-unit-*' | wc -l)
         ((crashes == 0)) || status=1
         printf '%-10s %9d %14d %10d %7d %7d %8d\n' \
-            "$target" "$done" "$executions" $((executions / (done > 0 ? done : 1))) "$edges" "$corpus" "$crashes"
+            "$target" "$finished" "$executions" $((executions / (finished > 0 ? finished : 1))) "$edges" "$corpus" "$crashes"
     done
     return $status
 }

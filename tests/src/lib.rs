@@ -23,6 +23,7 @@ pub mod secrets;
 pub mod shared;
 pub mod simulation;
 pub mod streams;
+pub mod tools;
 pub mod usage;
 pub mod wait;
 pub mod weather;

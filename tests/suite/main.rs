@@ -2,6 +2,7 @@
 //! `cargo test -p aigw-tests -- e2e::drift`.
 
 mod architecture;
+mod charts;
 mod conformance;
 mod crd;
 mod documents;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     let mut suites = vec![
         architecture::suite(),
         generated::suite(),
+        charts::suite(),
         documents::suite(),
         functions::suite(),
         image::suite(),

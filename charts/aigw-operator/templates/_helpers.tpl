@@ -30,10 +30,37 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "aigw-operator.labels" -}}
 {{ include "aigw-operator.selectorLabels" . }}
 app.kubernetes.io/component: operator
+{{ include "aigw-operator.commonLabels" . }}
+{{- end -}}
+
+{{/* Labels of everything, also of what is no part of the operator. */}}
+{{- define "aigw-operator.commonLabels" -}}
 app.kubernetes.io/part-of: aigw
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Annotations of an object: those of all objects, and its own, which win. Takes (list . own indentation). */}}
+{{- define "aigw-operator.annotations" -}}
+{{- $root := index . 0 -}}
+{{- $indentation := index . 2 -}}
+{{- with merge (dict) (index . 1) $root.Values.commonAnnotations -}}
+{{- printf "annotations:\n%s" (toYaml . | indent 2) | nindent $indentation -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the schema cannot say. */}}
+{{- define "aigw-operator.checks" -}}
+{{- if and (not .Values.leaderElection.enabled) (gt (int .Values.replicaCount) 1) -}}
+{{- fail "leaderElection.enabled=false needs replicaCount=1: two replicas without a lease would both write to AWS" -}}
+{{- end -}}
+{{- if and .Values.serviceMonitor.enabled (not .Values.service.enabled) -}}
+{{- fail "serviceMonitor.enabled needs service.enabled" -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "aigw-operator.image" -}}

@@ -88,7 +88,8 @@ pub struct Activity {
 }
 
 impl Activity {
-    pub(crate) fn new(kind: &'static str) -> Self {
+    /// Of a watch that has not begun.
+    pub fn new(kind: &'static str) -> Self {
         Self { kind, began: OnceLock::new(), last_millis: AtomicU64::new(0), invalid: AtomicI64::new(0) }
     }
 

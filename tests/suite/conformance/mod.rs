@@ -65,6 +65,11 @@ const OPERATED: [Case; 3] = cases! {
     "25_the_apiserver_restarts_and_the_operator_recovers" => operating::restart,
 };
 
+/// What the fake has not: admission policies.
+const POLICIES: [Case; 1] = cases! {
+    "26_the_operator_writes_only_secrets_it_labelled" => rights::secrets,
+};
+
 /// On the fake. Needs nothing.
 pub fn fake() -> Suite {
     let place = concat!(module_path!(), "::fake");
@@ -80,7 +85,7 @@ pub fn fake() -> Suite {
 /// On the kube-apiserver of the local environment.
 pub fn apiserver() -> Suite {
     let place = concat!(module_path!(), "::apiserver");
-    let tests = CASES.map(|Case { name, run }| {
+    let tests = CASES.into_iter().chain(POLICIES).map(|Case { name, run }| {
         environment_test(place, name, move || {
             let target = Target::apiserver(&name[..2])?;
             let outcome = target.block(run(&target));
@@ -97,5 +102,5 @@ pub fn apiserver() -> Suite {
             outcome
         })
     });
-    Suite::in_environment("conformance: kube-apiserver", tests.into_iter().chain(operated).collect())
+    Suite::in_environment("conformance: kube-apiserver", tests.chain(operated).collect())
 }

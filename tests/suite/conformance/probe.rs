@@ -72,6 +72,7 @@ pub fn api(client: Client, namespace: &str) -> Api<DynamicObject> {
 /// Objects of a kind.
 pub fn any(client: Client, kind: &str, namespace: &str) -> Outcome<Api<DynamicObject>> {
     const RBAC: &str = "rbac.authorization.k8s.io";
+    const ADMISSION: &str = "admissionregistration.k8s.io";
     let (group, version, plural, namespaced) = match kind {
         "AIGateway" => ("aigateway.dev", "v1alpha1", "aigateways", true),
         "Tenant" => ("aigateway.dev", "v1alpha1", "tenants", true),
@@ -87,6 +88,8 @@ pub fn any(client: Client, kind: &str, namespace: &str) -> Outcome<Api<DynamicOb
         "RoleBinding" => (RBAC, "v1", "rolebindings", true),
         "ClusterRole" => (RBAC, "v1", "clusterroles", false),
         "ClusterRoleBinding" => (RBAC, "v1", "clusterrolebindings", false),
+        "ValidatingAdmissionPolicy" => (ADMISSION, "v1", "validatingadmissionpolicies", false),
+        "ValidatingAdmissionPolicyBinding" => (ADMISSION, "v1", "validatingadmissionpolicybindings", false),
         other => return Err(format!("the suite does not know the kind {other}").into()),
     };
     let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);

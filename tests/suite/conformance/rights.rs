@@ -90,6 +90,80 @@ pub async fn operator(target: &Target) -> Outcome {
     Ok(())
 }
 
+/// The chart's admission policy: of all Secrets the operator's user writes only those it labelled as a Tenant's.
+pub async fn secrets(target: &Target) -> Outcome {
+    let user = bind(target).await?;
+    let watched = format!("watch.namespaces={{{}}}", target.namespace);
+    let rendered =
+        std::thread::spawn(move || charts::render("conformance", SYSTEM, "charts/aigw-operator", &["--set", &watched]));
+    let documents = repository::documents(&rendered.join().map_err(|_| "rendering the chart panicked")??)?;
+    let policy = |document: &&Value| document["apiVersion"] == "admissionregistration.k8s.io/v1";
+    let policies: Vec<_> = documents.iter().filter(policy).collect();
+    ensure_eq!(policies.len(), 2, "a policy and its binding");
+    for document in &policies {
+        target.put(document).await?;
+    }
+    let outcome = only_labelled(target, &user).await;
+    // The server is shared, and other tests have their own ideas of Secrets.
+    for document in policies {
+        let kind = document["kind"].as_str().unwrap_or_default();
+        let name = document["metadata"]["name"].as_str().unwrap_or_default();
+        any(target.admin.clone(), kind, "")?.delete(name, &DeleteParams::default()).await?;
+    }
+    outcome
+}
+
+async fn only_labelled(target: &Target, user: &str) -> Outcome {
+    let labels = json!({"app.kubernetes.io/managed-by": "aigw-operator", "aigateway.dev/tenant-id": "t"});
+    // A real one, or the garbage collector takes the Secret away.
+    let tenant = manifests::tenant(&target.namespace, "one", ("ai-platform", "prod"), "silver");
+    let uid = target.put(&tenant).await?.metadata.uid;
+    let owners = json!([{"apiVersion": "aigateway.dev/v1alpha1", "kind": "Tenant", "name": "one", "uid": uid}]);
+    let secret = |name: &str, labels: &Value, owners: &Value| {
+        json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            "metadata": {"name": name, "labels": labels, "ownerReferences": owners}})
+    };
+    let theirs = target.api("Secret");
+    theirs.create(&PostParams::default(), &object(secret("theirs", &json!({}), &json!([])))?).await?;
+    let ours = any(target.user(user).await?, "Secret", &target.namespace)?;
+    let create = async |name: &str, labels: &Value, owners: &Value| {
+        Ok::<_, libtest_mimic::Failed>(
+            ours.create(&PostParams::default(), &object(secret(name, labels, owners))?).await,
+        )
+    };
+    let half = json!({"app.kubernetes.io/managed-by": "aigw-operator"});
+    // A policy is in force a moment after it was written. Only tried, so that nothing is left of the moment before.
+    let trial = PostParams { dry_run: true, ..PostParams::default() };
+    let unlabelled = object(secret("early", &json!({}), &owners))?;
+    target
+        .eventually("the policy is in force", async || match ours.create(&trial, &unlabelled).await {
+            Ok(_) => Err("a Secret without labels is accepted".to_owned()),
+            Err(_) => Ok(()),
+        })
+        .await?;
+    denied("a Secret without labels", create("none", &json!({}), &owners).await?)?;
+    denied("a Secret of half the labels", create("half", &half, &owners).await?)?;
+    denied("a Secret no Tenant owns", create("orphan", &labels, &json!([])).await?)?;
+    create("good", &labels, &owners).await??;
+    let params = PatchParams::default();
+    let relabel = Patch::Merge(json!({"metadata": {"labels": labels, "ownerReferences": owners}}));
+    denied("taking over a Secret", ours.patch("theirs", &params, &relabel).await)?;
+    let strip = Patch::Merge(json!({"metadata": {"labels": null}}));
+    denied("giving up a label", ours.patch("good", &params, &strip).await)?;
+    ours.patch("good", &params, &Patch::Merge(json!({"stringData": {"a": "b"}}))).await?;
+    // It binds the operator alone.
+    theirs.patch("theirs", &params, &Patch::Merge(json!({"stringData": {"a": "b"}}))).await?;
+    Ok(())
+}
+
+/// Refused by the policy, and not by something else.
+fn denied<T>(what: &str, result: kube::Result<T>) -> Outcome {
+    let refused = refusal(result, what)?;
+    ensure_eq!(refused.code, 403, "{what}");
+    ensure!(refused.message.contains("the operator writes only Secrets"), "{what}: {}", refused.message);
+    Ok(())
+}
+
 /// What a pass over a tenant needs.
 async fn may(
     target: &Target,

@@ -14,13 +14,14 @@ mod probes;
 mod rbac;
 mod refused;
 mod scale;
+mod statuses;
 mod throttle;
 
 use aigw_tests::harness::Suite;
 
-/// Everything that needs nothing, and what needs helm.
-pub fn suites() -> [Suite; 2] {
-    [suite(), rbac::suite()]
+/// Everything that needs nothing, what needs helm, and what needs the tools of GitOps.
+pub fn suites() -> [Suite; 3] {
+    [suite(), rbac::suite(), statuses::suite()]
 }
 
 fn suite() -> Suite {

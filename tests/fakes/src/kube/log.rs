@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::request::{Head, Target, Verb};
 
 /// Where a server tells who issues its tokens.
@@ -52,6 +54,25 @@ pub(super) struct Log {
     pub accesses: BTreeSet<Access>,
     pub writes: Vec<Write>,
     pub requests: BTreeMap<(String, String), usize>,
+    /// Custom objects, one for each set of conditions they ever had.
+    pub states: BTreeMap<String, Value>,
+}
+
+impl Log {
+    /// Notes an object of ours if no other had the same conditions before.
+    pub fn note_state(&mut self, object: &Value) {
+        if !object["apiVersion"].as_str().unwrap_or_default().starts_with("aigateway.dev/") {
+            return;
+        }
+        let Some(conditions) = object["status"]["conditions"].as_array() else { return };
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let each = |condition: &Value| ["type", "status", "reason"].map(|field| text(&condition[field])).join("=");
+        let current = object["status"]["observedGeneration"] == object["metadata"]["generation"];
+        let deleted = !object["metadata"]["deletionTimestamp"].is_null();
+        let mut key = vec![text(&object["kind"]), format!("current={current}"), format!("deleted={deleted}")];
+        key.extend(conditions.iter().map(each));
+        self.states.entry(key.join(" ")).or_insert_with(|| object.clone());
+    }
 }
 
 /// The accesses a request needs.

@@ -234,6 +234,11 @@ impl FakeKube {
         lock(&self.server).log.accesses.clone()
     }
 
+    /// One of our objects for each set of conditions that any has had, by kind and conditions.
+    pub fn states(&self) -> BTreeMap<String, Value> {
+        lock(&self.server).log.states.clone()
+    }
+
     /// Every write that was served or refused, in order.
     pub fn writes(&self) -> Vec<Write> {
         lock(&self.server).log.writes.clone()

@@ -113,6 +113,7 @@ impl Server {
             _ => Some(Value::Array(managers.iter().map(Manager::to_value).collect())),
         };
         metadata::set(metadata, "managedFields", entries);
+        self.log.note_state(&value);
         let stored = Arc::new(Stored::new(value, managers));
         self.store.put(id, Some(&stored));
         self.watches.tell(Change { revision, id: id.clone(), before, after: Some(stored.clone()), last: None });
