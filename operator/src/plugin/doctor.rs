@@ -110,8 +110,8 @@ pub(super) fn text(findings: &[String]) -> String {
     if findings.is_empty() {
         return "nothing is wrong, as far as the Kubernetes API shows\n".into();
     }
-    let lines = findings.iter().map(|finding| format!("- {finding}\n")).collect::<String>();
-    format!("{lines}What reasons mean, and what to do: docs/troubleshooting.md\n")
+    let lines = findings.iter().map(|finding| format!("- {finding}")).collect::<Vec<_>>().join("\n");
+    format!("{lines}\nWhat reasons mean, and what to do: docs/troubleshooting.md\n")
 }
 
 #[cfg(test)]

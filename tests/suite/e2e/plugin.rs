@@ -27,7 +27,7 @@ fn aigw(shared: &Shared, arguments: &[&str]) -> Outcome<Ended> {
     env.insert("PATH".into(), format!("{}:{path}", bin.display()));
     let kubectl = instance.kube()?.tools().list().into_iter().find(|(name, _)| *name == "kubectl");
     let (_, kubectl) = kubectl.ok_or("no kubectl")?;
-    run(kubectl.as_ref(), &[&["aigw"], arguments].concat(), &env)
+    run(kubectl, &[&["aigw"], arguments].concat(), &env)
 }
 
 fn commands() -> Outcome {
