@@ -144,7 +144,14 @@ async fn only_labelled(target: &Target, user: &str) -> Outcome {
     denied("a Secret without labels", create("none", &json!({}), &owners).await?)?;
     denied("a Secret of half the labels", create("half", &half, &owners).await?)?;
     denied("a Secret no Tenant owns", create("orphan", &labels, &json!([])).await?)?;
+    let other = json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "one", "uid": uid}]);
+    denied("a Secret that something else owns", create("other", &labels, &other).await?)?;
     create("good", &labels, &owners).await??;
+    // The credential of a gateway's probe.
+    let gateway = manifests::gateway(&target.namespace, "prod");
+    let uid = target.put(&gateway).await?.metadata.uid;
+    let prod = json!([{"apiVersion": "aigateway.dev/v1alpha1", "kind": "AIGateway", "name": "prod", "uid": uid}]);
+    create("probe", &labels, &prod).await??;
     let params = PatchParams::default();
     let relabel = Patch::Merge(json!({"metadata": {"labels": labels, "ownerReferences": owners}}));
     denied("taking over a Secret", ours.patch("theirs", &params, &relabel).await)?;
