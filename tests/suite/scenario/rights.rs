@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use aigw_fakes::aws::Role;
 use aigw_fakes::intercept::{Call, Failure, Side, Verdict};
-use aigw_tests::cluster::gateway;
+use aigw_tests::cluster::{find_condition, gateway};
 use aigw_tests::harness::test;
 use aigw_tests::iam::documents::{self, For};
 use aigw_tests::iam::policy::{self, Request, allows};
 use aigw_tests::iam::request::{further, own};
 use aigw_tests::iam::{RECORDED, recorded};
-use aigw_tests::simulation::scenario::{Scenario, Start, from_nothing};
+use aigw_tests::simulation::scenario::{Scenario, Start, objects};
 use aigw_tests::simulation::{Options, simulate};
 use aigw_tests::{Outcome, ensure, figures, manifests, repository};
 use libtest_mimic::Trial;
@@ -87,7 +87,10 @@ fn recorded_calls() -> Outcome {
     Ok(())
 }
 
-/// Whether the gateway and its tenants become ready while what `denied` says is refused.
+/// For a gateway to become ready, several times over.
+const LONG_ENOUGH: Duration = Duration::from_mins(10);
+
+/// Whether the gateway becomes ready while what `denied` says is refused.
 fn becomes_ready(denied: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Outcome<bool> {
     let intercept = std::sync::Arc::new(move |call: &Call| match denied(call) {
         true => Verdict::Fail(Failure::Denied),
@@ -97,7 +100,10 @@ fn becomes_ready(denied: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Outc
         world.kube.set_intercept(intercept.clone());
         world.aws.set_intercept(intercept);
         let operator = world.start(&Options::default());
-        let ready = from_nothing(&world).await.is_ok();
+        world.apply_all(&objects()).await?;
+        sleep(LONG_ENOUGH).await;
+        let gateways = world.kube.objects("aigateways");
+        let ready = gateways.first().is_some_and(|gateway| find_condition(gateway, "Ready")["status"] == "True");
         operator.kill().await;
         Ok(ready)
     })
@@ -135,6 +141,19 @@ fn scenario(name: &str) -> Outcome<Scenario> {
     Ok(cases::all().into_iter().find(|scenario| scenario.name == name).ok_or("no such scenario")?)
 }
 
+/// With time for the sweeper to look.
+const GIVEN_ROLES: Scenario = Scenario {
+    name: "given_roles_and_a_sweep",
+    start: Start::Empty,
+    acts: |world| {
+        Box::pin(async move {
+            (scenario("private_gateway_with_given_roles")?.acts)(world).await?;
+            sleep(Duration::from_mins(150)).await;
+            Ok(())
+        })
+    },
+};
+
 fn given_roles() -> Outcome {
     let deny = |call: &Call| match call.side == Side::Aws && call.operation.starts_with("iam:") {
         true => Verdict::Fail(Failure::Denied),
@@ -142,10 +161,9 @@ fn given_roles() -> Outcome {
     };
     let options = Options { adjust: |settings| settings.lease = None, ..Options::default() };
     let begin = |world: &aigw_tests::simulation::World| world.aws.set_intercept(std::sync::Arc::new(deny));
-    let name = "private_gateway_with_given_roles";
-    let refused = scenario(name)?.observe(LevelFilter::WARN, &options, begin, |(), world, _| {
+    let refused = GIVEN_ROLES.observe(LevelFilter::WARN, &options, begin, |(), world, _| {
         let gateway = world.kube.objects("aigateways").into_iter().next().unwrap_or_default();
-        let ready = aigw_tests::cluster::find_condition(&gateway, "Ready");
+        let ready = find_condition(&gateway, "Ready");
         ensure!(ready["status"] == "True", "not ready without rights in IAM: {ready}");
         let iam = world.aws.calls().into_iter().filter(|call| call.operation.starts_with("iam:"));
         ensure!(!world.log.text().contains("sweep failed"), "no sweep without rights in IAM");
