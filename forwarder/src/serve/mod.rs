@@ -28,7 +28,7 @@ use crate::access_log::AccessLog;
 use crate::authorize::Authorization;
 use crate::proxy::Proxy;
 
-pub use options::{Options, UsageError};
+pub use options::{Command, Options, UsageError};
 pub use policy_file::{PolicyFile, PolicyFileError};
 pub use start::build_server;
 pub(crate) use start::start;

@@ -50,7 +50,7 @@ impl Report {
         }
         let mut programs = Table::new(&["subject", "version", "binary"]);
         let mut sizes = Vec::new();
-        for kind in kinds.into_iter().filter(|kind| *kind != Kind::Direct) {
+        for kind in kinds.into_iter().filter(|kind| *kind != Kind::Direct && !kind.is_for_comparison()) {
             let missing = kind.missing(&bench.programs);
             let size = std::fs::metadata(kind.program(&bench.programs)).map(|file| file.len()).ok();
             let size = size.filter(|_| kind.is_binary());
