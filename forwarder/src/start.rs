@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::LocalOptions;
+
 use crate::access_log::AccessLog;
 use crate::admission::Admission;
 use crate::authorize::Authorization;
@@ -131,7 +133,7 @@ pub async fn build_authorizer(settings: &Settings, log: AccessLog) -> Result<Aut
 
 fn run(program: impl Future<Output = Result<(), String>>) -> ExitCode {
     memory::keep_large_buffers();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
     let result = match runtime {
         Ok(runtime) => runtime.block_on(program),
         Err(error) => Err(format!("the async runtime cannot start: {error}")),
