@@ -120,15 +120,16 @@ impl Signer {
         canonical.push('\n');
         canonical.push_str(&names);
         canonical.push('\n');
-        canonical.push_str(&hex_digest(body));
+        push_hex(&mut canonical, digest::digest(&digest::SHA256, body).as_ref());
 
         let date = &time[..DATE_LENGTH];
         let scope = format!("{date}/{}/{service}/{TERMINATION}", self.region);
-        let to_sign = format!("{ALGORITHM}\n{time}\n{scope}\n{}", hex_digest(canonical.as_bytes()));
-        let signature = hex::encode(self.tag(date, service, to_sign.as_bytes()));
+        let mut to_sign = format!("{ALGORITHM}\n{time}\n{scope}\n");
+        push_hex(&mut to_sign, digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref());
         let Credentials { access_key, .. } = &self.credentials;
-        let authorization =
-            format!("{ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={names}, Signature={signature}");
+        let mut authorization =
+            format!("{ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={names}, Signature=");
+        push_hex(&mut authorization, self.tag(date, service, to_sign.as_bytes()).as_ref());
         headers.insert(AUTHORIZATION, secret(&authorization)?);
         Ok(())
     }
@@ -172,8 +173,13 @@ fn basic_format(time: SystemTime) -> String {
     text
 }
 
-fn hex_digest(bytes: &[u8]) -> String {
-    hex::encode(digest::digest(&digest::SHA256, bytes))
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    text.reserve(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
 }
 
 /// Encodes a path that is encoded already once more.

@@ -61,7 +61,8 @@ impl<'de> Deserialize<'de> for Attribute {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Wire { text, number, flag } = Wire::deserialize(deserializer)?;
         let integer = number.and_then(|number| number.0.parse().ok());
-        let value = text.map(|text| Self::Text(text.0.into_owned())).or(integer.map(Self::Integer)).or(flag.map(Self::Flag));
+        let value =
+            text.map(|text| Self::Text(text.0.into_owned())).or(integer.map(Self::Integer)).or(flag.map(Self::Flag));
         Ok(value.unwrap_or(Self::Other))
     }
 }

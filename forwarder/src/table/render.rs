@@ -6,8 +6,6 @@
 //! Every call makes two of these requests, so the text is written in one go and not by way of a JSON document, which took
 //! a quarter of all instructions of a small call.
 
-use std::fmt::{self, Write as _};
-
 use aigw_contract::table::{PK, SK};
 
 use super::write::{Change, Guard, Write};
@@ -22,13 +20,25 @@ const NO: &str = ":no";
 pub fn update_item(table: &str, partition: &str, sort: &str, write: &Write) -> String {
     let Write { guards, changes } = write;
     let mut placeholders = Placeholders::default();
-    // Writing to a string does not fail.
-    let mut condition = String::with_capacity(ROOM / 2);
-    let _ = placeholders.condition(&mut condition, guards);
-    let mut update = String::with_capacity(ROOM / 2);
-    let _ = placeholders.update(&mut update, changes);
+    let condition = placeholders.condition(guards);
+    let update = placeholders.update(changes);
+
     let mut request = String::with_capacity(ROOM);
-    let _ = placeholders.request(&mut request, [table, partition, sort], &condition, &update);
+    request.push_str("{\"TableName\":");
+    push_quoted(&mut request, table);
+    extend(&mut request, &[",\"Key\":{\"", PK, "\":{\"S\":"]);
+    push_quoted(&mut request, partition);
+    extend(&mut request, &["},\"", SK, "\":{\"S\":"]);
+    push_quoted(&mut request, sort);
+    request.push_str("}},\"ReturnValues\":\"ALL_NEW\",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"");
+    // Expressions hold nothing that JSON escapes.
+    for (member, expression) in [("UpdateExpression", update), ("ConditionExpression", condition)] {
+        if !expression.is_empty() {
+            extend(&mut request, &[",\"", member, "\":\"", &expression, "\""]);
+        }
+    }
+    placeholders.push_meanings(&mut request);
+    request.push('}');
     request
 }
 
@@ -43,134 +53,139 @@ struct Placeholders<'a> {
     denies: bool,
 }
 
-/// A name's placeholder.
-struct Name(usize);
-
-/// A number's placeholder.
-struct Number(i64);
-
-impl fmt::Display for Name {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "#n{}", self.0)
-    }
+/// A piece of an expression.
+#[derive(Clone, Copy)]
+enum Piece<'a> {
+    /// Itself.
+    Text(&'static str),
+    /// The placeholder of an attribute's name.
+    Name(&'a str),
+    /// The placeholder of a number.
+    Number(i64),
 }
-
-impl fmt::Display for Number {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, ":{}{}", if self.0 < 0 { "minus" } else { "" }, self.0.unsigned_abs())
-    }
-}
+use Piece::{Name, Number, Text};
 
 impl<'a> Placeholders<'a> {
-    fn condition(&mut self, out: &mut String, guards: &'a [Guard]) -> fmt::Result {
+    fn condition(&mut self, guards: &'a [Guard]) -> String {
+        let mut condition = String::with_capacity(ROOM / 2);
+        let absent_or = |name| [Text("(attribute_not_exists("), Name(name), Text(") OR "), Name(name)];
         for guard in guards {
-            out.push_str(if out.is_empty() { "" } else { " AND " });
+            condition.push_str(if condition.is_empty() { "" } else { " AND " });
             match guard {
-                Guard::Is(name, value) => write!(out, "{} = {}", self.name(name), self.number(*value))?,
-                Guard::Absent(name) => write!(out, "attribute_not_exists({})", self.name(name))?,
+                Guard::Is(name, value) => self.push(&mut condition, &[Name(name), Text(" = "), Number(*value)]),
+                Guard::Absent(name) => {
+                    self.push(&mut condition, &[Text("attribute_not_exists("), Name(name), Text(")")]);
+                }
                 Guard::AtMost(name, value) => {
-                    let name = self.name(name);
-                    write!(out, "(attribute_not_exists({name}) OR {name} <= {})", self.number(*value))?;
+                    self.push(&mut condition, &absent_or(name));
+                    self.push(&mut condition, &[Text(" <= "), Number(*value), Text(")")]);
                 }
                 Guard::Unset(name) => {
-                    let name = self.name(name);
                     self.denies = true;
-                    write!(out, "(attribute_not_exists({name}) OR {name} = {NO})")?;
+                    self.push(&mut condition, &absent_or(name));
+                    self.push(&mut condition, &[Text(" = "), Text(NO), Text(")")]);
                 }
             }
         }
-        Ok(())
+        condition
     }
 
-    fn update(&mut self, out: &mut String, changes: &'a [Change]) -> fmt::Result {
-        let removes = |change: &&Change| matches!(change, Change::Remove(_));
-        for (position, change) in changes.iter().filter(|change| !removes(change)).enumerate() {
-            out.push_str(if position == 0 { "SET " } else { ", " });
+    fn update(&mut self, changes: &'a [Change]) -> String {
+        let mut update = String::with_capacity(ROOM / 2);
+        let count = |name| [Text(" = if_not_exists("), Name(name), Text(", "), Number(0), Text(")")];
+        let mut clause = "SET ";
+        for change in changes {
+            let (Change::Set(name, _) | Change::Add(name, _) | Change::Copy(name, _)) = change else { continue };
+            self.push(&mut update, &[Text(clause), Name(name)]);
+            clause = ", ";
             match change {
-                Change::Set(name, value) => write!(out, "{} = {}", self.name(name), self.number(*value))?,
+                Change::Set(_, value) => self.push(&mut update, &[Text(" = "), Number(*value)]),
                 Change::Add(name, value) => {
-                    let (name, zero) = (self.name(name), self.number(0));
-                    write!(out, "{name} = if_not_exists({name}, {zero}) + {}", self.number(*value))?;
+                    self.push(&mut update, &count(name));
+                    self.push(&mut update, &[Text(" + "), Number(*value)]);
                 }
-                Change::Copy(name, from) => {
-                    write!(out, "{} = if_not_exists({}, {})", self.name(name), self.name(from), self.number(0))?;
-                }
+                Change::Copy(_, from) => self.push(&mut update, &count(from)),
                 Change::Remove(_) => {}
             }
         }
-        for (position, change) in changes.iter().filter(removes).enumerate() {
+        let mut clause = if update.is_empty() { "REMOVE " } else { " REMOVE " };
+        for change in changes {
             let Change::Remove(name) = change else { continue };
-            let clause = if out.is_empty() { "REMOVE " } else { " REMOVE " };
-            write!(out, "{}{}", if position == 0 { clause } else { ", " }, self.name(name))?;
+            self.push(&mut update, &[Text(clause), Name(name)]);
+            clause = ", ";
         }
-        Ok(())
+        update
     }
 
-    /// The whole request. Expressions hold nothing that JSON escapes.
-    fn request(&self, out: &mut String, key: [&str; 3], condition: &str, update: &str) -> fmt::Result {
+    fn push(&mut self, expression: &mut String, pieces: &[Piece<'a>]) {
+        for piece in pieces {
+            match *piece {
+                Text(text) => expression.push_str(text),
+                Name(name) => {
+                    let known = self.names.iter().position(|other| *other == name);
+                    push_name(expression, known.unwrap_or(self.names.len()));
+                    if known.is_none() {
+                        self.names.push(name);
+                    }
+                }
+                Number(number) => {
+                    push_number(expression, number);
+                    if !self.numbers.contains(&number) {
+                        self.numbers.push(number);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The members of the request that say what placeholders stand for.
+    fn push_meanings(&self, request: &mut String) {
         let Self { names, numbers, denies } = self;
-        let [table, partition, sort] = key.map(Quoted);
-        write!(out, r#"{{"TableName":{table},"Key":{{"{PK}":{{"S":{partition}}},"{SK}":{{"S":{sort}}}}}"#)?;
-        out.push_str(r#","ReturnValues":"ALL_NEW","ReturnValuesOnConditionCheckFailure":"ALL_OLD""#);
-        for (member, expression) in [("UpdateExpression", update), ("ConditionExpression", condition)] {
-            if !expression.is_empty() {
-                write!(out, r#","{member}":"{expression}""#)?;
-            }
+        let mut opening = ",\"ExpressionAttributeNames\":{\"";
+        for (position, name) in names.iter().enumerate() {
+            request.push_str(opening);
+            push_name(request, position);
+            request.push_str("\":");
+            push_quoted(request, name);
+            opening = ",\"";
         }
-        if !names.is_empty() {
-            out.push_str(r#","ExpressionAttributeNames":"#);
-            for (position, name) in names.iter().enumerate() {
-                write!(out, r#"{}"{}":{}"#, opening(position == 0), Name(position), Quoted(name))?;
-            }
-            out.push('}');
+        request.push_str(if names.is_empty() { "" } else { "}" });
+        let mut opening = ",\"ExpressionAttributeValues\":{\"";
+        for number in numbers {
+            request.push_str(opening);
+            push_number(request, *number);
+            extend(request, &["\":{\"N\":\"", itoa::Buffer::new().format(*number), "\"}"]);
+            opening = ",\"";
         }
-        if *denies || !numbers.is_empty() {
-            out.push_str(r#","ExpressionAttributeValues":"#);
-            for (position, number) in numbers.iter().enumerate() {
-                write!(out, r#"{}"{}":{{"N":"{number}"}}"#, opening(position == 0), Number(*number))?;
-            }
-            if *denies {
-                write!(out, r#"{}"{NO}":{{"BOOL":false}}"#, opening(numbers.is_empty()))?;
-            }
-            out.push('}');
+        if *denies {
+            extend(request, &[opening, NO, "\":{\"BOOL\":false}"]);
         }
-        out.push('}');
-        Ok(())
-    }
-
-    fn name(&mut self, name: &'a str) -> Name {
-        let known = self.names.iter().position(|other| *other == name);
-        Name(known.unwrap_or_else(|| {
-            self.names.push(name);
-            self.names.len() - 1
-        }))
-    }
-
-    fn number(&mut self, number: i64) -> Number {
-        if !self.numbers.contains(&number) {
-            self.numbers.push(number);
-        }
-        Number(number)
+        request.push_str(if numbers.is_empty() && !denies { "" } else { "}" });
     }
 }
 
-/// What goes before the first member of an object, and before any other.
-fn opening(first: bool) -> char {
-    if first { '{' } else { ',' }
+fn push_name(text: &mut String, position: usize) {
+    extend(text, &["#n", itoa::Buffer::new().format(position)]);
+}
+
+fn push_number(text: &mut String, number: i64) {
+    let sign = if number < 0 { ":minus" } else { ":" };
+    extend(text, &[sign, itoa::Buffer::new().format(number.unsigned_abs())]);
 }
 
 /// A text as JSON has it.
-struct Quoted<'a>(&'a str);
+fn push_quoted(json: &mut String, text: &str) {
+    if text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
+        // Texts can always be written.
+        json.push_str(&serde_json::to_string(text).unwrap_or_default());
+    } else {
+        extend(json, &["\"", text, "\""]);
+    }
+}
 
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(text) = self;
-        if text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
-            return formatter.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?);
-        }
-        formatter.write_char('"')?;
-        formatter.write_str(text)?;
-        formatter.write_char('"')
+fn extend(text: &mut String, parts: &[&str]) {
+    for part in parts {
+        text.push_str(part);
     }
 }
 
