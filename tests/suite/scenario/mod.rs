@@ -13,6 +13,7 @@ mod objects;
 mod probes;
 mod rbac;
 mod refused;
+mod rights;
 mod scale;
 mod statuses;
 mod throttle;
@@ -34,6 +35,7 @@ fn suite() -> Suite {
         leadership::tests(),
         leaks::tests(),
         probes::tests(),
+        rights::tests(),
         scale::tests(),
         throttle::tests(),
     ];
