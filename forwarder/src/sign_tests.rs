@@ -87,7 +87,7 @@ fn a_key_is_of_one_day_and_one_service() {
     let credentials = credentials(None);
     let signer = Signer::new(credentials.clone(), "eu-central-1");
     let noon = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-    let day = Duration::from_secs(24 * 60 * 60);
+    let day = Duration::from_hours(24);
     for (service, now) in [("bedrock", noon), ("dynamodb", noon), ("bedrock", noon + day), ("bedrock", noon)] {
         let signable = Signable { service, method: &Method::GET, host: HOST_NAME, path_and_query: "/", body: b"" };
         let mut headers = HeaderMap::new();

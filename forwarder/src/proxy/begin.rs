@@ -43,7 +43,7 @@ impl Answer {
             // All of the body is there, and only its settlement is waited for.
             Poll::Pending if stream.is_ending() => Poll::Pending,
             Poll::Pending => grace.as_mut().poll(context).map(|()| None),
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         });
         match first.await {
             Some(Err(broken)) => Begun::refused(broken, stream),
