@@ -7,9 +7,10 @@ use std::net::IpAddr;
 
 use aigw_api::conditions::reason;
 use aigw_api::{
-    AIGatewaySpec, Architecture, Bedrock, DeletionPolicy, EndpointType, FailMode, Family, NamedObject, TenantRule,
-    Throttle, UnknownPrice, UnmeteredPolicy,
+    AIGatewaySpec, Architecture, Bedrock, DeletionPolicy, EndpointType, FailMode, Family, MandatoryGuardrail,
+    NamedObject, TenantRule, Throttle, UnknownPrice, UnmeteredPolicy,
 };
+use aigw_contract::guardrail::Guardrail;
 use aigw_contract::limits::{Budget, Limits};
 use aigw_contract::model::Place;
 use aigw_contract::price::PriceList;
@@ -66,6 +67,8 @@ pub struct ValidGateway {
     pub own_prices: usize,
     /// What a tenant with a budget may do with a model no price is known for.
     pub unknown_price: UnknownPrice,
+    /// The guardrail that every call carries.
+    pub guardrail: Option<Guardrail>,
     /// What happens to calls while the table does not answer.
     pub fail_mode: FailMode,
     /// How probes are made.
@@ -172,6 +175,10 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
     if fips {
         violations.extend(families.iter().filter_map(|family| fips_violation(*family, region)));
     }
+    let guardrail = models.as_ref().and_then(|models| models.guardrails.first()).map(mandatory);
+    if guardrail.is_some() {
+        violations.extend(unguarded_families(bedrock.as_ref()));
+    }
     let unmetered = bedrock.as_ref().and_then(|bedrock| bedrock.unmetered.as_ref());
     let mut found = |violated: Vec<Violation>| violations.extend(violated);
     let unmetered_micro_usd = usd_per_call(unmetered).map_err(&mut found).unwrap_or_default();
@@ -231,6 +238,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         prices: price_list(region, &own_prices),
         own_prices: own_prices.len(),
         unknown_price: models.as_ref().and_then(|models| models.unknown_price).unwrap_or_default(),
+        guardrail,
         fail_mode: fail_mode.unwrap_or_default(),
         probe: valid_probe,
         fips,
@@ -286,6 +294,28 @@ fn families(bedrock: Option<&Bedrock>) -> Vec<WireFamily> {
     families.sort();
     families.dedup();
     families
+}
+
+fn mandatory(guardrail: &MandatoryGuardrail) -> Guardrail {
+    let MandatoryGuardrail { id, version } = guardrail;
+    Guardrail { id: id.clone(), version: version.clone() }
+}
+
+/// Families that would only ever be refused beside a guardrail: they call models in ways of their own, and the forwarder's
+/// role would be denied some of those calls.
+fn unguarded_families(bedrock: Option<&Bedrock>) -> Vec<Violation> {
+    let named = bedrock.iter().flat_map(|bedrock| &bedrock.families).enumerate();
+    let guarded = |family: Family| matches!(family, Family::BedrockRuntime | Family::Bedrock);
+    let message = |family: Family| {
+        format!(
+            "{} does not carry a guardrail through all its calls of models, so no call of it would pass beside spec.models.guardrails; take it out, or give it a gateway of its own",
+            wire(family)
+        )
+    };
+    let violation = |(index, family): (usize, &Family)| {
+        Violation::new(format!("spec.bedrock.families[{index}]"), reason::INVALID, message(*family))
+    };
+    named.filter(|(_, family)| !guarded(**family)).map(violation).collect()
 }
 
 fn fips_violation(family: WireFamily, region: &str) -> Option<Violation> {
