@@ -14,6 +14,7 @@ mod drift;
 mod endpoints;
 mod faults;
 mod guard;
+mod guardrails;
 mod guide;
 mod kind;
 mod leaks;
@@ -85,6 +86,7 @@ pub fn suite() -> Suite {
         guard::tests(),
         endpoints::tests(),
         operations::tests(),
+        guardrails::tests(),
         matrix::tests(),
         tokens::tests(),
         deletion::tests(),
