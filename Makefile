@@ -26,7 +26,8 @@ bench: ## Measure the forwarder against hand-written functions and other proxies
 bench-scale: functions ## Measure 1 to 5,000 tenants: time against AWS's quotas, calls, CPU; and the memory of the real operator
 	cargo build --release --workspace --bins
 	$(TARGET)/release/scale
-	$(TARGET)/release/memory 5000
+	cargo build --profile image --workspace --bin aigw-operator
+	$(TARGET)/release/memory 5000 20 $(TARGET)/image/aigw-operator
 
 .PHONY: fuzz
 fuzz: ## Fuzz what the data plane reads of strangers, a minute per target (SECONDS_EACH=3600: an hour)

@@ -3,7 +3,7 @@
 //! Brings up a local environment, applies tenants (a first argument says how many, a second how many rounds), waits until
 //! all are Ready, goes through rounds of churn, starts the operator anew, and prints what the kernel says of its process
 //! after each: resident now, and the peak, both of which count the pages of the binary that were touched, and resident
-//! without those.
+//! without those. A third argument is the operator to measure, since the one that ships is built with a profile of its own.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -103,11 +103,17 @@ impl Operator {
         env.remove("PATH");
         let endpoint = instance.emulator_endpoint()?;
         env.insert("AWS_ENDPOINT_URL".into(), endpoint);
+        // It calls the gateway as clients do, whose certificate is of the environment's own authority.
+        if let Some(bundle) = env.get("AWS_CA_BUNDLE").cloned() {
+            env.insert("SSL_CERT_FILE".into(), bundle);
+        }
         let template = format!("{}/{{restApiId}}/{{stage}}", env["AIGW_GATEWAY_URL"]);
         let address = format!("127.0.0.1:{}", instance.free_port()?);
         let functions = repository::functions().display().to_string();
         let log = std::fs::File::create(instance.logs().join("operator.log"))?;
-        let mut command = Command::new(repository::program("aigw-operator"));
+        let program =
+            std::env::args_os().nth(3).map_or_else(|| repository::program("aigw-operator"), std::path::PathBuf::from);
+        let mut command = Command::new(program);
         command.env_clear().envs(&env).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         command.args(["--installation", "bench", "--namespace", installation::NAMESPACE, "--leader-elect=false"]);
         command.args(["--functions-dir", &functions, "--http-address", &address, "--log-level", "warn"]);
