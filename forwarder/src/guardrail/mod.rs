@@ -31,36 +31,51 @@ const TRACE: HeaderName = HeaderName::from_static("x-amzn-bedrock-trace");
 const CONFIGURATION: &str = "guardrailConfig";
 const JSON: &str = "application/json";
 
-/// Has a call carry the guardrail: sets `headers`, and gives the body to send.
+/// A call that carries the guardrail, or has no need of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Guarded<'a> {
+    guardrail: &'a Guardrail,
+    way: Way,
+}
+
+/// Has a call carry the guardrail, as far as its headers do.
 ///
 /// # Errors
-/// [`Denial`] where the operation cannot carry one, or the body could get around it.
-pub fn guard(guardrail: &Guardrail, call: &Call<'_>, headers: &mut HeaderMap, body: &Bytes) -> Result<Bytes, Denial> {
+/// [`Denial`] where the operation cannot carry one.
+pub fn guard<'a>(guardrail: &'a Guardrail, call: &Call<'_>, headers: &mut HeaderMap) -> Result<Guarded<'a>, Denial> {
     for name in [IDENTIFIER, VERSION, TRACE] {
         headers.remove(name);
     }
     let way = reach::way(call).map_err(|why| why.denial(call, guardrail))?;
-    if way == Way::Free {
-        return Ok(body.clone());
+    if way == Way::Headers {
+        name_in(headers, guardrail)?;
     }
-    let operation = call.operation.map_or("this operation", |operation| operation.name);
-    if call.encoded {
-        return Err(Denial::invalid(format!(
-            "calls carry a guardrail, so the gateway reads the body of {operation}; send it without content-encoding"
-        )));
-    }
-    body::check(body, way == Way::Converse || way == Way::ConverseStream)
-        .map_err(|problem| problem.denial(operation, guardrail))?;
-    match way {
-        Way::Free => Ok(body.clone()),
-        Way::Headers => {
-            content_type(headers, operation)?;
-            name_in(headers, guardrail)?;
-            Ok(body.clone())
+    Ok(Guarded { guardrail, way })
+}
+
+impl Guarded<'_> {
+    /// The body to send for `body`. `headers` are the call's.
+    ///
+    /// # Errors
+    /// [`Denial`] where the body could get around the guardrail, or cannot be read.
+    pub fn body(self, call: &Call<'_>, headers: &HeaderMap, body: &Bytes) -> Result<Bytes, Denial> {
+        let Self { guardrail, way } = self;
+        if way == Way::Free {
+            return Ok(body.clone());
         }
-        Way::Converse | Way::ConverseStream => {
-            configured(guardrail, way, body).map_err(|problem| problem.denial(operation))
+        let operation = call.operation.map_or("this operation", |operation| operation.name);
+        if call.encoded {
+            return Err(Denial::invalid(format!(
+                "calls carry a guardrail, so the gateway reads the body of {operation}; send it without content-encoding"
+            )));
         }
+        let blocks = way == Way::Converse || way == Way::ConverseStream;
+        body::check(body, blocks).map_err(|problem| problem.denial(operation, guardrail))?;
+        if blocks {
+            return configured(guardrail, way, body).map_err(|problem| problem.denial(operation));
+        }
+        content_type(headers, operation)?;
+        Ok(body.clone())
     }
 }
 

@@ -23,7 +23,7 @@ fn ask(path: &str, sent: &[(&str, &str)], body: &str) -> Result<(HeaderMap, Stri
     let mut headers = headers(sent);
     let encoded = crate::rules::is_encoded(&headers);
     let call = Call { family, operation, path, query: "", body: &body, encoded };
-    let body = guard(&guardrail(), &call, &mut headers, &body)?;
+    let body = guard(&guardrail(), &call, &mut headers)?.body(&call, &headers, &body)?;
     Ok((headers, String::from_utf8(body.to_vec()).unwrap()))
 }
 

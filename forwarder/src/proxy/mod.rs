@@ -146,12 +146,14 @@ impl Proxy {
         let endpoint = self.upstream.endpoint(family, config.fips)?;
         let (path, encoded) = (route.path, rules::is_encoded(&headers));
         let call = Call { family, operation, path, query: &request.query, body: &request.body, encoded };
-        let body = match &config.guardrails.apply {
-            Some(guardrail) => guardrail::guard(guardrail, &call, &mut headers, &request.body)?,
-            None => request.body.clone(),
-        };
+        let apply = config.guardrails.apply.as_ref();
+        let guarded = apply.map(|guardrail| guardrail::guard(guardrail, &call, &mut headers)).transpose()?;
         let ask = async |policy: &TenantPolicy| {
             let subject = rules::judge(&call, policy, &config)?;
+            let body = match &guarded {
+                Some(guarded) => guarded.body(&call, &headers, &request.body)?,
+                None => request.body.clone(),
+            };
             let prices = self.prices_for(policy, &config).await?;
             let (subject, headers, config, prices) = (&subject, &headers, &*config, prices.as_deref());
             let bounded = amount::bound(&Question { call, shape, subject, headers, policy, config, prices }, &body)?;

@@ -290,6 +290,20 @@ async fn what_cannot_carry_it_or_would_get_around_it_is_refused_and_reaches_nobo
 }
 
 #[tokio::test]
+async fn a_model_that_is_not_allowed_is_refused_for_that_whatever_the_body() {
+    let world = guarded().await;
+    world.set_policy(1, &json!({ "models": { "deny": ["*"] } }));
+    world
+        .forwarder(async {
+            // As the operator's probe asks, which takes 403 alone for the answer of a rule.
+            let (status, _, message) = error(&world.call(&event("POST", INVOKE)).await);
+            assert!(status == 403 && !message.contains("guardrail"), "{status}: {message}");
+            assert!(world.bedrock.take_arrived().is_empty());
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn no_setting_of_a_tenants_and_no_limit_keeps_it_away() {
     let world = guarded().await;
     world.set_prices();

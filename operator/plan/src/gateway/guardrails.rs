@@ -10,13 +10,17 @@
 use std::time::Duration;
 
 use aigw_api::conditions::{kind, reason};
+use aigw_api::{Bedrock, Family, GatewayModels, MandatoryGuardrail};
 use aigw_contract::guardrail::{Guardrail, Guardrails, Transition};
 
+use super::desired::DesiredGateway;
 use super::observed::ObservedGateway;
 use super::step::GatewayStep;
+use super::validate::wire;
 use crate::conditions::ConditionSpec;
 use crate::plan::Plan;
 use crate::probe::Finding;
+use crate::violation::Violation;
 
 /// How long a stage lasts: processes of the forwarder read their configuration every 30 seconds, and IAM applies a policy
 /// within seconds, usually (user guide, "changes that I make are not always immediately visible").
@@ -29,6 +33,29 @@ pub struct Fence {
     pub passing: Vec<Guardrail>,
     /// Whether calls that carry none of them are denied.
     pub denies: bool,
+}
+
+/// The guardrail that the spec names.
+pub(super) fn mandatory(models: Option<&GatewayModels>) -> Option<Guardrail> {
+    let MandatoryGuardrail { id, version } = models?.guardrails.first()?;
+    Some(Guardrail { id: id.clone(), version: version.clone() })
+}
+
+/// Families that would only ever be refused beside a guardrail: they call models in ways of their own, and the forwarder's
+/// role would be denied some of those calls.
+pub(super) fn unguarded_families(bedrock: Option<&Bedrock>) -> Vec<Violation> {
+    let named = bedrock.iter().flat_map(|bedrock| &bedrock.families).enumerate();
+    let guarded = |family: Family| matches!(family, Family::BedrockRuntime | Family::Bedrock);
+    let message = |family: Family| {
+        format!(
+            "{} does not carry a guardrail through all its calls of models, so no call of it would pass beside spec.models.guardrails; take it out, or give it a gateway of its own",
+            wire(family)
+        )
+    };
+    let violation = |(index, family): (usize, &Family)| {
+        Violation::new(format!("spec.bedrock.families[{index}]"), reason::INVALID, message(*family))
+    };
+    named.filter(|(_, family)| !guarded(**family)).map(violation).collect()
 }
 
 /// What the configuration is to say, from what it says at `now`, in seconds since the Unix epoch; `None` where nothing
@@ -64,9 +91,11 @@ pub fn fence(record: &Guardrails) -> Fence {
 }
 
 /// Notes that a stage has to last.
-pub(super) fn diff(record: Option<&Guardrails>, now: i64, plan: &mut Plan<GatewayStep>) {
+pub(super) fn diff(desired: &DesiredGateway, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
+    let record = desired.config.as_ref().map(|config| &config.guardrails);
     let Some(Transition { since, .. }) = record.and_then(|record| record.transition.as_ref()) else { return };
-    let left = SETTLE.saturating_sub(Duration::from_secs(u64::try_from(now - since).unwrap_or(0)));
+    let passed = Duration::from_secs(u64::try_from(observed.observed_at - since).unwrap_or(0));
+    let left = SETTLE.saturating_sub(passed);
     plan.wait("the guardrail of calls is being changed: forwarder and role have to agree at every moment", left);
 }
 

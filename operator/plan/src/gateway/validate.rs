@@ -3,12 +3,11 @@
 //! The schema and its CEL rules refuse what one field can decide; this stage refuses the rest, and repeats nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use aigw_api::conditions::reason;
 use aigw_api::{
-    AIGatewaySpec, Architecture, Bedrock, DeletionPolicy, EndpointType, FailMode, Family, MandatoryGuardrail,
-    NamedObject, TenantRule, Throttle, UnknownPrice, UnmeteredPolicy,
+    AIGatewaySpec, Architecture, Bedrock, DeletionPolicy, EndpointType, FailMode, Family, NamedObject, TenantRule,
+    Throttle, UnknownPrice, UnmeteredPolicy,
 };
 use aigw_contract::guardrail::Guardrail;
 use aigw_contract::limits::{Budget, Limits};
@@ -17,7 +16,8 @@ use aigw_contract::price::PriceList;
 use aigw_contract::table::Unmetered;
 use aigw_contract::{FIPS_REGIONS, Family as WireFamily, Partition};
 
-use super::document::Access;
+use super::document::{Access, is_cidr};
+use super::guardrails;
 use super::issuers::{self, ValidIssuer};
 use super::roles;
 use crate::prices::{own_prices, price_list, usd_per_call};
@@ -175,10 +175,8 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
     if fips {
         violations.extend(families.iter().filter_map(|family| fips_violation(*family, region)));
     }
-    let guardrail = models.as_ref().and_then(|models| models.guardrails.first()).map(mandatory);
-    if guardrail.is_some() {
-        violations.extend(unguarded_families(bedrock.as_ref()));
-    }
+    let guardrail = guardrails::mandatory(models.as_ref());
+    violations.extend(guardrail.iter().flat_map(|_| guardrails::unguarded_families(bedrock.as_ref())));
     let unmetered = bedrock.as_ref().and_then(|bedrock| bedrock.unmetered.as_ref());
     let mut found = |violated: Vec<Violation>| violations.extend(violated);
     let unmetered_micro_usd = usd_per_call(unmetered).map_err(&mut found).unwrap_or_default();
@@ -296,28 +294,6 @@ fn families(bedrock: Option<&Bedrock>) -> Vec<WireFamily> {
     families
 }
 
-fn mandatory(guardrail: &MandatoryGuardrail) -> Guardrail {
-    let MandatoryGuardrail { id, version } = guardrail;
-    Guardrail { id: id.clone(), version: version.clone() }
-}
-
-/// Families that would only ever be refused beside a guardrail: they call models in ways of their own, and the forwarder's
-/// role would be denied some of those calls.
-fn unguarded_families(bedrock: Option<&Bedrock>) -> Vec<Violation> {
-    let named = bedrock.iter().flat_map(|bedrock| &bedrock.families).enumerate();
-    let guarded = |family: Family| matches!(family, Family::BedrockRuntime | Family::Bedrock);
-    let message = |family: Family| {
-        format!(
-            "{} does not carry a guardrail through all its calls of models, so no call of it would pass beside spec.models.guardrails; take it out, or give it a gateway of its own",
-            wire(family)
-        )
-    };
-    let violation = |(index, family): (usize, &Family)| {
-        Violation::new(format!("spec.bedrock.families[{index}]"), reason::INVALID, message(*family))
-    };
-    named.filter(|(_, family)| !guarded(**family)).map(violation).collect()
-}
-
 fn fips_violation(family: WireFamily, region: &str) -> Option<Violation> {
     if family.fips_host(region).is_some() {
         return None;
@@ -385,12 +361,6 @@ fn resource_violations(index: usize, rule: &TenantRule, region: &str) -> Vec<Vio
             Violation::new(path, reason::INVALID, message)
         })
         .collect()
-}
-
-fn is_cidr(text: &str) -> bool {
-    let Some((address, length)) = text.split_once('/') else { return false };
-    let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u8>()) else { return false };
-    length <= if address.is_ipv4() { 32 } else { 128 }
 }
 
 /// The contract's name of an API family.
