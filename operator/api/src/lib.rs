@@ -11,6 +11,7 @@ mod common;
 pub mod conditions;
 mod gateway;
 mod gateway_status;
+mod guardrails;
 mod limits;
 mod prices;
 mod probe;
@@ -34,6 +35,7 @@ pub use gateway_status::{
     AIGatewayStatus, EffectiveGateway, EffectiveTier, FunctionStatus, IssuerStatus, StageStatus, TenantsStatus,
     UsagePlanStatus,
 };
+pub use guardrails::MandatoryGuardrail;
 pub use limits::{
     Budget, BudgetWindow, EffectiveBudget, EffectiveLimit, Enforcement, LimitCeilings, Limits, OutputCeiling,
     OutputTokens, Premium, TenantBudget, TenantUsage, WindowUsage,

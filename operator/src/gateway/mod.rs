@@ -27,6 +27,7 @@ use aigw_plan::gateway::lint::lint;
 use aigw_plan::gateway::observed::ObservedGateway;
 use aigw_plan::gateway::report::GatewayOutcome;
 use aigw_plan::gateway::validate::{ValidGateway, validate};
+use aigw_plan::probe::Finding;
 use aigw_plan::{Class, ConditionSpec, GatewayIdentity};
 use kube::ResourceExt;
 
@@ -59,6 +60,8 @@ struct Pass {
     changed: bool,
     /// What a probe showed; none where none is made now.
     probed: Option<ConditionSpec>,
+    /// What the last probe found, where one was made of the gateway as it is.
+    finding: Option<Finding>,
     next: Outcome,
 }
 
@@ -134,7 +137,9 @@ impl GatewayReconciler {
                     changed = true;
                     self.context.backoff.reset(Self::NAME, &gateway.uid().unwrap_or_default());
                 }
-                Ok(Round::End(outcome, next)) => return Pass { outcome, observed, changed, probed: None, next },
+                Ok(Round::End(outcome, next)) => {
+                    return Pass { outcome, observed, changed, probed: None, finding: None, next };
+                }
                 Err(error) => return failed(&error, observed),
             }
         }
@@ -144,6 +149,7 @@ impl GatewayReconciler {
             observed,
             changed,
             probed: None,
+            finding: None,
             next: Outcome::Waiting { after: POLL },
         }
     }
@@ -229,7 +235,7 @@ fn failed(error: &CloudError, observed: Option<ObservedGateway>) -> Pass {
     } else {
         GatewayOutcome::Working { reason, message }
     };
-    Pass { outcome, observed, changed: false, probed: None, next: Outcome::failed(error) }
+    Pass { outcome, observed, changed: false, probed: None, finding: None, next: Outcome::failed(error) }
 }
 
 impl Reconciler for GatewayReconciler {

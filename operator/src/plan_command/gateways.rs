@@ -72,7 +72,8 @@ pub(super) async fn plan(
         }
     }
     let known = planner.cluster.gateway(&identity.namespace, &identity.name);
-    let observed = look(&cloud, &identity, &valid, known).await?;
+    let looked = look(&cloud, &identity, &valid, known).await?;
+    let observed = ObservedGateway { observed_at: planner.now.as_second(), ..looked };
     let api_keys = keys(&cloud, &identity, &observed).await?;
     let has_table = observed.table.as_ref().is_some_and(ObservedTable::usable);
     let place = Place { region: valid.region.clone(), account_id: valid.account_id.clone() };

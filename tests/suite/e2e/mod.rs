@@ -15,6 +15,7 @@ mod endpoints;
 mod faults;
 mod gitops;
 mod guard;
+mod guardrails;
 mod guide;
 mod kind;
 mod leaks;
@@ -89,6 +90,7 @@ pub fn suite() -> Suite {
         guard::tests(),
         endpoints::tests(),
         operations::tests(),
+        guardrails::tests(),
         matrix::tests(),
         tokens::tests(),
         deletion::tests(),

@@ -6,6 +6,7 @@ mod cases;
 mod clusters;
 mod crash;
 mod drift;
+mod guardrails;
 mod issuers;
 mod leadership;
 mod leaks;
@@ -31,6 +32,7 @@ fn suite() -> Suite {
         refused::tests(),
         budgets::tests(),
         clusters::tests(),
+        guardrails::tests(),
         issuers::tests(),
         leadership::tests(),
         leaks::tests(),

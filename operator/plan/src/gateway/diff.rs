@@ -10,7 +10,7 @@ use super::desired::{DesiredGateway, LOG_RETENTION_DAYS, version_description};
 use super::document::{Document, same_policy};
 use super::observed::{FunctionState, ObservedFunction, ObservedGateway, ObservedRestApi, ObservedTable, Tags};
 use super::step::{FunctionSpec, GatewayStep, StageThrottle, TaggedResource};
-use super::usage_plans;
+use super::{guardrails, usage_plans};
 use crate::identity::{Function, ROLE_PATH};
 use crate::plan::Plan;
 
@@ -87,6 +87,7 @@ pub fn diff(
             diff_documents(desired, observed, table_ready, &mut plan);
             diff_api(desired, api, observed, table_ready, &mut plan);
             usage_plans::diff(desired, api, observed, tiers_in_use, &mut plan)?;
+            guardrails::diff(desired, observed, &mut plan);
         }
         several => {
             let ids = several.iter().map(|api| api.id.as_str());

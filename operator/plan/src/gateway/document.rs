@@ -6,6 +6,7 @@
 //! credential, and a later change of that must not change every path.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use aigw_contract::probe::REFUSED_BY;
 use aigw_contract::{Family, Partition};
@@ -54,6 +55,13 @@ pub enum Access {
     SourceCidrs(Vec<String>),
     /// Callers through these VPC endpoints.
     VpcEndpoints(Vec<String>),
+}
+
+/// Whether a text is a range of IPv4 or IPv6 addresses.
+pub(super) fn is_cidr(text: &str) -> bool {
+    let Some((address, length)) = text.split_once('/') else { return false };
+    let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u8>()) else { return false };
+    length <= if address.is_ipv4() { 32 } else { 128 }
 }
 
 /// A rendered document.

@@ -6,6 +6,7 @@ pub mod diff;
 pub mod document;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod guardrails;
 #[cfg(test)]
 mod harm;
 pub mod issuers;
