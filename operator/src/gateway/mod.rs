@@ -5,6 +5,7 @@
 //! to do or something has to pass by itself; nothing is remembered from one round to the next but ids as hints.
 
 mod creations;
+mod domains;
 mod execute;
 mod gather;
 mod guard;
@@ -34,6 +35,7 @@ use crate::context::Context;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
 pub(crate) use creations::{Creations, LAG};
+pub(crate) use domains::{Configurations, claim, look as look_for_domains};
 pub(crate) use execute::{document, execute};
 pub(crate) use gather::{observe, parse};
 pub(crate) use guard::{HEARTBEAT, Refusal, account, cluster_uid};
@@ -59,6 +61,8 @@ struct Pass {
     changed: bool,
     /// What a probe showed; none where none is made now.
     probed: Option<ConditionSpec>,
+    /// What was seen of its custom domain.
+    domain: domains::Seen,
     next: Outcome,
 }
 
@@ -86,6 +90,8 @@ impl GatewayReconciler {
             Err(refusal) => (refusal.into_pass(), None),
         };
         probe::gateway(&self.context, gateway, &identity, &valid, &cloud, &mut pass).await?;
+        let facts = domains::facts(&self.context, gateway, &identity, &valid);
+        domains::conclude(&self.context, gateway, &valid, &facts, &mut pass);
         report::passed(&self.context, gateway, &identity, &valid, &pass, issuers.as_deref()).await?;
         Ok(pass.next)
     }
@@ -134,7 +140,7 @@ impl GatewayReconciler {
                     changed = true;
                     self.context.backoff.reset(Self::NAME, &gateway.uid().unwrap_or_default());
                 }
-                Ok(Round::End(outcome, next)) => return Pass { outcome, observed, changed, probed: None, next },
+                Ok(Round::End(outcome, next)) => return Pass { outcome, observed, changed, probed: None, domain: domains::Seen::default(), next },
                 Err(error) => return failed(&error, observed),
             }
         }
@@ -144,6 +150,7 @@ impl GatewayReconciler {
             observed,
             changed,
             probed: None,
+            domain: domains::Seen::default(),
             next: Outcome::Waiting { after: POLL },
         }
     }
@@ -161,8 +168,10 @@ impl GatewayReconciler {
         if let Some(stop) = guard::ownership(&self.context, cloud, gateway, identity, observed).await? {
             return Ok(stop);
         }
+        let uid = gateway.uid().unwrap_or_default();
+        let facts = domains::facts(&self.context, gateway, identity, valid);
         let desired =
-            match desire(valid, identity, &gateway.uid().unwrap_or_default(), &self.context.memory.build, observed) {
+            match desire(valid, identity, &uid, &self.context.memory.build, (observed, &facts)) {
                 Ok(desired) => desired,
                 Err(error) => return Ok(stalled(reason::INVALID, error.to_string(), Class::Invalid)),
             };
@@ -192,6 +201,7 @@ impl GatewayReconciler {
         if let Some(wait) = self.context.memory.creations.hold(&gateway.uid().unwrap_or_default()) {
             hold_back(&mut plan, wait);
         }
+        self.context.memory.configurations.hold_back(&gateway.uid().unwrap_or_default(), &mut plan);
         tracing::debug!(plan = %plan, "planned");
         if plan.in_sync() {
             // Also a long drift interval must not let the heartbeat lapse.
@@ -229,7 +239,7 @@ fn failed(error: &CloudError, observed: Option<ObservedGateway>) -> Pass {
     } else {
         GatewayOutcome::Working { reason, message }
     };
-    Pass { outcome, observed, changed: false, probed: None, next: Outcome::failed(error) }
+    Pass { outcome, observed, changed: false, probed: None, domain: domains::Seen::default(), next: Outcome::failed(error) }
 }
 
 impl Reconciler for GatewayReconciler {

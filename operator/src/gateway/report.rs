@@ -2,13 +2,14 @@
 
 use aigw_api::conditions::kind;
 use aigw_api::{AIGateway, AIGatewayStatus, ProbeMode, Tenant};
+use aigw_plan::gateway::domains::tell;
 use aigw_plan::gateway::issuers::{self, ObservedIssuer};
 use aigw_plan::gateway::report::{GatewayOutcome, capacity, conditions, status};
 use aigw_plan::gateway::validate::ValidGateway;
 use aigw_plan::{ConditionSpec, GatewayIdentity, Violation};
 use kube::ResourceExt;
 
-use super::{Pass, tenants_of};
+use super::{Pass, domains, tenants_of};
 use crate::context::Context;
 use crate::harness::Error;
 use crate::report::{apply, held_for_generation};
@@ -41,11 +42,19 @@ pub(super) async fn passed(
         Some(observed) => {
             specs.push(capacity(observed));
             let tenants = tenants_of(context, gateway).len();
-            status(valid, identity, &context.memory.build, observed, tenants, &previous)
+            let now = context.clock.now().as_second();
+            let (build, proven) = (&context.memory.build, pass.domain.proven);
+            let next = status(valid, identity, build, observed, tenants, &previous, (proven, now));
+            let facts = domains::facts(context, gateway, identity, valid);
+            let told = (next.endpoint.as_deref(), pass.domain.not_reached.as_deref());
+            specs.extend(tell::condition(valid, observed, &facts, told, build));
+            next
         }
         None => previous,
     };
-    let Some(issuers) = issuers else { return write(context, gateway, next, specs, off.as_slice()).await };
+    let no_domain = valid.domain.is_none().then_some(kind::DOMAIN_READY);
+    let off: Vec<_> = off.into_iter().chain(no_domain).collect();
+    let Some(issuers) = issuers else { return write(context, gateway, next, specs, &off).await };
     next.issuers = issuers::status(issuers);
     specs.extend(issuers::condition(issuers, context.clock.now().as_second()));
     let optional: Vec<_> = off.into_iter().chain([kind::ISSUERS_READY]).collect();

@@ -180,6 +180,7 @@ impl Subject {
             families: vec![aigw_contract::Family::BedrockRuntime],
             cache_seconds: 60,
             access,
+            default_endpoint_disabled: false,
         })
     }
 

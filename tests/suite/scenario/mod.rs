@@ -5,6 +5,7 @@ mod budgets;
 mod cases;
 mod clusters;
 mod crash;
+mod domains;
 mod drift;
 mod issuers;
 mod leadership;
@@ -30,6 +31,7 @@ fn suite() -> Suite {
         refused::tests(),
         budgets::tests(),
         clusters::tests(),
+        domains::tests(),
         issuers::tests(),
         leadership::tests(),
         leaks::tests(),

@@ -11,6 +11,7 @@ use aigw_contract::table::{FailMode, GatewayConfig};
 use serde_json::{Value, json};
 
 use super::document::{Document, DocumentInput, render};
+use super::domains::{self, DesiredDomain, DomainFacts};
 use super::observed::{ObservedGateway, Tags};
 use super::roles;
 use super::step::{FunctionSpec, UsagePlanSpec};
@@ -32,6 +33,8 @@ pub struct Build {
     pub permissions_boundary: Option<String>,
     /// What clients are told instead of the execute-api name, with `{restApiId}`, `{stage}` and `{region}`.
     pub endpoint_url_template: Option<String>,
+    /// Port in the URLs under custom domains, where it is not that of HTTPS: in front of an emulator.
+    pub domain_port: Option<u16>,
 }
 
 /// What should be there.
@@ -61,6 +64,12 @@ pub struct DesiredGateway {
     pub usage_plans: Vec<UsagePlanSpec>,
     /// Source ARNs for the permissions on the aliases; known once the REST API has an id.
     pub permission_sources: BTreeMap<Function, String>,
+    /// Custom domain, and where the gateway is under it.
+    pub domain: Option<DesiredDomain>,
+    /// What else decides about domains.
+    pub domain_facts: DomainFacts,
+    /// Port in the URLs under custom domains.
+    pub domain_port: Option<u16>,
 }
 
 /// A role to make.
@@ -85,6 +94,8 @@ pub struct DesiredRestApi {
     pub endpoint_type: String,
     /// VPC endpoints.
     pub vpc_endpoint_ids: Vec<String>,
+    /// Whether its own name is closed.
+    pub default_endpoint_disabled: bool,
 }
 
 /// This operator build has no code for the wanted architecture.
@@ -150,7 +161,7 @@ pub fn desire(
     identity: &GatewayIdentity,
     owner_uid: &str,
     build: &Build,
-    observed: &ObservedGateway,
+    (observed, domain_facts): (&ObservedGateway, &DomainFacts),
 ) -> Result<DesiredGateway, NoCode> {
     let name = identity.physical_name();
     let mut tags: Tags = valid.tags.clone();
@@ -175,8 +186,11 @@ pub fn desire(
     let api_stages: Vec<_> = rest_api_id.map(|id| (id.to_owned(), valid.stage.clone())).into_iter().collect();
     Ok(DesiredGateway {
         table: name.clone(),
-        document: rest_api_id.map(|id| render(&document_input(valid, &name, id, identity))),
-        config: rest_api_id.map(|id| config(valid, id, identity)),
+        document: rest_api_id.map(|id| {
+            let disabled = domains::default_endpoint_disabled(valid, domain_facts, observed);
+            render(&document_input(valid, &name, (id, disabled), identity))
+        }),
+        config: rest_api_id.map(|id| config(valid, id, identity, domains::base_paths(valid, observed, id))),
         prices: valid.prices.clone(),
         permission_sources: rest_api_id.map(|id| permission_sources(valid, id)).unwrap_or_default(),
         rest_api: DesiredRestApi {
@@ -186,7 +200,11 @@ pub fn desire(
                 EndpointType::Private => "PRIVATE".into(),
             },
             vpc_endpoint_ids: valid.vpc_endpoint_ids.clone(),
+            default_endpoint_disabled: domains::default_endpoint_disabled(valid, domain_facts, observed),
         },
+        domain: domains::desire(valid, &identity.installation),
+        domain_facts: domain_facts.clone(),
+        domain_port: build.domain_port,
         stage: valid.stage.clone(),
         throttle: valid.throttle.as_ref().map(|throttle| (throttle.requests_per_second, throttle.burst)),
         usage_plans: tiers
@@ -210,7 +228,12 @@ pub fn desire(
     })
 }
 
-fn config(valid: &ValidGateway, rest_api_id: &str, identity: &GatewayIdentity) -> GatewayConfig {
+fn config(
+    valid: &ValidGateway,
+    rest_api_id: &str,
+    identity: &GatewayIdentity,
+    base_paths: Vec<String>,
+) -> GatewayConfig {
     GatewayConfig {
         rest_api_id: rest_api_id.into(),
         stages: vec![valid.stage.clone()],
@@ -229,7 +252,7 @@ fn config(valid: &ValidGateway, rest_api_id: &str, identity: &GatewayIdentity) -
             AskedFailMode::Open => FailMode::Open,
         },
         fips: valid.fips,
-        base_paths: Vec::new(),
+        base_paths,
         issuers: valid.issuers.iter().map(|issuer| issuer.contract.clone()).collect(),
         probe: (valid.probe.mode != ProbeMode::Off)
             .then(|| ProbeSetup { tenant: identity.probe_id(), model: valid.probe.model.clone() }),
@@ -308,7 +331,12 @@ pub fn alias_arn(valid: &ValidGateway, identity: &GatewayIdentity, function: Fun
     )
 }
 
-fn document_input(valid: &ValidGateway, name: &str, rest_api_id: &str, identity: &GatewayIdentity) -> DocumentInput {
+fn document_input(
+    valid: &ValidGateway,
+    name: &str,
+    (rest_api_id, default_endpoint_disabled): (&str, bool),
+    identity: &GatewayIdentity,
+) -> DocumentInput {
     DocumentInput {
         name: name.into(),
         region: valid.region.clone(),
@@ -319,6 +347,7 @@ fn document_input(valid: &ValidGateway, name: &str, rest_api_id: &str, identity:
         families: valid.families.clone(),
         cache_seconds: valid.cache_seconds,
         access: valid.access.clone(),
+        default_endpoint_disabled,
     }
 }
 

@@ -43,6 +43,8 @@ pub struct DocumentInput {
     pub cache_seconds: i32,
     /// Who may reach the endpoint at all.
     pub access: Access,
+    /// Whether its own name is closed, so that only a custom domain leads to it.
+    pub default_endpoint_disabled: bool,
 }
 
 /// Who may reach the endpoint at all, before any credential is looked at.
@@ -113,6 +115,9 @@ pub fn render(input: &DocumentInput) -> Document {
     });
     if let Access::VpcEndpoints(ids) = &input.access {
         document["x-amazon-apigateway-endpoint-configuration"] = json!({"vpcEndpointIds": ids});
+    }
+    if input.default_endpoint_disabled {
+        document["x-amazon-apigateway-endpoint-configuration"] = json!({"disableExecuteApiEndpoint": true});
     }
     if let Some(policy) = &policy {
         document["x-amazon-apigateway-policy"] = policy.clone();

@@ -3,7 +3,6 @@
 //! The schema and its CEL rules refuse what one field can decide; this stage refuses the rest, and repeats nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use aigw_api::conditions::reason;
 use aigw_api::{
@@ -17,6 +16,7 @@ use aigw_contract::table::Unmetered;
 use aigw_contract::{FIPS_REGIONS, Family as WireFamily, Partition};
 
 use super::document::Access;
+use super::endpoint::{self, ValidDomain};
 use super::issuers::{self, ValidIssuer};
 use super::roles;
 use crate::prices::{own_prices, price_list, usd_per_call};
@@ -48,6 +48,10 @@ pub struct ValidGateway {
     pub vpc_endpoint_ids: Vec<String>,
     /// Who may reach the endpoint.
     pub access: Access,
+    /// Its custom domain.
+    pub domain: Option<ValidDomain>,
+    /// Whether API Gateway's own name of it is to be closed once the domain works.
+    pub disable_default_endpoint: bool,
     /// Whether tenants get credentials.
     pub api_keys: bool,
     /// Who signs tokens that are accepted.
@@ -138,7 +142,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         region,
         account_id,
         stages,
-        endpoint,
+        endpoint: asked_endpoint,
         auth,
         bedrock,
         functions,
@@ -161,12 +165,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
     for (path, arn) in [("forwarder", &forwarder.role_arn), ("authorizer", &authorizer.role_arn)] {
         violations.extend(arn.as_deref().and_then(|arn| role_violation(path, arn, region, account_id)));
     }
-    violations.extend(endpoint.source_cidrs.iter().enumerate().filter(|(_, range)| !is_cidr(range)).map(
-        |(index, range)| {
-            let message = format!("{range:?} is not an address range; write it as 203.0.113.0/24 or 2001:db8::/32");
-            Violation::new(format!("spec.endpoint.sourceCidrs[{index}]"), reason::INVALID, message)
-        },
-    ));
+    violations.extend(endpoint::violations(asked_endpoint, region, account_id));
     let families = families(bedrock.as_ref());
     let fips = bedrock.as_ref().and_then(|bedrock| bedrock.fips).unwrap_or(false);
     if fips {
@@ -202,22 +201,17 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         return Err(violations);
     }
 
-    let mut vpc_endpoint_ids = endpoint.vpc_endpoint_ids.clone();
+    let mut vpc_endpoint_ids = asked_endpoint.vpc_endpoint_ids.clone();
     vpc_endpoint_ids.sort();
-    let mut ranges = endpoint.source_cidrs.clone();
-    ranges.sort();
-    let access = match endpoint.type_ {
-        EndpointType::Private => Access::VpcEndpoints(vpc_endpoint_ids.clone()),
-        EndpointType::Regional if ranges.is_empty() => Access::Anyone,
-        EndpointType::Regional => Access::SourceCidrs(ranges),
-    };
     let valid = ValidGateway {
         region: region.clone(),
         account_id: account_id.clone(),
         stage: stage.name.clone(),
-        endpoint_type: endpoint.type_,
+        endpoint_type: asked_endpoint.type_,
+        access: endpoint::access(asked_endpoint, &vpc_endpoint_ids),
         vpc_endpoint_ids,
-        access,
+        domain: asked_endpoint.domain.as_ref().map(endpoint::domain),
+        disable_default_endpoint: asked_endpoint.disable_default_endpoint.unwrap_or(false),
         issuers: issuers::valid(&auth, &tenants.rules),
         api_keys: auth.api_keys.is_none_or(|keys| keys.enabled),
         cache_seconds: auth.cache_seconds.unwrap_or(DEFAULT_CACHE_SECONDS),
@@ -355,12 +349,6 @@ fn resource_violations(index: usize, rule: &TenantRule, region: &str) -> Vec<Vio
             Violation::new(path, reason::INVALID, message)
         })
         .collect()
-}
-
-fn is_cidr(text: &str) -> bool {
-    let Some((address, length)) = text.split_once('/') else { return false };
-    let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u8>()) else { return false };
-    length <= if address.is_ipv4() { 32 } else { 128 }
 }
 
 /// The contract's name of an API family.
