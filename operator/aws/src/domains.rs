@@ -85,12 +85,7 @@ impl Domains for GatewayDomains {
             let page = self
                 .gateway
                 .call("apigateway:GetBasePathMappings", |gateway| {
-                    gateway
-                        .get_base_path_mappings()
-                        .domain_name(name)
-                        .limit(PAGE)
-                        .set_position(position.take())
-                        .send()
+                    gateway.get_base_path_mappings().domain_name(name).limit(PAGE).set_position(position.take()).send()
                 })
                 .await
                 .absent_as_none()?;

@@ -43,7 +43,8 @@ impl GatewayRestApis {
             .absent_as_none()?;
         let Some(api) = api else { return Ok(None) };
         let closed = api.disable_execute_api_endpoint;
-        Ok(observed_api(api.id, api.name, (api.endpoint_configuration, closed), api.tags).filter(|api| carries(api, id)))
+        Ok(observed_api(api.id, api.name, (api.endpoint_configuration, closed), api.tags)
+            .filter(|api| carries(api, id)))
     }
 
     async fn authorizer_uris(&self, id: &str) -> Result<HashMap<String, String>, CloudError> {
@@ -83,14 +84,10 @@ impl RestApis for GatewayRestApis {
                     gateway.get_rest_apis().limit(PAGE).set_position(position.take()).send()
                 })
                 .await?;
-            let observed = page
-                .items
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|api| {
-                    let endpoint = (api.endpoint_configuration, api.disable_execute_api_endpoint);
-                    observed_api(api.id, api.name, endpoint, api.tags)
-                });
+            let observed = page.items.unwrap_or_default().into_iter().filter_map(|api| {
+                let endpoint = (api.endpoint_configuration, api.disable_execute_api_endpoint);
+                observed_api(api.id, api.name, endpoint, api.tags)
+            });
             apis.extend(observed.filter(|api| carries(api, id)));
             position = page.position;
             if position.is_none() {

@@ -6,12 +6,12 @@ use std::ops::RangeInclusive;
 
 use aigw_api::{
     AIGatewaySpec, ApiKey, ApiKeyAuth, Architecture, Auth, AuthorizerFunction, Bedrock, Budget, BudgetWindow,
-    DeletionPolicy, Domain, Endpoint, EndpointType, Enforcement, FailMode, Family, ForwarderFunction, Functions, GatewayModels,
-    GatewayRef, IdentityGrants, JwtAlgorithm, JwtGrant, JwtIdentity, JwtIssuer, LimitCeilings, Limits, ModelMatch,
-    NamedObject, NamespaceMatch, NamespaceOrigin, OutputCeiling, OutputTokens, Premium, PriceOverride, Residency,
-    ResourceAccess, ResourceGrant, RuleAllow, RuleCeilings, RuleDefaults, RuleMatch, SecretGroup, ServiceAccountAuth,
-    ServiceAccountCluster, Stage, TenantBudget, TenantIdentities, TenantModels, TenantRule, TenantSpec, Tenants,
-    Throttle, Tier, TokenPrices, UnknownPrice, Unmetered, UnmeteredPolicy,
+    DeletionPolicy, Domain, Endpoint, EndpointType, Enforcement, FailMode, Family, ForwarderFunction, Functions,
+    GatewayModels, GatewayRef, IdentityGrants, JwtAlgorithm, JwtGrant, JwtIdentity, JwtIssuer, LimitCeilings, Limits,
+    ModelMatch, NamedObject, NamespaceMatch, NamespaceOrigin, OutputCeiling, OutputTokens, Premium, PriceOverride,
+    Residency, ResourceAccess, ResourceGrant, RuleAllow, RuleCeilings, RuleDefaults, RuleMatch, SecretGroup,
+    ServiceAccountAuth, ServiceAccountCluster, Stage, TenantBudget, TenantIdentities, TenantModels, TenantRule,
+    TenantSpec, Tenants, Throttle, Tier, TokenPrices, UnknownPrice, Unmetered, UnmeteredPolicy,
 };
 use aigw_contract::Partition;
 use proptest::option;
@@ -62,8 +62,12 @@ pub(crate) fn fixed() -> impl Strategy<Value = Fixed> {
 /// Valid gateways that differ in what may change.
 pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + use<> {
     let Fixed { place: Place { region, account_id }, endpoint: type_, stage } = fixed.clone();
-    let parts =
-        (endpoint(type_, &fixed.place), auth().prop_map(Some), option::of(bedrock()), option::of(functions(&region, &account_id)));
+    let parts = (
+        endpoint(type_, &fixed.place),
+        auth().prop_map(Some),
+        option::of(bedrock()),
+        option::of(functions(&region, &account_id)),
+    );
     let policies = (option::of(deletion_policy()), option::of(deletion_policy()));
     let money = (option::of(gateway_models()), option::of(select(vec![FailMode::Closed, FailMode::Open]))).boxed();
     // Boxed: with them the value trees of a whole life do not fit on a test's stack.

@@ -52,9 +52,8 @@ impl Configurations {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner).get(uid).copied();
         let since = written.unwrap_or(self.began);
         let Some(left) = CONFIGURATION_KEPT.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) else { return };
-        let waits = |step: &GatewayStep| {
-            matches!(step, GatewayStep::CreateMapping { base_path, .. } if !base_path.is_empty())
-        };
+        let waits =
+            |step: &GatewayStep| matches!(step, GatewayStep::CreateMapping { base_path, .. } if !base_path.is_empty());
         if plan.steps.iter().any(waits) {
             plan.steps.retain(|step| !waits(step));
             plan.wait("the forwarder is being told of the base path", left);
@@ -153,7 +152,13 @@ pub(super) struct Seen {
 
 /// Lets the pass tell of the domain: what a person has to do, when something of it is due, and whether to look again at once
 /// because clients are told another URL from now on.
-pub(super) fn conclude(context: &Context, gateway: &AIGateway, valid: &ValidGateway, facts: &DomainFacts, pass: &mut Pass) {
+pub(super) fn conclude(
+    context: &Context,
+    gateway: &AIGateway,
+    valid: &ValidGateway,
+    facts: &DomainFacts,
+    pass: &mut Pass,
+) {
     let Some(observed) = &pass.observed else { return };
     let settled = matches!(pass.outcome, GatewayOutcome::InSync | GatewayOutcome::Unproven { .. });
     if !settled {

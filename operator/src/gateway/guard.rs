@@ -79,7 +79,14 @@ impl Refusal {
             Self::Wrong { .. } => {
                 let (reason, message) = self.describe();
                 let outcome = GatewayOutcome::Stalled { reason, message };
-                Pass { outcome, observed: None, changed: false, probed: None, domain: Default::default(), next: self.outcome() }
+                Pass {
+                    outcome,
+                    observed: None,
+                    changed: false,
+                    probed: None,
+                    domain: Default::default(),
+                    next: self.outcome(),
+                }
             }
             Self::Unknown(error) => failed(error, None),
         }

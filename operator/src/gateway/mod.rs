@@ -140,7 +140,9 @@ impl GatewayReconciler {
                     changed = true;
                     self.context.backoff.reset(Self::NAME, &gateway.uid().unwrap_or_default());
                 }
-                Ok(Round::End(outcome, next)) => return Pass { outcome, observed, changed, probed: None, domain: domains::Seen::default(), next },
+                Ok(Round::End(outcome, next)) => {
+                    return Pass { outcome, observed, changed, probed: None, domain: domains::Seen::default(), next };
+                }
                 Err(error) => return failed(&error, observed),
             }
         }
@@ -170,11 +172,10 @@ impl GatewayReconciler {
         }
         let uid = gateway.uid().unwrap_or_default();
         let facts = domains::facts(&self.context, gateway, identity, valid);
-        let desired =
-            match desire(valid, identity, &uid, &self.context.memory.build, (observed, &facts)) {
-                Ok(desired) => desired,
-                Err(error) => return Ok(stalled(reason::INVALID, error.to_string(), Class::Invalid)),
-            };
+        let desired = match desire(valid, identity, &uid, &self.context.memory.build, (observed, &facts)) {
+            Ok(desired) => desired,
+            Err(error) => return Ok(stalled(reason::INVALID, error.to_string(), Class::Invalid)),
+        };
         self.step(gateway, cloud, &desired, observed).await
     }
 
@@ -239,7 +240,14 @@ fn failed(error: &CloudError, observed: Option<ObservedGateway>) -> Pass {
     } else {
         GatewayOutcome::Working { reason, message }
     };
-    Pass { outcome, observed, changed: false, probed: None, domain: domains::Seen::default(), next: Outcome::failed(error) }
+    Pass {
+        outcome,
+        observed,
+        changed: false,
+        probed: None,
+        domain: domains::Seen::default(),
+        next: Outcome::failed(error),
+    }
 }
 
 impl Reconciler for GatewayReconciler {

@@ -13,7 +13,9 @@ use aigw_plan::identity::TAG_ID;
 use aigw_plan::tenant::step::ObservedApiKey;
 use kube::ResourceExt;
 
-use super::{GatewayReconciler, MAX_ROUNDS, POLL, Refusal, domains, execute, gather, guard, identity, report, tenants_of};
+use super::{
+    GatewayReconciler, MAX_ROUNDS, POLL, Refusal, domains, execute, gather, guard, identity, report, tenants_of,
+};
 use crate::context::Context;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use aigw_cloud::{
-    Account, ApiKeys, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles, Tables,
-    TenantItems, UsagePlanList, UsagePlans,
+    Account, ApiKeys, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles,
+    Tables, TenantItems, UsagePlanList, UsagePlans,
 };
 use aigw_contract::table::{CONFIG_SK, MeterHead, PRICES_SK};
 use aigw_plan::gateway::observed::{

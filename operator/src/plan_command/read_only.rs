@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_cloud::{
-    Account, ApiKeys, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles, Tables,
-    TenantItems, UsagePlanList, UsagePlans,
+    Account, ApiKeys, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles,
+    Tables, TenantItems, UsagePlanList, UsagePlans,
 };
 use aigw_contract::table::MeterHead;
 use aigw_plan::Class;

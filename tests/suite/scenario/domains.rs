@@ -293,8 +293,7 @@ fn no_looks() -> Outcome {
     simulate(Some(&moment), |world| async move {
         let operator = world.start(&alone());
         sleep(Duration::from_hours(2)).await;
-        let looks: Vec<_> =
-            world.aws.calls().into_iter().filter(|call| call.operation.contains("Domain")).collect();
+        let looks: Vec<_> = world.aws.calls().into_iter().filter(|call| call.operation.contains("Domain")).collect();
         ensure!(looks.is_empty(), "{looks:?}");
         operator.stop().await?;
         Ok(())

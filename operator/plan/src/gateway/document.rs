@@ -113,12 +113,13 @@ pub fn render(input: &DocumentInput) -> Document {
         "components": {"securitySchemes": schemes},
         "paths": paths.iter().map(|(path, mount)| (path.clone(), method(path, mount, &integration_uri))).collect::<Map<_, _>>(),
     });
-    if let Access::VpcEndpoints(ids) = &input.access {
-        document["x-amazon-apigateway-endpoint-configuration"] = json!({"vpcEndpointIds": ids});
-    }
-    if input.default_endpoint_disabled {
-        document["x-amazon-apigateway-endpoint-configuration"] = json!({"disableExecuteApiEndpoint": true});
-    }
+    // Said in either case: what a document leaves out may stay as it was.
+    document["x-amazon-apigateway-endpoint-configuration"] = match &input.access {
+        Access::VpcEndpoints(ids) => json!({"vpcEndpointIds": ids}),
+        Access::Anyone | Access::SourceCidrs(_) => {
+            json!({"disableExecuteApiEndpoint": input.default_endpoint_disabled})
+        }
+    };
     if let Some(policy) = &policy {
         document["x-amazon-apigateway-policy"] = policy.clone();
     }

@@ -195,15 +195,12 @@ impl<'a> Seen<'a> {
     }
 
     /// Whether a mapping of a domain of ours that fits is left when the next step is made.
-    fn is_mapped(
-        &self,
-        observed: &ObservedGateway,
-        fits: impl Fn(&ObservedDomain, &ObservedMapping) -> bool,
-    ) -> bool {
+    fn is_mapped(&self, observed: &ObservedGateway, fits: impl Fn(&ObservedDomain, &ObservedMapping) -> bool) -> bool {
         observed.domains.iter().filter(|domain| domain.ours).any(|domain| {
-            let mut left = domain.mappings.iter().filter(|mapping| {
-                !self.unmapped.contains(&(domain.name.as_str(), mapping.base_path.as_str()))
-            });
+            let mut left = domain
+                .mappings
+                .iter()
+                .filter(|mapping| !self.unmapped.contains(&(domain.name.as_str(), mapping.base_path.as_str())));
             left.any(|mapping| fits(domain, mapping))
         })
     }

@@ -80,9 +80,11 @@ fn empty(world: &World) -> super::simulated::SimulatedGateway {
 /// The domain of the spec leads here, and nothing else of ours does.
 fn must_be_mapped(target: &ValidGateway, world: &World) {
     let aws = &world.sim.aws;
-    let found: Vec<_> = aws.domains.iter().map(|domain| (&domain.name, &domain.certificate_arn, &domain.security_policy)).collect();
+    let found: Vec<_> =
+        aws.domains.iter().map(|domain| (&domain.name, &domain.certificate_arn, &domain.security_policy)).collect();
     let wanted = target.domain.as_ref();
-    let asked: Vec<_> = wanted.iter().map(|domain| (&domain.name, &domain.certificate_arn, &domain.security_policy)).collect();
+    let asked: Vec<_> =
+        wanted.iter().map(|domain| (&domain.name, &domain.certificate_arn, &domain.security_policy)).collect();
     assert_eq!(found, asked);
     let mappings: Vec<_> = aws.domains.iter().flat_map(|domain| &domain.mappings).collect();
     let asked: Vec<_> = wanted

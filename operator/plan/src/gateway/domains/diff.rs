@@ -24,9 +24,10 @@ pub(in super::super) fn diff(
         wanted(desired, domain, api, observed, plan);
     }
     let retired = |domain: &ObservedDomain, base_path: &String| {
-        let asked = desired.domain.as_ref().is_some_and(|wanted| {
-            (&wanted.spec.name, &wanted.base_path) == (&domain.name, base_path)
-        });
+        let asked = desired
+            .domain
+            .as_ref()
+            .is_some_and(|wanted| (&wanted.spec.name, &wanted.base_path) == (&domain.name, base_path));
         !asked && desired.domain_facts.retired.contains(&url_of(&domain.name, base_path, desired.domain_port))
     };
     let unmapped: Vec<_> =
@@ -59,12 +60,13 @@ fn wanted(
     if actual.state == DomainState::Pending {
         return plan.wait("API Gateway is working on the domain", SOON);
     }
+    // The mapping first: a change of the domain may be held back for half a minute, and is no reason to serve nobody.
+    map(desired, (&spec.name, base_path), actual, api, observed, plan);
     let certificate_arn = (actual.certificate_arn != spec.certificate_arn).then(|| spec.certificate_arn.clone());
     let security_policy = (actual.security_policy != spec.security_policy).then(|| spec.security_policy.clone());
     if desired.domain_facts.decided_by.is_none() && (certificate_arn.is_some() || security_policy.is_some()) {
         plan.step(GatewayStep::UpdateDomain { name: spec.name.clone(), certificate_arn, security_policy });
     }
-    map(desired, (&spec.name, base_path), actual, api, observed, plan);
 }
 
 /// The mapping, once the stage is there and the forwarder's configuration names the base path.

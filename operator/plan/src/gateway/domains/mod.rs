@@ -86,8 +86,7 @@ fn decider(domain: &ValidDomain, gateway_id: &str, others: &[&Claim]) -> Option<
     let sharing = others.iter().filter(|claim| claim.domain.name == domain.name);
     let first = sharing.min_by_key(|claim| &claim.gateway_id)?;
     let asked = endpoint::domain(&first.domain);
-    let agrees =
-        (&asked.certificate_arn, &asked.security_policy) == (&domain.certificate_arn, &domain.security_policy);
+    let agrees = (&asked.certificate_arn, &asked.security_policy) == (&domain.certificate_arn, &domain.security_policy);
     (!agrees && first.gateway_id.as_str() < gateway_id).then(|| first.gateway_id.clone())
 }
 

@@ -81,6 +81,13 @@ pub fn status(
         let found = observed.domains.iter().find(|known| known.ours && known.name == domain.name)?;
         Some(told(found, own.clone(), None))
     });
+    // Told until it is gone: what a status does not tell is not looked for.
+    let unused = observed.domains.iter().filter(|known| {
+        let wanted = asked.as_ref().is_some_and(|(domain, _)| domain.name == known.name);
+        known.ours && known.mappings.is_empty() && !wanted
+    });
+    let now_told = Timestamp::from_second(now).ok().map(|now| now.to_string());
+    let unused = unused.map(|known| told(known, url_of(&known.name, "", build.domain_port), now_told.clone()));
     let retires_at = |url: &String| {
         let known = previous.domains.iter().find(|known| known.url == *url);
         let begins = endpoint.is_some_and(|endpoint| endpoint != url);
@@ -94,6 +101,7 @@ pub fn status(
             told(domain, url, at)
         })
         .chain(found)
+        .chain(unused)
         .collect();
     all.sort_by(|one, other| one.url.cmp(&other.url));
     all
@@ -177,9 +185,7 @@ pub fn condition(
     let own = url(domain, build);
     match not_reached {
         Some(message) => told(Some(false), reason::DOMAIN_NOT_REACHED, message),
-        None if endpoint == Some(&*own) => {
-            told(Some(true), reason::DOMAIN_SERVES, &format!("clients are told {own}"))
-        }
+        None if endpoint == Some(&*own) => told(Some(true), reason::DOMAIN_SERVES, &format!("clients are told {own}")),
         None => told(None, reason::DOMAIN_PENDING, "the domain is in place and has not been tried yet"),
     }
 }

@@ -36,7 +36,10 @@ fn clients_are_told_of_a_domain_once_a_call_came_through_it_and_then_for_good() 
         tell::endpoint(&target, &world.sim.aws, &build(), previous, proven).unwrap()
     };
     assert_eq!(endpoint(&world, &told(OLD), false), OLD);
-    assert_eq!(endpoint(&world, &AIGatewayStatus::default(), false), format!("https://{api}.execute-api.eu-central-1.amazonaws.com/v1"));
+    assert_eq!(
+        endpoint(&world, &AIGatewayStatus::default(), false),
+        format!("https://{api}.execute-api.eu-central-1.amazonaws.com/v1")
+    );
     assert_eq!(tell::untold(&target, &world.sim.aws, &build(), &told(OLD)).as_deref(), Some(own));
     assert_eq!(endpoint(&world, &told(OLD), true), own);
     assert_eq!(endpoint(&world, &told(own), false), own);

@@ -13,7 +13,8 @@ impl SimulatedGateway {
             S::CreateRestApi { name, endpoint_type, vpc_endpoint_ids, tags } => {
                 let id = self.next_id("api");
                 let default_endpoint_disabled = false;
-                let api = ObservedRestApi { id, name, endpoint_type, vpc_endpoint_ids, default_endpoint_disabled, tags };
+                let api =
+                    ObservedRestApi { id, name, endpoint_type, vpc_endpoint_ids, default_endpoint_disabled, tags };
                 self.aws.rest_apis.push(api);
             }
             S::PutDocument { rest_api_id, body, .. } => self.import(&rest_api_id, &body)?,

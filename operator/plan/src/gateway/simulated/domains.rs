@@ -11,7 +11,11 @@ impl SimulatedGateway {
             S::CreateDomain(DomainSpec { name, certificate_arn, security_policy, tags }) => {
                 absent(self.aws.domains.iter().find(|known| known.name == name), "the domain exists")?;
                 self.aws.domains.push(ObservedDomain {
-                    target: Some(format!("d-{}.execute-api.{}.amazonaws.com", name.replace('.', "-"), self.place.region)),
+                    target: Some(format!(
+                        "d-{}.execute-api.{}.amazonaws.com",
+                        name.replace('.', "-"),
+                        self.place.region
+                    )),
                     target_hosted_zone_id: Some("ZONE".into()),
                     ours: true,
                     state: DomainState::Pending,

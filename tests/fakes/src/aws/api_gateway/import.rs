@@ -159,7 +159,8 @@ mod tests {
         let Import { name, vpc_endpoint_ids, default_endpoint_disabled, definition } = parse(&document.body).unwrap();
         assert!(default_endpoint_disabled && definition.default_endpoint_disabled);
         assert_eq!((name.as_str(), vpc_endpoint_ids.len(), definition.methods.len()), ("prod", 0, 4));
-        let Definition { api_key_source, policy, methods, gateway_responses, default_endpoint_disabled: _ } = definition;
+        let Definition { api_key_source, policy, methods, gateway_responses, default_endpoint_disabled: _ } =
+            definition;
         assert!(gateway_responses["THROTTLED"].is_object());
         let imported = ImportedApi { api_key_source, policy, methods };
         assert_eq!(verify(&document.expectation, &imported), Vec::<String>::new());
