@@ -3,8 +3,8 @@
 use aigw_cloud::FunctionCodes;
 use aigw_plan::gateway::desired::Build;
 
-use crate::args::Settings;
-use crate::gateway::{Attempts, Creations};
+use crate::args::{EndpointUrlTemplate, Settings};
+use crate::gateway::{Attempts, Configurations, Creations};
 use crate::probe::Probes;
 use crate::tenant::{Inventories, ValidGateways};
 
@@ -14,6 +14,8 @@ pub struct Memory {
     pub(crate) build: Build,
     /// What this process made, or may have made.
     pub(crate) creations: Creations,
+    /// When configurations were written.
+    pub(crate) configurations: Configurations,
     /// When issuers of tokens were read, and are to be read again.
     pub(crate) issuers: Attempts,
     /// When gateways and tenants were probed, and are to be probed again.
@@ -35,8 +37,10 @@ impl Memory {
                     .endpoint_url_template
                     .as_ref()
                     .map(|template| template.as_str().to_owned()),
+                domain_port: settings.endpoint_url_template.as_ref().and_then(EndpointUrlTemplate::port),
             },
             creations: Creations::default(),
+            configurations: Configurations::default(),
             issuers: Attempts::default(),
             probes: Probes::default(),
             inventories: Inventories::new(settings.drift_interval),

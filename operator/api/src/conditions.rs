@@ -28,6 +28,8 @@ pub mod kind {
     /// Every call carries the gateway's guardrail, and Bedrock denies the forwarder's role any call without it. Only where
     /// the gateway has one.
     pub const GUARDRAILS_ENFORCED: &str = "GuardrailsEnforced";
+    /// The custom domain leads to the gateway.
+    pub const DOMAIN_READY: &str = "DomainReady";
     /// The account's quotas leave room.
     pub const CAPACITY_OK: &str = "CapacityOK";
 }
@@ -158,6 +160,20 @@ pub mod reason {
     pub const NOT_SHOWN: &str = "NotShown";
     /// The gateway's own probe fails, so calls of its tenants would.
     pub const GATEWAY_PROBE_FAILED: &str = "GatewayProbeFailed";
+    /// The custom domain leads to the gateway.
+    pub const DOMAIN_SERVES: &str = "DomainServes";
+    /// The custom domain is being made or changed in API Gateway.
+    pub const DOMAIN_PENDING: &str = "DomainPending";
+    /// API Gateway does not take the custom domain into service.
+    pub const DOMAIN_FAILED: &str = "DomainFailed";
+    /// The domain name exists in API Gateway and is not this installation's.
+    pub const DOMAIN_NOT_OURS: &str = "DomainNotOurs";
+    /// The base path leads to another API already.
+    pub const BASE_PATH_TAKEN: &str = "BasePathTaken";
+    /// Gateways that share a domain ask for different certificates or security policies.
+    pub const DOMAIN_CONFLICT: &str = "DomainConflict";
+    /// Calls through the custom domain do not come to the gateway: its DNS record is missing or leads elsewhere.
+    pub const DOMAIN_NOT_REACHED: &str = "DomainNotReached";
     /// Not suspended.
     pub const ACTIVE: &str = "Active";
     /// Use is below the quota.

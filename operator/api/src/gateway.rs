@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Auth;
+use crate::domain::Domain;
 use crate::gateway_status::AIGatewayStatus;
 use crate::limits::{Budget, Limits};
 use crate::prices::{FailMode, GatewayModels, Unmetered};
@@ -144,7 +145,9 @@ pub struct Stage {
 #[x_kube(
     validation = Rule::new("self.type != 'Private' || (has(self.vpcEndpointIds) && self.vpcEndpointIds.size() > 0)").message("a Private endpoint needs at least one entry in vpcEndpointIds").field_path(".vpcEndpointIds"),
     validation = Rule::new("self.type == 'Private' || !has(self.vpcEndpointIds) || self.vpcEndpointIds.size() == 0").message("vpcEndpointIds is only for type Private").field_path(".vpcEndpointIds"),
-    validation = Rule::new("self.type == 'Regional' || !has(self.sourceCidrs) || self.sourceCidrs.size() == 0").message("sourceCidrs is only for type Regional; a Private endpoint is reached through its VPC endpoints").field_path(".sourceCidrs")
+    validation = Rule::new("self.type == 'Regional' || !has(self.sourceCidrs) || self.sourceCidrs.size() == 0").message("sourceCidrs is only for type Regional; a Private endpoint is reached through its VPC endpoints").field_path(".sourceCidrs"),
+    validation = Rule::new("self.type == 'Regional' || !has(self.domain)").message("domain is only for type Regional").field_path(".domain"),
+    validation = Rule::new("!has(self.disableDefaultEndpoint) || !self.disableDefaultEndpoint || has(self.domain)").message("disableDefaultEndpoint needs a domain, else nobody could reach the gateway").field_path(".disableDefaultEndpoint")
 )]
 pub struct Endpoint {
     /// `Regional`: reachable from the internet, by authorized clients, optionally only from `sourceCidrs`. `Private`:
@@ -171,6 +174,15 @@ pub struct Endpoint {
         validation = Rule::new("self.all(c, isCIDR(c))").message("every entry of sourceCidrs must be an address range such as 203.0.113.0/24")
     )]
     pub source_cidrs: Vec<String>,
+
+    /// A name of your own for a Regional gateway. Default: the name API Gateway gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<Domain>,
+
+    /// Close the name API Gateway gives the gateway, so that it is reached through `domain` only. It is closed once the
+    /// domain works. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disable_default_endpoint: Option<bool>,
 }
 
 /// Type of the REST API's endpoint.

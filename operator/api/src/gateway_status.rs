@@ -5,6 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::DomainStatus;
 use crate::gateway::{Architecture, Family};
 use crate::guardrails::MandatoryGuardrail;
 use crate::prices::EffectivePrices;
@@ -49,6 +50,10 @@ pub struct AIGatewayStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub issuers: Vec<IssuerStatus>,
+    /// URLs of the gateway under custom domains.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["url".into()]))]
+    pub domains: Vec<DomainStatus>,
     /// Attached tenants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenants: Option<TenantsStatus>,

@@ -9,6 +9,7 @@ mod access;
 mod auth;
 mod common;
 pub mod conditions;
+mod domain;
 mod gateway;
 mod gateway_status;
 mod guardrails;
@@ -27,6 +28,7 @@ pub use auth::{
     ServiceAccountCluster, ServiceAccountIdentity, TenantIdentities,
 };
 pub use common::{GROUP, NamedObject, VERSION, annotations, labels};
+pub use domain::{Domain, DomainStatus};
 pub use gateway::{
     AIGateway, AIGatewaySpec, Architecture, AuthorizerFunction, Bedrock, DeletionPolicy, Endpoint, EndpointType,
     Family, ForwarderFunction, Functions, Stage, Throttle, Tier,

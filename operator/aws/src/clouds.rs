@@ -16,6 +16,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::account::StsAccount;
 use crate::api_keys::GatewayApiKeys;
+use crate::domains::GatewayDomains;
 use crate::estate::AwsEstate;
 use crate::functions::LambdaFunctions;
 use crate::log_groups::CloudWatchLogGroups;
@@ -134,6 +135,7 @@ impl AwsClouds {
                 unlimited(),
             ))),
             rest_apis: Arc::new(GatewayRestApis::new(Arc::clone(&api_gateway), region)),
+            domains: Arc::new(GatewayDomains::new(Arc::clone(&api_gateway), region)),
             usage_plans: Arc::new(GatewayUsagePlans::new(Arc::clone(&api_gateway), region)),
             api_keys: Arc::new(GatewayApiKeys::new(api_gateway)),
             estate: Arc::new(estate),

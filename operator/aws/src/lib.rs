@@ -7,6 +7,7 @@
 mod account;
 mod api_keys;
 mod clouds;
+mod domains;
 mod estate;
 mod functions;
 mod imported;

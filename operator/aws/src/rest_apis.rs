@@ -42,7 +42,9 @@ impl GatewayRestApis {
             .await
             .absent_as_none()?;
         let Some(api) = api else { return Ok(None) };
-        Ok(observed_api(api.id, api.name, api.endpoint_configuration, api.tags).filter(|api| carries(api, id)))
+        let closed = api.disable_execute_api_endpoint;
+        Ok(observed_api(api.id, api.name, (api.endpoint_configuration, closed), api.tags)
+            .filter(|api| carries(api, id)))
     }
 
     async fn authorizer_uris(&self, id: &str) -> Result<HashMap<String, String>, CloudError> {
@@ -82,11 +84,10 @@ impl RestApis for GatewayRestApis {
                     gateway.get_rest_apis().limit(PAGE).set_position(position.take()).send()
                 })
                 .await?;
-            let observed = page
-                .items
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|api| observed_api(api.id, api.name, api.endpoint_configuration, api.tags));
+            let observed = page.items.unwrap_or_default().into_iter().filter_map(|api| {
+                let endpoint = (api.endpoint_configuration, api.disable_execute_api_endpoint);
+                observed_api(api.id, api.name, endpoint, api.tags)
+            });
             apis.extend(observed.filter(|api| carries(api, id)));
             position = page.position;
             if position.is_none() {
@@ -306,7 +307,7 @@ fn carries(api: &ObservedRestApi, id: &str) -> bool {
 fn observed_api(
     id: Option<String>,
     name: Option<String>,
-    endpoint: Option<EndpointConfiguration>,
+    (endpoint, default_endpoint_disabled): (Option<EndpointConfiguration>, bool),
     tags: Option<HashMap<String, String>>,
 ) -> Option<ObservedRestApi> {
     let (types, vpc_endpoint_ids) = endpoint
@@ -319,6 +320,7 @@ fn observed_api(
         name: name.unwrap_or_default(),
         endpoint_type: types.first().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
         vpc_endpoint_ids,
+        default_endpoint_disabled,
         tags: tags.unwrap_or_default().into_iter().collect(),
     })
 }

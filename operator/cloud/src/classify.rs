@@ -91,6 +91,10 @@ fn of_service(service: &str, code: &str, failure: &Failure<'_>) -> Option<Class>
         {
             Class::Conflict
         }
+        // The name is another account's, which no look shows; or a domain with an empty base path takes no second one.
+        ("apigateway", "Conflict") if says("domain name you provided already exists") || says("base path is empty") => {
+            Class::Invalid
+        }
         ("dynamodb", "ResourceInUse") => {
             if says("already exists") {
                 Class::Conflict
@@ -237,6 +241,20 @@ mod tests {
                 Class::Quota,
             ),
             ("apigateway:CreateApiKey", "ConflictException", "API Key already exists", 409, Class::Conflict),
+            (
+                "apigateway:CreateDomainName",
+                "ConflictException",
+                "The domain name you provided already exists.",
+                409,
+                Class::Invalid,
+            ),
+            (
+                "apigateway:CreateBasePathMapping",
+                "ConflictException",
+                "Only one base path mapping is allowed if the base path is empty.",
+                409,
+                Class::Invalid,
+            ),
             ("apigateway:UpdateStage", "NotFoundException", "Invalid stage identifier specified", 404, Class::Conflict),
             ("apigateway:PutRestApi", "BadRequestException", "Warnings found during import", 400, Class::Invalid),
             (

@@ -13,6 +13,7 @@
 pub mod classify;
 mod code;
 mod documents;
+mod domains;
 mod error;
 mod estate;
 mod gate;
@@ -25,6 +26,7 @@ mod stable_text;
 
 pub use code::{CodeError, FunctionCode, FunctionCodes};
 pub use documents::{DocumentError, Documents, LONGEST_DOCUMENT};
+pub use domains::Domains;
 pub use error::CloudError;
 pub use estate::Estate;
 pub use gate::{Call, Gate, NoObserver, Observer};
@@ -53,6 +55,8 @@ pub struct Cloud {
     pub functions: Arc<dyn Functions>,
     /// API Gateway: REST APIs, deployments, stages.
     pub rest_apis: Arc<dyn RestApis>,
+    /// API Gateway: custom domains.
+    pub domains: Arc<dyn Domains>,
     /// API Gateway: usage plans.
     pub usage_plans: Arc<dyn UsagePlans>,
     /// API Gateway: API keys.

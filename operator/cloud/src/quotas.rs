@@ -20,6 +20,12 @@ pub mod operation {
     pub const GET_RESOURCES: &str = "apigateway:GetResources";
     /// Change of a usage plan, its stages included.
     pub const UPDATE_USAGE_PLAN: &str = "apigateway:UpdateUsagePlan";
+    /// Creation of a custom domain.
+    pub const CREATE_DOMAIN_NAME: &str = "apigateway:CreateDomainName";
+    /// Change of a custom domain.
+    pub const UPDATE_DOMAIN_NAME: &str = "apigateway:UpdateDomainName";
+    /// Deletion of a custom domain.
+    pub const DELETE_DOMAIN_NAME: &str = "apigateway:DeleteDomainName";
     /// Creation of a key.
     pub const CREATE_API_KEY: &str = "apigateway:CreateApiKey";
     /// Deletion of a key.
@@ -52,13 +58,16 @@ pub const ALL_OPERATIONS: Quota = Quota::new(10, 1);
 pub const ALL_OPERATIONS_BURST: u32 = 40;
 
 /// Rates of single operations.
-pub const OPERATIONS: [(&str, Quota); 8] = [
+pub const OPERATIONS: [(&str, Quota); 11] = [
     (operation::CREATE_REST_API, Quota::new(1, 3)),
     (operation::PUT_REST_API, Quota::new(1, 1)),
     (operation::DELETE_REST_API, Quota::new(1, 30)),
     (operation::CREATE_DEPLOYMENT, Quota::new(1, 5)),
     (operation::GET_RESOURCES, Quota::new(5, 2)),
     (operation::UPDATE_USAGE_PLAN, Quota::new(1, 20)),
+    (operation::CREATE_DOMAIN_NAME, Quota::new(1, 30)),
+    (operation::UPDATE_DOMAIN_NAME, Quota::new(1, 30)),
+    (operation::DELETE_DOMAIN_NAME, Quota::new(1, 30)),
     (operation::CREATE_API_KEY, Quota::new(5, 1)),
     (operation::DELETE_API_KEY, Quota::new(5, 1)),
 ];

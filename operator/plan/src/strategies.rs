@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 
 use aigw_api::{
     AIGatewaySpec, ApiKey, ApiKeyAuth, Architecture, Auth, AuthorizerFunction, Bedrock, Budget, BudgetWindow,
-    DeletionPolicy, Endpoint, EndpointType, Enforcement, FailMode, Family, ForwarderFunction, Functions, GatewayModels,
-    GatewayRef, IdentityGrants, JwtAlgorithm, JwtGrant, JwtIdentity, JwtIssuer, LimitCeilings, Limits,
+    DeletionPolicy, Domain, Endpoint, EndpointType, Enforcement, FailMode, Family, ForwarderFunction, Functions,
+    GatewayModels, GatewayRef, IdentityGrants, JwtAlgorithm, JwtGrant, JwtIdentity, JwtIssuer, LimitCeilings, Limits,
     MandatoryGuardrail, ModelMatch, NamedObject, NamespaceMatch, NamespaceOrigin, OutputCeiling, OutputTokens, Premium,
     PriceOverride, Residency, ResourceAccess, ResourceGrant, RuleAllow, RuleCeilings, RuleDefaults, RuleMatch,
     SecretGroup, ServiceAccountAuth, ServiceAccountCluster, Stage, TenantBudget, TenantIdentities, TenantModels,
@@ -62,8 +62,12 @@ pub(crate) fn fixed() -> impl Strategy<Value = Fixed> {
 /// Valid gateways that differ in what may change.
 pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + use<> {
     let Fixed { place: Place { region, account_id }, endpoint: type_, stage } = fixed.clone();
-    let parts =
-        (endpoint(type_), auth().prop_map(Some), option::of(bedrock()), option::of(functions(&region, &account_id)));
+    let parts = (
+        endpoint(type_, &fixed.place),
+        auth().prop_map(Some),
+        option::of(bedrock()),
+        option::of(functions(&region, &account_id)),
+    );
     let policies = (option::of(deletion_policy()), option::of(deletion_policy()));
     let money = (option::of(gateway_models()), option::of(select(vec![FailMode::Closed, FailMode::Open]))).boxed();
     // Boxed: with them the value trees of a whole life do not fit on a test's stack.
@@ -105,20 +109,41 @@ pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + u
     )
 }
 
-fn endpoint(type_: EndpointType) -> BoxedStrategy<Endpoint> {
+fn endpoint(type_: EndpointType, place: &Place) -> BoxedStrategy<Endpoint> {
+    let place = place.clone();
     let distinct = |pattern: &'static str, least: usize| prop::collection::btree_set(pattern, least..4);
     match type_ {
         EndpointType::Private => distinct("vpce-[0-9a-f]{8}", 1)
-            .prop_map(move |ids| Endpoint { type_, vpc_endpoint_ids: ids.into_iter().collect(), source_cidrs: vec![] })
+            .prop_map(move |ids| Endpoint { vpc_endpoint_ids: ids.into_iter().collect(), ..plain(type_) })
             .boxed(),
         EndpointType::Regional => distinct("10\\.[1-9]\\.[1-9]\\.0/24", 0)
-            .prop_map(move |ranges| Endpoint {
-                type_,
-                vpc_endpoint_ids: vec![],
-                source_cidrs: ranges.into_iter().collect(),
+            .prop_flat_map(move |ranges| {
+                let endpoint = Endpoint { source_cidrs: ranges.into_iter().collect(), ..plain(type_) };
+                option::of((domain(&place), option::of(any::<bool>()))).prop_map(move |own| {
+                    let (domain, disable_default_endpoint) = own.unzip();
+                    let disable_default_endpoint = disable_default_endpoint.flatten();
+                    Endpoint { domain, disable_default_endpoint, ..endpoint.clone() }
+                })
             })
             .boxed(),
     }
+}
+
+fn plain(type_: EndpointType) -> Endpoint {
+    let (vpc_endpoint_ids, source_cidrs) = Default::default();
+    Endpoint { type_, vpc_endpoint_ids, source_cidrs, domain: None, disable_default_endpoint: None }
+}
+
+fn domain(Place { region, account_id }: &Place) -> impl Strategy<Value = Domain> + use<> {
+    let certificates = format!("arn:{}:acm:{region}:{account_id}:certificate/c", Partition::of(region).id);
+    let names = select(vec!["ai.example.com".to_owned(), "llm.example.com".to_owned()]);
+    let base_paths = option::of(select(vec!["prod".to_owned(), "test".to_owned()]));
+    (names, base_paths, 1..3, any::<bool>()).prop_map(move |(name, base_path, number, newer)| Domain {
+        name,
+        certificate_arn: format!("{certificates}{number}"),
+        base_path,
+        security_policy: newer.then(|| "SecurityPolicy_TLS13_1_2_2021_06".to_owned()),
+    })
 }
 
 /// Boxed, as drawing nests deep enough for a test's stack.

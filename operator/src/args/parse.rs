@@ -184,6 +184,12 @@ impl EndpointUrlTemplate {
         self.0.replace("{restApiId}", rest_api_id).replace("{region}", region).replace("{stage}", stage)
     }
 
+    /// Its port, where it names one: what stands in front of gateways there stands in front of custom domains as well.
+    pub fn port(&self) -> Option<u16> {
+        let (_, rest) = self.0.split_once("://")?;
+        rest.split('/').next()?.rsplit_once(':')?.1.parse().ok()
+    }
+
     /// The template itself.
     pub fn as_str(&self) -> &str {
         &self.0

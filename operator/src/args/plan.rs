@@ -64,6 +64,7 @@ impl PlanSettings {
                 code: codes.hashes(),
                 permissions_boundary: parse::permissions_boundary(run.permissions_boundary_arn)?,
                 endpoint_url_template: template.as_ref().map(EndpointUrlTemplate::as_str).map(str::to_owned),
+                domain_port: template.as_ref().and_then(EndpointUrlTemplate::port),
             },
             share: parse::control_plane_share(run.control_plane_share)?.unwrap_or(DEFAULT_SHARE),
             json: output == Output::Json,

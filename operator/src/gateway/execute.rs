@@ -25,6 +25,7 @@ pub(super) async fn steps(
     for step in steps {
         tracing::info!(step = %step, "executing");
         creations.begin(&uid, step);
+        context.memory.configurations.note(&uid, step);
         let result = execute(context, cloud, step).await;
         creations.end(&uid, step, result.as_ref().map(Option::as_deref));
         if step.is_about_usage_plans_or_keys() {
@@ -93,6 +94,12 @@ pub(crate) async fn execute(
         | S::UpdateUsagePlan { .. }
         | S::DeleteUsagePlan { .. }
         | S::DeleteApiKey { .. } => api(cloud, step).await?,
+        S::CreateDomain(_)
+        | S::UpdateDomain { .. }
+        | S::DeleteDomain { .. }
+        | S::CreateMapping { .. }
+        | S::UpdateMapping { .. }
+        | S::DeleteMapping { .. } => domain(cloud, step).await?,
     }
     Ok(None)
 }
@@ -124,6 +131,7 @@ async fn tag(cloud: &Cloud, resource: &TaggedResource, tags: &Tags) -> Result<()
         TaggedResource::Function(arn) => cloud.functions.tag(arn, tags).await,
         TaggedResource::Role(name) => cloud.roles.tag(name, tags).await,
         TaggedResource::Table(name) => cloud.tables.tag(name, tags).await,
+        TaggedResource::Domain(name) => cloud.domains.tag(name, tags).await,
     }
 }
 
@@ -187,5 +195,23 @@ async fn api(cloud: &Cloud, step: &GatewayStep) -> Result<(), CloudError> {
         S::DeleteUsagePlan { id, api_stages } => plans.delete(id, api_stages).await,
         S::DeleteApiKey { id, .. } => cloud.api_keys.delete(id).await,
         _ => unreachable!("execute() sends only steps about API Gateway here"),
+    }
+}
+
+async fn domain(cloud: &Cloud, step: &GatewayStep) -> Result<(), CloudError> {
+    use GatewayStep as S;
+    let domains = &cloud.domains;
+    match step {
+        S::CreateDomain(spec) => domains.create(spec).await,
+        S::UpdateDomain { name, certificate_arn, security_policy } => {
+            domains.update(name, certificate_arn.as_deref(), security_policy.as_deref()).await
+        }
+        S::DeleteDomain { name } => domains.delete(name).await,
+        S::CreateMapping { domain, base_path, rest_api_id, stage } => {
+            domains.map(domain, base_path, rest_api_id, stage).await
+        }
+        S::UpdateMapping { domain, base_path, stage } => domains.remap(domain, base_path, stage).await,
+        S::DeleteMapping { domain, base_path } => domains.unmap(domain, base_path).await,
+        _ => unreachable!("execute() sends only steps about domains here"),
     }
 }

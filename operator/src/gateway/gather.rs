@@ -1,6 +1,6 @@
 //! Reads everything the gateway's plan compares. Look-ups only; independent ones run side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aigw_api::AIGateway;
 use aigw_cloud::{Cloud, CloudError};
@@ -13,6 +13,7 @@ use futures::future::try_join_all;
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 
+use super::domains;
 use crate::context::Context;
 
 /// Everything of a gateway that is to be.
@@ -31,6 +32,8 @@ pub(super) async fn gateway(
     let mut observed = observe(cloud, identity, hint.as_deref(), own_roles, std::slice::from_ref(&valid.stage)).await?;
     observed.observed_at = context.clock.now().as_second();
     context.memory.creations.complete(&gateway.uid().unwrap_or_default(), &mut observed);
+    let elsewhere = domains::wanted_elsewhere(context, gateway);
+    observed.domains = domains::look(cloud, &identity.installation, gateway, &elsewhere).await?;
     Ok(observed)
 }
 
@@ -48,6 +51,7 @@ pub(super) async fn remains(
     let hint = hint(context, gateway);
     let mut observed = observe(cloud, identity, hint.as_deref(), Function::ALL.into_iter(), &stages).await?;
     context.memory.creations.complete(&gateway.uid().unwrap_or_default(), &mut observed);
+    observed.domains = domains::look(cloud, &identity.installation, gateway, &BTreeSet::new()).await?;
     Ok(observed)
 }
 

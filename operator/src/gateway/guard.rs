@@ -79,7 +79,15 @@ impl Refusal {
             Self::Wrong { .. } => {
                 let (reason, message) = self.describe();
                 let outcome = GatewayOutcome::Stalled { reason, message };
-                Pass { outcome, observed: None, changed: false, probed: None, finding: None, next: self.outcome() }
+                Pass {
+                    outcome,
+                    observed: None,
+                    changed: false,
+                    probed: None,
+                    finding: None,
+                    domain: Default::default(),
+                    next: self.outcome(),
+                }
             }
             Self::Unknown(error) => failed(error, None),
         }

@@ -5,6 +5,7 @@
 //! to do or something has to pass by itself; nothing is remembered from one round to the next but ids as hints.
 
 mod creations;
+mod domains;
 mod execute;
 mod gather;
 mod guard;
@@ -35,6 +36,7 @@ use crate::context::Context;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
 pub(crate) use creations::{Creations, LAG};
+pub(crate) use domains::{Configurations, claim, look as look_for_domains};
 pub(crate) use execute::{document, execute};
 pub(crate) use gather::{observe, parse};
 pub(crate) use guard::{HEARTBEAT, Refusal, account, cluster_uid};
@@ -62,6 +64,8 @@ struct Pass {
     probed: Option<ConditionSpec>,
     /// What the last probe found, where one was made of the gateway as it is.
     finding: Option<Finding>,
+    /// What was seen of its custom domain.
+    domain: domains::Seen,
     next: Outcome,
 }
 
@@ -89,6 +93,8 @@ impl GatewayReconciler {
             Err(refusal) => (refusal.into_pass(), None),
         };
         probe::gateway(&self.context, gateway, &identity, &valid, &cloud, &mut pass).await?;
+        let facts = domains::facts(&self.context, gateway, &identity, &valid);
+        domains::conclude(&self.context, gateway, &valid, &facts, &mut pass);
         report::passed(&self.context, gateway, &identity, &valid, &pass, issuers.as_deref()).await?;
         Ok(pass.next)
     }
@@ -138,7 +144,15 @@ impl GatewayReconciler {
                     self.context.backoff.reset(Self::NAME, &gateway.uid().unwrap_or_default());
                 }
                 Ok(Round::End(outcome, next)) => {
-                    return Pass { outcome, observed, changed, probed: None, finding: None, next };
+                    return Pass {
+                        outcome,
+                        observed,
+                        changed,
+                        probed: None,
+                        finding: None,
+                        domain: domains::Seen::default(),
+                        next,
+                    };
                 }
                 Err(error) => return failed(&error, observed),
             }
@@ -150,6 +164,7 @@ impl GatewayReconciler {
             changed,
             probed: None,
             finding: None,
+            domain: domains::Seen::default(),
             next: Outcome::Waiting { after: POLL },
         }
     }
@@ -167,11 +182,12 @@ impl GatewayReconciler {
         if let Some(stop) = guard::ownership(&self.context, cloud, gateway, identity, observed).await? {
             return Ok(stop);
         }
-        let desired =
-            match desire(valid, identity, &gateway.uid().unwrap_or_default(), &self.context.memory.build, observed) {
-                Ok(desired) => desired,
-                Err(error) => return Ok(stalled(reason::INVALID, error.to_string(), Class::Invalid)),
-            };
+        let uid = gateway.uid().unwrap_or_default();
+        let facts = domains::facts(&self.context, gateway, identity, valid);
+        let desired = match desire(valid, identity, &uid, &self.context.memory.build, (observed, &facts)) {
+            Ok(desired) => desired,
+            Err(error) => return Ok(stalled(reason::INVALID, error.to_string(), Class::Invalid)),
+        };
         self.step(gateway, cloud, &desired, observed).await
     }
 
@@ -198,6 +214,7 @@ impl GatewayReconciler {
         if let Some(wait) = self.context.memory.creations.hold(&gateway.uid().unwrap_or_default()) {
             hold_back(&mut plan, wait);
         }
+        self.context.memory.configurations.hold_back(&gateway.uid().unwrap_or_default(), &mut plan);
         tracing::debug!(plan = %plan, "planned");
         if plan.in_sync() {
             // Also a long drift interval must not let the heartbeat lapse.
@@ -235,7 +252,15 @@ fn failed(error: &CloudError, observed: Option<ObservedGateway>) -> Pass {
     } else {
         GatewayOutcome::Working { reason, message }
     };
-    Pass { outcome, observed, changed: false, probed: None, finding: None, next: Outcome::failed(error) }
+    Pass {
+        outcome,
+        observed,
+        changed: false,
+        probed: None,
+        finding: None,
+        domain: domains::Seen::default(),
+        next: Outcome::failed(error),
+    }
 }
 
 impl Reconciler for GatewayReconciler {

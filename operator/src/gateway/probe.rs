@@ -9,11 +9,12 @@ use aigw_api::conditions::{kind, reason};
 use aigw_api::{AIGateway, ProbeMode};
 use aigw_cloud::{Cloud, CloudError};
 use aigw_plan::GatewayIdentity;
-use aigw_plan::gateway::desired::endpoint_url;
+use aigw_plan::gateway::domains::tell;
 use aigw_plan::gateway::observed::ObservedGateway;
 use aigw_plan::gateway::report::{GatewayOutcome, status};
 use aigw_plan::gateway::validate::ValidGateway;
-use aigw_plan::probe::gateway::checks;
+use aigw_plan::probe::Finding;
+use aigw_plan::probe::gateway::{Check, checks};
 use aigw_plan::probe::identity;
 use aigw_plan::probe::report::{Terms, conclude};
 use aigw_plan::probe::schedule::Memo;
@@ -21,7 +22,7 @@ use aigw_plan::tenant::diff::cleanup;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 
-use super::{ELSEWHERE_RECHECK, Pass, failed, tenants_of};
+use super::{ELSEWHERE_RECHECK, Pass, domains, failed, tenants_of};
 use crate::context::Context;
 use crate::harness::conditions::find;
 use crate::harness::{Error, Outcome};
@@ -43,14 +44,16 @@ pub(super) async fn gateway(
     }
     let Some(observed) = &pass.observed else { return Ok(()) };
     let site = Site { identity: gateway_identity.clone(), cloud: cloud.clone() };
+    let (untried, believed) = domains::untried(context, gateway, valid, observed);
+    pass.domain.proven = believed;
     if valid.probe.mode == ProbeMode::Off {
         if let Err(error) = end(context, gateway, &site).await {
             *pass = failed(&error, pass.observed.take());
         }
         return Ok(());
     }
-    let [api] = observed.rest_apis.as_slice() else { return Ok(()) };
-    let endpoint = endpoint_url(valid, &api.id, &context.memory.build);
+    let told = gateway.status.clone().unwrap_or_default();
+    let Some(endpoint) = tell::endpoint(valid, observed, &context.memory.build, &told, believed) else { return Ok(()) };
     let Some(probe) = identity::probe(&site.identity, valid) else { return Ok(()) };
     let (credential, changed, recheck) = match ensure(context, gateway, &site, valid, &endpoint, &probe).await? {
         Identity::Whole { credential, changed, recheck } => (credential, changed, recheck),
@@ -70,9 +73,25 @@ pub(super) async fn gateway(
             memo
         }
     };
-    tell(context, gateway, valid, &memo, pass);
+    if let Some(url) = &untried {
+        try_domain(context, gateway, valid, &checks(url, &site.identity, valid, &credential), pass).await;
+    }
+    conclude_probe(context, gateway, valid, &memo, pass);
     look_within(recheck, pass);
     Ok(())
+}
+
+/// Whether calls come through a domain that clients are not told of yet.
+async fn try_domain(context: &Context, gateway: &AIGateway, valid: &ValidGateway, checks: &[Check], pass: &mut Pass) {
+    let finding = run(context, gateway, "domain", checks).await;
+    let seen = match finding {
+        Finding::Passed(_) => {
+            pass.domain.proven = true;
+            return;
+        }
+        Finding::Failed { message, .. } | Finding::Unknown { message, .. } | Finding::Unclear(message) => message,
+    };
+    pass.domain.not_reached = pass.observed.as_ref().and_then(|observed| tell::not_reached(valid, observed, &seen));
 }
 
 /// Whether a probe is to be made, and what is known of the one before.
@@ -93,7 +112,8 @@ fn due(
     let before = known(context, &gateway.uid().unwrap_or_default(), &told.conditions, valid.probe.interval);
     // A process before this one may have changed what serves and not come to probe it.
     let tenants = tenants_of(context, gateway).len();
-    let now = status(valid, identity, &context.memory.build, observed, tenants, &told);
+    let at = (false, context.clock.now().as_second());
+    let now = status(valid, identity, &context.memory.build, observed, tenants, &told, at);
     let serves_other = (&now.stages, &now.functions) != (&told.stages, &told.functions);
     match before {
         Some(memo)
@@ -152,7 +172,7 @@ async fn end(context: &Context, gateway: &AIGateway, site: &Site) -> Result<(), 
 }
 
 /// The condition, and what it means for the gateway.
-fn tell(context: &Context, gateway: &AIGateway, valid: &ValidGateway, memo: &Memo, pass: &mut Pass) {
+fn conclude_probe(context: &Context, gateway: &AIGateway, valid: &ValidGateway, memo: &Memo, pass: &mut Pass) {
     let told = gateway.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let was_ready = held_for_generation(told, kind::READY, gateway.metadata.generation);
     let terms = Terms { mode: valid.probe.mode, endpoint: valid.endpoint_type, was_ready };

@@ -2,6 +2,7 @@
 
 use aigw_api::conditions::kind;
 use aigw_api::{AIGateway, AIGatewayStatus, ProbeMode, Tenant};
+use aigw_plan::gateway::domains::tell;
 use aigw_plan::gateway::guardrails::{Seen, condition};
 use aigw_plan::gateway::issuers::{self, ObservedIssuer};
 use aigw_plan::gateway::observed::ObservedGateway;
@@ -10,7 +11,7 @@ use aigw_plan::gateway::validate::ValidGateway;
 use aigw_plan::{ConditionSpec, GatewayIdentity, Violation};
 use kube::ResourceExt;
 
-use super::{Pass, tenants_of};
+use super::{Pass, domains, tenants_of};
 use crate::context::Context;
 use crate::harness::Error;
 use crate::report::{apply, held_for_generation};
@@ -44,13 +45,20 @@ pub(super) async fn passed(
             specs.push(capacity(observed));
             specs.extend(guardrails(valid, observed, pass));
             let tenants = tenants_of(context, gateway).len();
-            status(valid, identity, &context.memory.build, observed, tenants, &previous)
+            let now = context.clock.now().as_second();
+            let (build, proven) = (&context.memory.build, pass.domain.proven);
+            let next = status(valid, identity, build, observed, tenants, &previous, (proven, now));
+            let facts = domains::facts(context, gateway, identity, valid);
+            let told = (next.endpoint.as_deref(), pass.domain.not_reached.as_deref());
+            specs.extend(tell::condition(valid, observed, &facts, told, build));
+            next
         }
         None => previous,
     };
     // Only who has looked knows that there is none.
     let unguarded = pass.observed.is_some().then_some(kind::GUARDRAILS_ENFORCED);
-    let optional: Vec<_> = off.into_iter().chain(unguarded).collect();
+    let no_domain = valid.domain.is_none().then_some(kind::DOMAIN_READY);
+    let optional: Vec<_> = off.into_iter().chain(unguarded).chain(no_domain).collect();
     let Some(issuers) = issuers else { return write(context, gateway, next, specs, &optional).await };
     next.issuers = issuers::status(issuers);
     specs.extend(issuers::condition(issuers, context.clock.now().as_second()));

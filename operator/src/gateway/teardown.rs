@@ -13,7 +13,9 @@ use aigw_plan::identity::TAG_ID;
 use aigw_plan::tenant::step::ObservedApiKey;
 use kube::ResourceExt;
 
-use super::{GatewayReconciler, MAX_ROUNDS, POLL, Refusal, execute, gather, guard, identity, report, tenants_of};
+use super::{
+    GatewayReconciler, MAX_ROUNDS, POLL, Refusal, domains, execute, gather, guard, identity, report, tenants_of,
+};
 use crate::context::Context;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
@@ -63,6 +65,7 @@ async fn finish(context: &Context, gateway: &AIGateway) -> Result<Outcome, Error
     finalizer::remove(&context.client, gateway).await?;
     let uid = gateway.uid().unwrap_or_default();
     context.memory.creations.forget(&uid);
+    context.memory.configurations.forget(&uid);
     context.memory.issuers.forget(&uid);
     context.memory.valid_gateways.forget(&uid);
     context.metrics.forget_gateway(&crate::probe::label(gateway));
@@ -108,7 +111,8 @@ async fn remove(
             return Ok(None);
         }
         let keys = api_keys(context, cloud, identity).await?;
-        let plan = cleanup(identity, compute, data, &observed, &keys);
+        let wanted = domains::wanted_elsewhere(context, gateway);
+        let plan = cleanup(identity, compute, data, &observed, (&keys, &wanted));
         if plan.in_sync() {
             let left = if compute == DeletionPolicy::Delete { unsure(context, gateway, identity).await } else { None };
             return Ok(left.map(|left| ("looking once more, in case something is not visible yet".into(), left)));

@@ -64,10 +64,17 @@ pub(super) fn of_gateway(step: &GatewayStep) -> Calls {
         }
         S::DeleteUsagePlan { .. } => &["apigateway:DeleteUsagePlan"],
         S::DeleteApiKey { .. } => &["apigateway:DeleteApiKey"],
+        S::CreateDomain(_) => &["apigateway:CreateDomainName"],
+        S::UpdateDomain { .. } => &["apigateway:UpdateDomainName"],
+        S::DeleteDomain { .. } => &["apigateway:DeleteDomainName"],
+        S::CreateMapping { .. } => &["apigateway:CreateBasePathMapping"],
+        S::UpdateMapping { .. } => &["apigateway:UpdateBasePathMapping"],
+        S::DeleteMapping { .. } => &["apigateway:DeleteBasePathMapping"],
         S::Tag { resource, .. } => match resource {
-            TaggedResource::RestApi(_) | TaggedResource::Stage(..) | TaggedResource::UsagePlan(_) => {
-                &["apigateway:TagResource"]
-            }
+            TaggedResource::RestApi(_)
+            | TaggedResource::Stage(..)
+            | TaggedResource::UsagePlan(_)
+            | TaggedResource::Domain(_) => &["apigateway:TagResource"],
             TaggedResource::Function(_) => &["lambda:TagResource"],
             TaggedResource::Role(_) => &["iam:TagRole"],
             TaggedResource::Table(_) => &["dynamodb:DescribeTable", "dynamodb:TagResource"],

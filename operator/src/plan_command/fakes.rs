@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use aigw_cloud::{
-    Account, ApiKeys, Cloud, CloudError, Clouds, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles, Tables,
-    TenantItems, UsagePlanList, UsagePlans,
+    Account, ApiKeys, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles,
+    Tables, TenantItems, UsagePlanList, UsagePlans,
 };
 use aigw_contract::table::{CONFIG_SK, MeterHead, PRICES_SK};
 use aigw_plan::gateway::observed::{
-    Document, ImportedApi, ObservedDeployment, ObservedFunction, ObservedGateway, ObservedLogGroup, ObservedRestApi,
-    ObservedRole, ObservedStage, ObservedTable, Tags,
+    Document, ImportedApi, ObservedDeployment, ObservedDomain, ObservedFunction, ObservedGateway, ObservedLogGroup,
+    ObservedMapping, ObservedRestApi, ObservedRole, ObservedStage, ObservedTable, Tags,
 };
-use aigw_plan::gateway::step::{FunctionSpec, StageThrottle, UsagePlanSpec};
+use aigw_plan::gateway::step::{DomainSpec, FunctionSpec, StageThrottle, UsagePlanSpec};
 use aigw_plan::identity::{Function, TAG_ID};
 use aigw_plan::sweep::OwnedObject;
 use aigw_plan::tenant::step::{ObservedApiKey, ObservedIdentity, ObservedTenant};
@@ -52,6 +52,7 @@ pub(super) fn cloud(fake: &Arc<Fake>) -> Cloud {
         log_groups: fake.clone(),
         functions: fake.clone(),
         rest_apis: fake.clone(),
+        domains: fake.clone(),
         usage_plans: fake.clone(),
         api_keys: fake.clone(),
         estate: fake.clone(),
@@ -279,6 +280,38 @@ impl RestApis for Fake {
         written()
     }
     async fn tag(&self, _: &str, _: Option<&str>, _: &Tags) -> Result<(), CloudError> {
+        written()
+    }
+}
+
+#[async_trait]
+impl Domains for Fake {
+    async fn list(&self, _: &str, _: Option<&str>) -> Result<Vec<ObservedDomain>, CloudError> {
+        self.read(self.gateway.domains.clone())
+    }
+    async fn mappings(&self, name: &str) -> Result<Vec<ObservedMapping>, CloudError> {
+        let found = self.gateway.domains.iter().find(|domain| domain.name == name);
+        self.read(found.map(|domain| domain.mappings.clone()).unwrap_or_default())
+    }
+    async fn create(&self, _: &DomainSpec) -> Result<(), CloudError> {
+        written()
+    }
+    async fn update(&self, _: &str, _: Option<&str>, _: Option<&str>) -> Result<(), CloudError> {
+        written()
+    }
+    async fn delete(&self, _: &str) -> Result<(), CloudError> {
+        written()
+    }
+    async fn map(&self, _: &str, _: &str, _: &str, _: &str) -> Result<(), CloudError> {
+        written()
+    }
+    async fn remap(&self, _: &str, _: &str, _: &str) -> Result<(), CloudError> {
+        written()
+    }
+    async fn unmap(&self, _: &str, _: &str) -> Result<(), CloudError> {
+        written()
+    }
+    async fn tag(&self, _: &str, _: &Tags) -> Result<(), CloudError> {
         written()
     }
 }

@@ -7,6 +7,7 @@ use aigw_api::{AIGateway, annotations};
 use aigw_cloud::{Cloud, CloudError};
 use aigw_plan::gateway::desired::{Build, desire, endpoint_url};
 use aigw_plan::gateway::diff::diff;
+use aigw_plan::gateway::domains::DomainFacts;
 use aigw_plan::gateway::lint::lint;
 use aigw_plan::gateway::observed::{ObservedGateway, ObservedTable};
 use aigw_plan::gateway::ownership::{Claimant, Ownership, decide};
@@ -24,7 +25,7 @@ use super::cluster::ClusterView;
 use super::names::{NEW, Names, new_id};
 use super::report::{Block, ObjectReport, Round, Step};
 use super::{PlanError, Planner};
-use crate::gateway::{HEARTBEAT, Refusal, account, observe};
+use crate::gateway::{HEARTBEAT, Refusal, account, claim, look_for_domains, observe};
 use crate::harness::triggers::gateway_of;
 
 /// Rounds after which something is wrong with the plan itself. From nothing to serving takes about eight.
@@ -73,7 +74,10 @@ pub(super) async fn plan(
     }
     let known = planner.cluster.gateway(&identity.namespace, &identity.name);
     let looked = look(&cloud, &identity, &valid, known).await?;
-    let observed = ObservedGateway { observed_at: planner.now.as_second(), ..looked };
+    let mut observed = ObservedGateway { observed_at: planner.now.as_second(), ..looked };
+    let facts = domain_facts(planner, &identity, &valid, known);
+    observed.domains =
+        look_for_domains(&cloud, &identity.installation, known.unwrap_or(gateway), &facts.wanted_elsewhere).await?;
     let api_keys = keys(&cloud, &identity, &observed).await?;
     let has_table = observed.table.as_ref().is_some_and(ObservedTable::usable);
     let place = Place { region: valid.region.clone(), account_id: valid.account_id.clone() };
@@ -86,6 +90,7 @@ pub(super) async fn plan(
             build: build(planner, &valid, &simulated.aws, &mut report),
             claims: Claims::of(planner.cluster, gateway, known, &simulated.aws),
             tiers_in_use: tiers_in_use(planner.cluster, &identity, &simulated),
+            domain_facts: facts,
         };
         rounds(&intent, &mut simulated, &mut report)?;
     }
@@ -113,6 +118,26 @@ async fn look(
     let own_roles = given.into_iter().filter_map(|(function, given)| given.is_none().then_some(function));
     let hint = known.and_then(|gateway| gateway.status.as_ref()?.rest_api_id.clone());
     observe(cloud, identity, hint.as_deref(), own_roles, std::slice::from_ref(&valid.stage)).await
+}
+
+/// What beside spec and AWS decides about domains, as the cluster tells.
+fn domain_facts(
+    planner: &Planner<'_>,
+    identity: &GatewayIdentity,
+    valid: &ValidGateway,
+    known: Option<&AIGateway>,
+) -> DomainFacts {
+    let others = planner.cluster.gateways.iter().filter(|other| other.metadata.deletion_timestamp.is_none());
+    let claims: Vec<_> = others
+        .filter_map(|other| {
+            let (namespace, name) = (other.namespace().unwrap_or_default(), other.name_any());
+            let other_identity = GatewayIdentity { namespace, name, ..identity.clone() };
+            claim(other, other_identity.id())
+        })
+        .collect();
+    let previous = known.and_then(|gateway| gateway.status.clone()).unwrap_or_default();
+    let at = (&previous, planner.now.as_second());
+    DomainFacts::of(valid, &identity.id(), &claims, at, &planner.settings.build)
 }
 
 /// Internal keys of the gateway's tenants.
@@ -234,6 +259,7 @@ struct Intent<'a> {
     build: Build,
     claims: Claims,
     tiers_in_use: BTreeSet<String>,
+    domain_facts: DomainFacts,
 }
 
 impl Intent<'_> {
@@ -241,7 +267,7 @@ impl Intent<'_> {
     fn next(&self, aws: &ObservedGateway) -> Result<Plan<GatewayStep>, Block> {
         let block = |reason, message: String| Block { reason, message };
         let claim = self.claims.decide(self.planner, self.identity, aws)?;
-        let desired = desire(self.valid, self.identity, &self.claims.owner_uid, &self.build, aws)
+        let desired = desire(self.valid, self.identity, &self.claims.owner_uid, &self.build, (aws, &self.domain_facts))
             .map_err(|error| block(reason::INVALID, error.to_string()))?;
         let mut plan = diff(&desired, aws, &self.tiers_in_use)
             .map_err(|blocked| block(reason::DUPLICATE_EXTERNAL, blocked.to_string()))?;

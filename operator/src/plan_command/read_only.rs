@@ -9,16 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_cloud::{
-    Account, ApiKeys, Cloud, CloudError, Clouds, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles, Tables,
-    TenantItems, UsagePlanList, UsagePlans,
+    Account, ApiKeys, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles,
+    Tables, TenantItems, UsagePlanList, UsagePlans,
 };
 use aigw_contract::table::MeterHead;
 use aigw_plan::Class;
 use aigw_plan::gateway::observed::{
-    Document, ImportedApi, ObservedDeployment, ObservedFunction, ObservedLogGroup, ObservedRestApi, ObservedRole,
-    ObservedStage, ObservedTable, Tags,
+    Document, ImportedApi, ObservedDeployment, ObservedDomain, ObservedFunction, ObservedLogGroup, ObservedMapping,
+    ObservedRestApi, ObservedRole, ObservedStage, ObservedTable, Tags,
 };
-use aigw_plan::gateway::step::{FunctionSpec, StageThrottle, UsagePlanSpec};
+use aigw_plan::gateway::step::{DomainSpec, FunctionSpec, StageThrottle, UsagePlanSpec};
 use aigw_plan::sweep::OwnedObject;
 use aigw_plan::tenant::step::ObservedApiKey;
 use async_trait::async_trait;
@@ -63,7 +63,7 @@ pub(super) struct ReadOnlyClouds(pub(super) Arc<dyn Clouds>);
 impl Clouds for ReadOnlyClouds {
     async fn region(&self, region: &str) -> Cloud {
         // Without `..`: a port that is not wrapped should not compile.
-        let Cloud { account, tables, roles, log_groups, functions, rest_apis, usage_plans, api_keys, estate } =
+        let Cloud { account, tables, roles, log_groups, functions, rest_apis, domains, usage_plans, api_keys, estate } =
             self.0.region(region).await;
         Cloud {
             account: Arc::new(ReadOnly(account)),
@@ -72,6 +72,7 @@ impl Clouds for ReadOnlyClouds {
             log_groups: Arc::new(ReadOnly(log_groups)),
             functions: Arc::new(ReadOnly(functions)),
             rest_apis: Arc::new(ReadOnly(rest_apis)),
+            domains: Arc::new(ReadOnly(domains)),
             usage_plans: Arc::new(ReadOnly(usage_plans)),
             api_keys: Arc::new(ReadOnly(api_keys)),
             estate: Arc::new(ReadOnly(estate)),
@@ -273,6 +274,37 @@ impl RestApis for ReadOnly<dyn RestApis> {
         refused("apigateway:DeleteRestApi")
     }
     async fn tag(&self, _: &str, _: Option<&str>, _: &Tags) -> Result<(), CloudError> {
+        refused("apigateway:TagResource")
+    }
+}
+
+#[async_trait]
+impl Domains for ReadOnly<dyn Domains> {
+    async fn list(&self, installation: &str, name: Option<&str>) -> Result<Vec<ObservedDomain>, CloudError> {
+        patiently(|| self.0.list(installation, name)).await
+    }
+    async fn mappings(&self, name: &str) -> Result<Vec<ObservedMapping>, CloudError> {
+        patiently(|| self.0.mappings(name)).await
+    }
+    async fn create(&self, _: &DomainSpec) -> Result<(), CloudError> {
+        refused("apigateway:CreateDomainName")
+    }
+    async fn update(&self, _: &str, _: Option<&str>, _: Option<&str>) -> Result<(), CloudError> {
+        refused("apigateway:UpdateDomainName")
+    }
+    async fn delete(&self, _: &str) -> Result<(), CloudError> {
+        refused("apigateway:DeleteDomainName")
+    }
+    async fn map(&self, _: &str, _: &str, _: &str, _: &str) -> Result<(), CloudError> {
+        refused("apigateway:CreateBasePathMapping")
+    }
+    async fn remap(&self, _: &str, _: &str, _: &str) -> Result<(), CloudError> {
+        refused("apigateway:UpdateBasePathMapping")
+    }
+    async fn unmap(&self, _: &str, _: &str) -> Result<(), CloudError> {
+        refused("apigateway:DeleteBasePathMapping")
+    }
+    async fn tag(&self, _: &str, _: &Tags) -> Result<(), CloudError> {
         refused("apigateway:TagResource")
     }
 }

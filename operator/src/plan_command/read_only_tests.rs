@@ -8,10 +8,12 @@ use super::super::fakes::{Everywhere, Fake};
 use super::*;
 
 /// The ports' methods that only look. Everything else in the ports' source is a change.
-const READS: [&str; 18] = [
+const READS: [&str; 20] = [
     "Account::id",
     "ApiKeys::is_attached",
     "ApiKeys::list",
+    "Domains::list",
+    "Domains::mappings",
     "Estate::owned",
     "Functions::get",
     "LogGroups::get",
@@ -33,6 +35,7 @@ const READS: [&str; 18] = [
 fn methods() -> BTreeSet<String> {
     let source = concat!(
         include_str!("../../cloud/src/ports.rs"),
+        include_str!("../../cloud/src/domains.rs"),
         include_str!("../../cloud/src/keys.rs"),
         include_str!("../../cloud/src/estate.rs")
     );
@@ -72,6 +75,11 @@ fn spec() -> FunctionSpec {
         log_group: String::new(),
         tags: Tags::new(),
     }
+}
+
+fn domain() -> DomainSpec {
+    let (name, certificate_arn, security_policy) = Default::default();
+    DomainSpec { name, certificate_arn, security_policy, tags: Tags::new() }
 }
 
 fn plan() -> UsagePlanSpec {
@@ -134,6 +142,14 @@ async fn every_change_is_refused_and_none_reaches_the_ports_behind() {
     refusals.check("RestApis::delete_stage", apis.delete_stage("", "").await);
     refusals.check("RestApis::delete", apis.delete("").await);
     refusals.check("RestApis::tag", apis.tag("", None, &tags).await);
+    let domains = &cloud.domains;
+    refusals.check("Domains::create", domains.create(&domain()).await);
+    refusals.check("Domains::update", domains.update("", None, None).await);
+    refusals.check("Domains::delete", domains.delete("").await);
+    refusals.check("Domains::map", domains.map("", "", "", "").await);
+    refusals.check("Domains::remap", domains.remap("", "", "").await);
+    refusals.check("Domains::unmap", domains.unmap("", "").await);
+    refusals.check("Domains::tag", domains.tag("", &tags).await);
     let plans = &cloud.usage_plans;
     refusals.check("UsagePlans::create", plans.create(&plan()).await);
     refusals.check("UsagePlans::update", plans.update("", 1, 1, &[], &[]).await);
@@ -168,6 +184,8 @@ async fn every_look_is_passed_on() {
     cloud.rest_apis.imported("").await.unwrap();
     cloud.rest_apis.deployments("").await.unwrap();
     cloud.rest_apis.stage("", "").await.unwrap();
+    cloud.domains.list("", None).await.unwrap();
+    cloud.domains.mappings("").await.unwrap();
     cloud.usage_plans.list("").await.unwrap();
     cloud.usage_plans.key_ids("").await.unwrap();
     cloud.api_keys.list("").await.unwrap();

@@ -90,7 +90,7 @@ fn served() -> Fake {
     let id = |kind: &str, number: i64| format!("{kind}{number}");
     let mut world = SimulatedGateway::new(ObservedGateway::default(), Vec::new(), place, id);
     loop {
-        let desired = desire(&valid, &identity, "uid-1", &settings().build, &world.aws).unwrap();
+        let desired = desire(&valid, &identity, "uid-1", &settings().build, (&world.aws, &Default::default())).unwrap();
         let plan = diff(&desired, &world.aws, &BTreeSet::new()).unwrap();
         if plan.in_sync() {
             break;

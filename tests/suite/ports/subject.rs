@@ -42,6 +42,7 @@ pub struct Subject {
 
 /// Something to be deleted at the end.
 enum Thing {
+    Domain(String),
     RestApi(String),
     UsagePlan(String),
     ApiKey(String),
@@ -167,6 +168,11 @@ impl Subject {
         Ok(id)
     }
 
+    /// A domain of this name is about to be made.
+    pub fn domain(&self, name: &str) {
+        self.made(Thing::Domain(name.to_owned()));
+    }
+
     /// The operator's document for an API.
     pub fn document(&self, api: &str, access: Access) -> Document {
         let arn = |function| format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}:live", self.name(function));
@@ -180,6 +186,7 @@ impl Subject {
             families: vec![aigw_contract::Family::BedrockRuntime],
             cache_seconds: 60,
             access,
+            default_endpoint_disabled: false,
         })
     }
 
@@ -241,6 +248,7 @@ impl Subject {
         let stages = cloud.usage_plans.list(&tag).await.map(|list| list.ours).unwrap_or_default();
         for thing in made {
             let _ = match thing {
+                Thing::Domain(name) => cloud.domains.delete(&name).await,
                 Thing::RestApi(id) => cloud.rest_apis.delete(&id).await,
                 Thing::UsagePlan(id) => {
                     let of_plan = stages.iter().find(|plan| plan.id == id).map(|plan| plan.api_stages.clone());
@@ -260,10 +268,10 @@ impl Subject {
 }
 
 impl Thing {
-    /// Plans go before APIs while their stages are still known, functions before roles.
+    /// Domains go before the APIs they lead to, plans before APIs while their stages are still known, functions before roles.
     fn order(&self) -> u8 {
         match self {
-            Self::UsagePlan(_) => 0,
+            Self::Domain(_) | Self::UsagePlan(_) => 0,
             Self::RestApi(_) | Self::ApiKey(_) | Self::Function(_) => 1,
             Self::Role(_) | Self::LogGroup(_) | Self::Table(_) => 2,
         }

@@ -5,6 +5,7 @@ mod budgets;
 mod cases;
 mod clusters;
 mod crash;
+mod domains;
 mod drift;
 mod guardrails;
 mod issuers;
@@ -33,6 +34,7 @@ fn suite() -> Suite {
         budgets::tests(),
         clusters::tests(),
         guardrails::tests(),
+        domains::tests(),
         issuers::tests(),
         leadership::tests(),
         leaks::tests(),

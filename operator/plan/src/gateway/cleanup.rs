@@ -1,11 +1,14 @@
 //! What deletion of a gateway takes away, in the order that cuts traffic first and never leaves an orphan.
 //!
 //! Never validates and needs no spec that parses: only identity, the two policies, and what is observed. The stage goes
-//! before the plans, because removing it detaches them at once where detaching by hand costs 20 s per plan. The REST
+//! after the mappings of custom domains, which AWS wants gone before the API, and before the plans, because removing it detaches them at once where detaching by hand costs 20 s per plan. The REST
 //! API goes before the functions it calls. The finalizer is removed only when [`cleanup`] returns nothing.
+
+use std::collections::BTreeSet;
 
 use aigw_api::DeletionPolicy;
 
+use super::domains;
 use super::observed::ObservedGateway;
 use super::step::GatewayStep;
 use crate::identity::{Function, GatewayIdentity};
@@ -15,17 +18,19 @@ use crate::tenant::step::ObservedApiKey;
 /// When to look whether a deletion has taken effect.
 const SOON: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// Derives the steps that are left.
+/// Derives the steps that are left. `domains_wanted` are custom domains that other gateways ask for.
 pub fn cleanup(
     identity: &GatewayIdentity,
     compute: DeletionPolicy,
     data: DeletionPolicy,
     observed: &ObservedGateway,
-    api_keys: &[ObservedApiKey],
+    (api_keys, domains_wanted): (&[ObservedApiKey], &BTreeSet<String>),
 ) -> Plan<GatewayStep> {
     let mut plan = Plan::default();
     if compute == DeletionPolicy::Delete {
         let rest_apis = sorted(&observed.rest_apis, |api| &api.id);
+        let unmapped: Vec<_> = rest_apis.iter().flat_map(|api| domains::mappings_to(observed, &api.id)).collect();
+        domains::diff::unmap(&unmapped, &mut plan);
         for api in &rest_apis {
             for stage in observed.stages.keys() {
                 plan.step(GatewayStep::DeleteStage { rest_api_id: api.id.clone(), stage: stage.clone() });
@@ -57,6 +62,8 @@ pub fn cleanup(
                 plan.step(GatewayStep::DeleteRole { name });
             }
         }
+        // Last: it may be held back for half a minute, and serves nobody any more.
+        domains::diff::delete_unused(observed, &unmapped, |name| domains_wanted.contains(name), &mut plan);
     }
     cleanup_table(identity, compute, data, observed, &mut plan);
     plan

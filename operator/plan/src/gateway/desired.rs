@@ -12,6 +12,7 @@ use aigw_contract::table::{FailMode, GatewayConfig};
 use serde_json::{Value, json};
 
 use super::document::{Document, DocumentInput, render};
+use super::domains::{self, DesiredDomain, DomainFacts};
 use super::guardrails::{self, Fence};
 use super::observed::{ObservedGateway, Tags};
 use super::roles;
@@ -34,6 +35,8 @@ pub struct Build {
     pub permissions_boundary: Option<String>,
     /// What clients are told instead of the execute-api name, with `{restApiId}`, `{stage}` and `{region}`.
     pub endpoint_url_template: Option<String>,
+    /// Port in the URLs under custom domains, where it is not that of HTTPS: in front of an emulator.
+    pub domain_port: Option<u16>,
 }
 
 /// What should be there.
@@ -63,6 +66,12 @@ pub struct DesiredGateway {
     pub usage_plans: Vec<UsagePlanSpec>,
     /// Source ARNs for the permissions on the aliases; known once the REST API has an id.
     pub permission_sources: BTreeMap<Function, String>,
+    /// Custom domain, and where the gateway is under it.
+    pub domain: Option<DesiredDomain>,
+    /// What else decides about domains.
+    pub domain_facts: DomainFacts,
+    /// Port in the URLs under custom domains.
+    pub domain_port: Option<u16>,
 }
 
 /// A role to make.
@@ -87,6 +96,8 @@ pub struct DesiredRestApi {
     pub endpoint_type: String,
     /// VPC endpoints.
     pub vpc_endpoint_ids: Vec<String>,
+    /// Whether its own name is closed.
+    pub default_endpoint_disabled: bool,
 }
 
 /// This operator build has no code for the wanted architecture.
@@ -152,7 +163,7 @@ pub fn desire(
     identity: &GatewayIdentity,
     owner_uid: &str,
     build: &Build,
-    observed: &ObservedGateway,
+    (observed, domain_facts): (&ObservedGateway, &DomainFacts),
 ) -> Result<DesiredGateway, NoCode> {
     let name = identity.physical_name();
     let mut tags: Tags = valid.tags.clone();
@@ -182,8 +193,11 @@ pub fn desire(
     let api_stages: Vec<_> = rest_api_id.map(|id| (id.to_owned(), valid.stage.clone())).into_iter().collect();
     Ok(DesiredGateway {
         table: name.clone(),
-        document: rest_api_id.map(|id| render(&document_input(valid, &name, id, identity))),
-        config: rest_api_id.map(|id| config(valid, id, identity, guardrails)),
+        document: rest_api_id.map(|id| {
+            let disabled = domains::default_endpoint_disabled(valid, domain_facts, observed);
+            render(&document_input(valid, &name, (id, disabled), identity))
+        }),
+        config: rest_api_id.map(|id| config(valid, id, identity, domains::base_paths(valid, observed, id), guardrails)),
         prices: valid.prices.clone(),
         permission_sources: rest_api_id.map(|id| permission_sources(valid, id)).unwrap_or_default(),
         rest_api: DesiredRestApi {
@@ -193,7 +207,11 @@ pub fn desire(
                 EndpointType::Private => "PRIVATE".into(),
             },
             vpc_endpoint_ids: valid.vpc_endpoint_ids.clone(),
+            default_endpoint_disabled: domains::default_endpoint_disabled(valid, domain_facts, observed),
         },
+        domain: domains::desire(valid, &identity.installation),
+        domain_facts: domain_facts.clone(),
+        domain_port: build.domain_port,
         stage: valid.stage.clone(),
         throttle: valid.throttle.as_ref().map(|throttle| (throttle.requests_per_second, throttle.burst)),
         usage_plans: tiers
@@ -221,6 +239,7 @@ fn config(
     valid: &ValidGateway,
     rest_api_id: &str,
     identity: &GatewayIdentity,
+    base_paths: Vec<String>,
     guardrails: Guardrails,
 ) -> GatewayConfig {
     GatewayConfig {
@@ -241,7 +260,7 @@ fn config(
             AskedFailMode::Open => FailMode::Open,
         },
         fips: valid.fips,
-        base_paths: Vec::new(),
+        base_paths,
         issuers: valid.issuers.iter().map(|issuer| issuer.contract.clone()).collect(),
         probe: (valid.probe.mode != ProbeMode::Off)
             .then(|| ProbeSetup { tenant: identity.probe_id(), model: valid.probe.model.clone() }),
@@ -321,7 +340,12 @@ pub fn alias_arn(valid: &ValidGateway, identity: &GatewayIdentity, function: Fun
     )
 }
 
-fn document_input(valid: &ValidGateway, name: &str, rest_api_id: &str, identity: &GatewayIdentity) -> DocumentInput {
+fn document_input(
+    valid: &ValidGateway,
+    name: &str,
+    (rest_api_id, default_endpoint_disabled): (&str, bool),
+    identity: &GatewayIdentity,
+) -> DocumentInput {
     DocumentInput {
         name: name.into(),
         region: valid.region.clone(),
@@ -332,6 +356,7 @@ fn document_input(valid: &ValidGateway, name: &str, rest_api_id: &str, identity:
         families: valid.families.clone(),
         cache_seconds: valid.cache_seconds,
         access: valid.access.clone(),
+        default_endpoint_disabled,
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::desired::{DesiredGateway, LOG_RETENTION_DAYS, version_description};
 use super::document::{Document, same_policy};
+use super::domains;
 use super::observed::{FunctionState, ObservedFunction, ObservedGateway, ObservedRestApi, ObservedTable, Tags};
 use super::step::{FunctionSpec, GatewayStep, StageThrottle, TaggedResource};
 use super::{guardrails, usage_plans};
@@ -88,6 +89,7 @@ pub fn diff(
             diff_api(desired, api, observed, table_ready, &mut plan);
             usage_plans::diff(desired, api, observed, tiers_in_use, &mut plan)?;
             guardrails::diff(desired, observed, &mut plan);
+            domains::diff::diff(desired, api, observed, &mut plan);
         }
         several => {
             let ids = several.iter().map(|api| api.id.as_str());
@@ -331,7 +333,8 @@ fn diff_api(
         return;
     };
     // In no deployment: an import is what sets them, and they bind at once.
-    if api.vpc_endpoint_ids != desired.rest_api.vpc_endpoint_ids {
+    let wanted = (&desired.rest_api.vpc_endpoint_ids, desired.rest_api.default_endpoint_disabled);
+    if (&api.vpc_endpoint_ids, api.default_endpoint_disabled) != wanted {
         import(&rest_api_id, document, plan);
     }
     diff_stage(desired, &rest_api_id, &target.id, observed, plan);

@@ -130,12 +130,12 @@ fn deletion_leaves_nothing_and_retain_leaves_everything() {
         let mut world = settled(&spec());
         let before = world.sim.aws.clone();
         for _ in 0..5 {
-            for step in cleanup(&identity(), compute, data, &world.sim.aws, &[]).steps {
+            for step in cleanup(&identity(), compute, data, &world.sim.aws, (&[], &BTreeSet::new())).steps {
                 world.apply(&step);
             }
             world.sim.settle();
         }
-        assert!(cleanup(&identity(), compute, data, &world.sim.aws, &[]).in_sync());
+        assert!(cleanup(&identity(), compute, data, &world.sim.aws, (&[], &BTreeSet::new())).in_sync());
         assert_eq!(world.sim.aws == ObservedGateway::default(), nothing_left);
         if compute == DeletionPolicy::Retain {
             assert_eq!(world.sim.aws.rest_apis, before.rest_apis);

@@ -6,7 +6,6 @@
 //! credential, and a later change of that must not change every path.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use aigw_contract::probe::REFUSED_BY;
 use aigw_contract::{Family, Partition};
@@ -44,6 +43,8 @@ pub struct DocumentInput {
     pub cache_seconds: i32,
     /// Who may reach the endpoint at all.
     pub access: Access,
+    /// Whether its own name is closed, so that only a custom domain leads to it.
+    pub default_endpoint_disabled: bool,
 }
 
 /// Who may reach the endpoint at all, before any credential is looked at.
@@ -55,13 +56,6 @@ pub enum Access {
     SourceCidrs(Vec<String>),
     /// Callers through these VPC endpoints.
     VpcEndpoints(Vec<String>),
-}
-
-/// Whether a text is a range of IPv4 or IPv6 addresses.
-pub(super) fn is_cidr(text: &str) -> bool {
-    let Some((address, length)) = text.split_once('/') else { return false };
-    let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u8>()) else { return false };
-    length <= if address.is_ipv4() { 32 } else { 128 }
 }
 
 /// A rendered document.
@@ -119,9 +113,13 @@ pub fn render(input: &DocumentInput) -> Document {
         "components": {"securitySchemes": schemes},
         "paths": paths.iter().map(|(path, mount)| (path.clone(), method(path, mount, &integration_uri))).collect::<Map<_, _>>(),
     });
-    if let Access::VpcEndpoints(ids) = &input.access {
-        document["x-amazon-apigateway-endpoint-configuration"] = json!({"vpcEndpointIds": ids});
-    }
+    // Said in either case: what a document leaves out may stay as it was.
+    document["x-amazon-apigateway-endpoint-configuration"] = match &input.access {
+        Access::VpcEndpoints(ids) => json!({"vpcEndpointIds": ids}),
+        Access::Anyone | Access::SourceCidrs(_) => {
+            json!({"disableExecuteApiEndpoint": input.default_endpoint_disabled})
+        }
+    };
     if let Some(policy) = &policy {
         document["x-amazon-apigateway-policy"] = policy.clone();
     }

@@ -11,6 +11,7 @@ fn input() -> DocumentInput {
         families: vec![Family::BedrockRuntime],
         cache_seconds: 60,
         access: Access::SourceCidrs(vec!["203.0.113.0/24".into()]),
+        default_endpoint_disabled: false,
     }
 }
 

@@ -9,6 +9,8 @@ use aigw_contract::table::OwnerRecord;
 use super::cleanup::cleanup;
 use super::desired::{Build, DesiredGateway, desire};
 use super::diff::diff;
+use super::domains::{DomainFacts, mapped, url};
+use super::endpoint::ValidDomain;
 use super::lint::lint;
 use super::observed::{Document, ObservedGateway};
 use super::simulated::{NewId, Place, SimulatedGateway};
@@ -44,6 +46,11 @@ pub(crate) fn place() -> Place {
     Place { region: "eu-central-1".into(), account_id: "111122223333".into() }
 }
 
+fn valid_domain(name: &str) -> ValidDomain {
+    let (certificate_arn, base_path, security_policy) = Default::default();
+    ValidDomain { name: name.to_owned(), certificate_arn, base_path, security_policy }
+}
+
 /// Ids that a reader can follow: `api1`, `d4`.
 pub(crate) const NAMED: NewId =
     |kind, number| if kind == "version" { number.to_string() } else { format!("{kind}{number}") };
@@ -56,6 +63,8 @@ pub(crate) struct World {
     pub(crate) owner: String,
     /// Tiers some tenant is in.
     pub(crate) tiers_in_use: BTreeSet<String>,
+    /// Custom domains another gateway asks for.
+    pub(crate) wanted_elsewhere: BTreeSet<String>,
     /// Every step executed, as text.
     pub(crate) log: String,
 }
@@ -73,6 +82,7 @@ impl World {
             sim: SimulatedGateway::new(ObservedGateway::default(), Vec::new(), place, NAMED),
             owner: "uid-1".into(),
             tiers_in_use: BTreeSet::new(),
+            wanted_elsewhere: BTreeSet::new(),
             log: String::new(),
         }
     }
@@ -89,7 +99,23 @@ impl World {
     }
 
     pub(crate) fn desired(&self, valid: &ValidGateway) -> DesiredGateway {
-        desire(valid, &identity(), &self.owner, &build(), &self.sim.aws).unwrap()
+        desire(valid, &identity(), &self.owner, &build(), (&self.sim.aws, &self.domain_facts(valid))).unwrap()
+    }
+
+    /// As if a domain worked as soon as it is mapped, and what it replaces were retired at that moment.
+    fn domain_facts(&self, valid: &ValidGateway) -> DomainFacts {
+        let aws = &self.sim.aws;
+        let [api] = aws.rest_apis.as_slice() else { return DomainFacts::default() };
+        let told = valid.domain.as_ref().is_some_and(|domain| mapped(domain, &valid.stage, api, aws));
+        let own = valid.domain.as_ref().map(|domain| url(domain, &build()));
+        let others = aws.domains.iter().flat_map(|domain| {
+            domain.mappings.iter().map(|mapping| {
+                let of = ValidDomain { base_path: mapping.base_path.clone(), ..valid_domain(&domain.name) };
+                url(&of, &build())
+            })
+        });
+        let retired = others.filter(|url| Some(url) != own.as_ref() && (told || own.is_none())).collect();
+        DomainFacts { told, retired, wanted_elsewhere: self.wanted_elsewhere.clone(), decided_by: None }
     }
 
     /// The next plan; it must be clean.
@@ -100,7 +126,7 @@ impl World {
     }
 
     pub(crate) fn cleanup(&self, compute: DeletionPolicy, data: DeletionPolicy) -> Plan<GatewayStep> {
-        let plan = cleanup(&identity(), compute, data, &self.sim.aws, &self.sim.api_keys);
+        let plan = cleanup(&identity(), compute, data, &self.sim.aws, (&self.sim.api_keys, &self.wanted_elsewhere));
         self.must_be_clean(&plan);
         plan
     }

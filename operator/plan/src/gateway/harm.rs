@@ -21,7 +21,7 @@ fn plan(aws: &mut ObservedGateway, harm: impl FnOnce(&mut ObservedUsagePlan)) {
 }
 
 /// By name, so that a failure says what was done.
-pub(super) const HARMS: [(&str, Harm); 44] = [
+pub(super) const HARMS: [(&str, Harm); 50] = [
     ("table deleted", |aws| (aws.table, aws.owner, aws.config, aws.prices) = (None, None, None, None)),
     ("time to live off", |aws| aws.table.iter_mut().for_each(|table| table.time_to_live = false)),
     ("recovery off", |aws| aws.table.iter_mut().for_each(|table| table.point_in_time_recovery = false)),
@@ -78,6 +78,8 @@ pub(super) const HARMS: [(&str, Harm); 44] = [
         });
     }),
     ("rest api deleted", |aws| {
+        // AWS refuses that while a domain leads there.
+        aws.domains.iter_mut().for_each(|domain| domain.mappings.clear());
         aws.rest_apis.clear();
         aws.deployments.clear();
         aws.stages.clear();
@@ -117,5 +119,16 @@ pub(super) const HARMS: [(&str, Harm); 44] = [
             plan.tier.clear();
             plan.tags.remove("aigateway.dev/tier");
         });
+    }),
+    ("domain deleted", |aws| aws.domains.clear()),
+    ("domain's certificate", |aws| aws.domains.iter_mut().for_each(|domain| domain.certificate_arn = "other".into())),
+    ("domain's policy", |aws| aws.domains.iter_mut().for_each(|domain| domain.security_policy = "TLS_1_0".into())),
+    ("mapping deleted", |aws| aws.domains.iter_mut().for_each(|domain| domain.mappings.clear())),
+    ("mapping to another stage", |aws| {
+        let mappings = aws.domains.iter_mut().flat_map(|domain| &mut domain.mappings);
+        mappings.for_each(|mapping| mapping.stage = "v9".into());
+    }),
+    ("the API's own name opened", |aws| {
+        aws.rest_apis.iter_mut().for_each(|api| api.default_endpoint_disabled = false);
     }),
 ];

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::observed::{ObservedGateway, ObservedTable, Tags};
+use super::observed::{ObservedDomain, ObservedGateway, ObservedMapping, ObservedTable, Tags};
 use super::step::{GatewayStep, TaggedResource};
 use crate::identity::{Function, TAG_ID, TAG_INSTALLATION};
 
@@ -27,6 +27,7 @@ fn untouchable(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
     let api = |id: &String| observed.rest_apis.iter().any(|api| api.id == *id);
     let deployment = |id: &String| observed.deployments.iter().any(|deployment| deployment.id == *id);
     let plan = |id: &String| observed.usage_plans.iter().any(|plan| plan.id == *id);
+    let domain = |name: &String| observed.domains.iter().any(|domain| domain.ours && domain.name == *name);
     let fits = match step {
         S::CreateTable { .. } => observed.table.is_none(),
         S::EnableTimeToLive { .. } | S::EnablePointInTimeRecovery { .. } | S::SetDeletionProtection { .. } => {
@@ -73,6 +74,17 @@ fn untouchable(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
         // Policy and retention follow in the plan that makes role and log group; functions are looked at by order. Keys
         // are listed by whoever cleans up, by prefix and tag.
         S::PutRolePolicy { .. } | S::SetRetention { .. } | S::CreateFunction(_) | S::DeleteApiKey { .. } => true,
+        S::CreateDomain(spec) => observed.domains.iter().all(|known| known.name != spec.name),
+        S::UpdateDomain { name, .. } | S::DeleteDomain { name } => domain(name),
+        S::CreateMapping { domain: name, base_path, rest_api_id, stage } => {
+            domain(name)
+                && api(rest_api_id)
+                && observed.stages.contains_key(stage)
+                && mapping(observed, name, base_path).is_none()
+        }
+        S::UpdateMapping { domain: name, base_path, .. } | S::DeleteMapping { domain: name, base_path } => {
+            domain(name) && mapping(observed, name, base_path).is_some_and(|known| api(&known.rest_api_id))
+        }
         S::Tag { resource, .. } => match resource {
             TaggedResource::RestApi(id) => api(id),
             TaggedResource::Stage(id, stage) => api(id) && observed.stages.contains_key(stage),
@@ -80,9 +92,15 @@ fn untouchable(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
             TaggedResource::Function(arn) => observed.functions.values().any(|function| function.arn == *arn),
             TaggedResource::Role(name) => has(&observed.roles, name),
             TaggedResource::Table(_) => observed.table.is_some(),
+            TaggedResource::Domain(name) => domain(name),
         },
     };
     (!fits).then_some("what it names was not observed, or what it creates was")
+}
+
+fn mapping<'a>(observed: &'a ObservedGateway, name: &str, base_path: &str) -> Option<&'a ObservedMapping> {
+    let domain = observed.domains.iter().find(|domain| domain.name == name)?;
+    domain.mappings.iter().find(|mapping| mapping.base_path == base_path)
 }
 
 /// What happened earlier in the plan.
@@ -95,12 +113,17 @@ struct Seen<'a> {
     roles: BTreeSet<&'a str>,
     usage_plans: BTreeSet<&'a str>,
     stages: BTreeSet<&'a str>,
+    unmapped: BTreeSet<(&'a str, &'a str)>,
     prices: Option<&'a str>,
 }
 
 impl<'a> Seen<'a> {
     fn out_of_order(&mut self, step: &'a GatewayStep, observed: &ObservedGateway) -> Option<&'static str> {
         use GatewayStep as S;
+        let problem = self.domain_out_of_order(step, observed);
+        if problem.is_some() {
+            return problem;
+        }
         match step {
             S::PutDocument { .. } => self.verified = None,
             S::VerifyDocument { rest_api_id, .. } => self.verified = Some(rest_api_id),
@@ -150,10 +173,48 @@ impl<'a> Seen<'a> {
         None
     }
 
+    /// The same for custom domains, and for what they lead to.
+    fn domain_out_of_order(&mut self, step: &'a GatewayStep, observed: &ObservedGateway) -> Option<&'static str> {
+        use GatewayStep as S;
+        match step {
+            S::DeleteMapping { domain, base_path } => drop(self.unmapped.insert((domain, base_path))),
+            S::DeleteDomain { name } if self.is_mapped(observed, |domain, _| domain.name == *name) => {
+                return Some("a base path of it still leads somewhere");
+            }
+            S::DeleteStage { rest_api_id, .. } | S::DeleteRestApi { rest_api_id }
+                if self.is_mapped(observed, |_, mapping| mapping.rest_api_id == *rest_api_id) =>
+            {
+                return Some("a domain still leads to it");
+            }
+            S::CreateMapping { base_path, .. } if !base_path_known(observed, base_path) => {
+                return Some("the forwarder does not know the base path yet");
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Whether a mapping of a domain of ours that fits is left when the next step is made.
+    fn is_mapped(&self, observed: &ObservedGateway, fits: impl Fn(&ObservedDomain, &ObservedMapping) -> bool) -> bool {
+        observed.domains.iter().filter(|domain| domain.ours).any(|domain| {
+            let mut left = domain
+                .mappings
+                .iter()
+                .filter(|mapping| !self.unmapped.contains(&(domain.name.as_str(), mapping.base_path.as_str())));
+            left.any(|mapping| fits(domain, mapping))
+        })
+    }
+
     /// Revision of the price list that is in the table when the next step is made.
     fn prices_known<'b>(&'b self, observed: &'b ObservedGateway) -> Option<&'b str> {
         self.prices.or_else(|| observed.prices.as_ref().map(|prices| prices.content.revision.as_str()))
     }
+}
+
+/// Whether the configuration in the table has the forwarder take a base path off.
+fn base_path_known(observed: &ObservedGateway, base_path: &String) -> bool {
+    let config = observed.config.as_ref();
+    base_path.is_empty() || config.is_some_and(|config| config.content.base_paths.contains(base_path))
 }
 
 /// Values that no plan of ours may carry.
@@ -174,6 +235,7 @@ fn wrong_value(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
         | S::CreateStage { tags, .. }
         | S::Tag { tags, .. } => identified(tags),
         S::CreateFunction(spec) => identified(&spec.tags),
+        S::CreateDomain(spec) => identified(&spec.tags),
         S::CreateUsagePlan(spec) if spec.rate_limit <= 0 || spec.burst_limit <= 0 => Some("a limit of zero"),
         S::CreateUsagePlan(spec) => identified(&spec.tags),
         S::UpdateUsagePlan { rate_limit, burst_limit, .. } if *rate_limit <= 0 || *burst_limit <= 0 => {

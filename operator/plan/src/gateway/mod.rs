@@ -4,6 +4,8 @@ pub mod cleanup;
 pub mod desired;
 pub mod diff;
 pub mod document;
+pub mod domains;
+pub mod endpoint;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod guardrails;

@@ -40,6 +40,8 @@ pub struct ObservedGateway {
     pub usage_plans: Vec<ObservedUsagePlan>,
     /// Usage plans of the whole account in this Region.
     pub usage_plans_in_account: usize,
+    /// Custom domains that concern the gateway; only looked for where it has or had one.
+    pub domains: Vec<ObservedDomain>,
 }
 
 /// A document item and its counter.
@@ -168,8 +170,62 @@ pub struct ObservedRestApi {
     pub endpoint_type: String,
     /// VPC endpoints, sorted.
     pub vpc_endpoint_ids: Vec<String>,
+    /// Whether its own name, `{id}.execute-api…`, is closed.
+    pub default_endpoint_disabled: bool,
     /// Tags.
     pub tags: Tags,
+}
+
+/// A custom domain name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedDomain {
+    /// Name.
+    pub name: String,
+    /// Whether it carries the tags of this installation; else it is somebody else's, and only known to exist.
+    pub ours: bool,
+    /// Certificate.
+    pub certificate_arn: String,
+    /// API Gateway's name of the TLS policy.
+    pub security_policy: String,
+    /// Whether it serves.
+    pub state: DomainState,
+    /// Name its DNS record has to lead to.
+    pub target: Option<String>,
+    /// Route 53 hosted zone of that name.
+    pub target_hosted_zone_id: Option<String>,
+    /// Tags.
+    pub tags: Tags,
+    /// Where its base paths lead, sorted; not looked for where the domain is not ours.
+    pub mappings: Vec<ObservedMapping>,
+}
+
+impl ObservedDomain {
+    /// Whether it is ours and serves.
+    pub fn serves(&self) -> bool {
+        self.ours && self.state == DomainState::Available
+    }
+}
+
+/// Whether a custom domain serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DomainState {
+    /// It does.
+    Available,
+    /// API Gateway is working on it.
+    Pending,
+    /// It does not, and will not by itself; with API Gateway's word for it.
+    Failed(String),
+}
+
+/// Where a base path of a domain leads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObservedMapping {
+    /// Base path without slashes; empty for the root.
+    pub base_path: String,
+    /// REST API.
+    pub rest_api_id: String,
+    /// Stage.
+    pub stage: String,
 }
 
 /// A deployment: a snapshot of the imported document.

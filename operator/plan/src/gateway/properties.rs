@@ -8,7 +8,7 @@ use serde_json::json;
 use super::desired::version_description;
 use super::fixtures::{World, identity};
 use super::harm::{HARMS, harm};
-use super::observed::ObservedGateway;
+use super::observed::{ObservedGateway, ObservedMapping};
 use super::validate::{ValidGateway, validate};
 use crate::identity::Function;
 use crate::strategies::{Fixed, deletion_policy, fixed, gateway, shuffle};
@@ -78,6 +78,28 @@ fn empty(world: &World) -> super::simulated::SimulatedGateway {
     sim
 }
 
+/// The domain of the spec leads here, and nothing else of ours does.
+fn must_be_mapped(target: &ValidGateway, world: &World) {
+    let aws = &world.sim.aws;
+    let found: Vec<_> =
+        aws.domains.iter().map(|domain| (&domain.name, &domain.certificate_arn, &domain.security_policy)).collect();
+    let wanted = target.domain.as_ref();
+    let asked: Vec<_> =
+        wanted.iter().map(|domain| (&domain.name, &domain.certificate_arn, &domain.security_policy)).collect();
+    assert_eq!(found, asked);
+    let mappings: Vec<_> = aws.domains.iter().flat_map(|domain| &domain.mappings).collect();
+    let asked: Vec<_> = wanted
+        .iter()
+        .map(|domain| ObservedMapping {
+            base_path: domain.base_path.clone(),
+            rest_api_id: aws.rest_apis[0].id.clone(),
+            stage: target.stage.clone(),
+        })
+        .collect();
+    assert_eq!(mappings, asked.iter().collect::<Vec<_>>());
+    assert_eq!(aws.rest_apis[0].default_endpoint_disabled, target.disable_default_endpoint);
+}
+
 /// What must be true of a gateway that is in sync, said without the diff.
 fn must_be(target: &ValidGateway, world: &World) {
     let (aws, desired) = (&world.sim.aws, world.desired(target));
@@ -107,6 +129,7 @@ fn must_be(target: &ValidGateway, world: &World) {
         assert_eq!(aws.log_groups[&function].retention_days, Some(30));
         assert!(aws.roles.contains_key(&function) || !desired.roles.contains_key(&function));
     }
+    must_be_mapped(target, world);
     let config = &aws.config.as_ref().unwrap().content;
     assert_eq!((&config.rest_api_id, &config.families), (&aws.rest_apis[0].id, &target.families));
     assert_eq!(config.fips, target.fips);

@@ -9,7 +9,8 @@ use aigw_contract::table::Unmetered;
 
 use aigw_contract::issuer::REMOVED_KEY_SECONDS;
 
-use super::desired::{Build, endpoint_url};
+use super::desired::Build;
+use super::domains::tell;
 use super::observed::ObservedGateway;
 use super::validate::{ValidGateway, unwire};
 use crate::conditions::{ConditionSpec, Progress};
@@ -108,6 +109,7 @@ pub fn conditions(outcome: &GatewayOutcome, was_ready: bool) -> Vec<ConditionSpe
 }
 
 /// Everything of the status but conditions and generation. What was not observed this time is taken from `previous`.
+/// `proven` says that a call came through the custom domain; `now` is in seconds since the Unix epoch.
 pub fn status(
     valid: &ValidGateway,
     identity: &GatewayIdentity,
@@ -115,20 +117,17 @@ pub fn status(
     observed: &ObservedGateway,
     tenants: usize,
     previous: &AIGatewayStatus,
+    (proven, now): (bool, i64),
 ) -> AIGatewayStatus {
     let rest_api_id = match observed.rest_apis.as_slice() {
         [api] => Some(api.id.clone()),
         _ => None,
     };
-    // The URL is told once something serves there.
-    let endpoint = rest_api_id
-        .as_ref()
-        .filter(|_| observed.stages.contains_key(&valid.stage))
-        .map(|id| endpoint_url(valid, id, build))
-        .or_else(|| previous.endpoint.clone().filter(|_| rest_api_id.is_some() && previous.rest_api_id == rest_api_id));
+    let endpoint = tell::endpoint(valid, observed, build, previous, proven);
     AIGatewayStatus {
         observed_generation: None,
         conditions: Vec::new(),
+        domains: tell::status(valid, observed, build, previous, (endpoint.as_deref(), now)),
         endpoint,
         id: Some(identity.id()),
         rest_api_id,

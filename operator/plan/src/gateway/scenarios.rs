@@ -36,6 +36,15 @@ fn private() -> Value {
     spec
 }
 
+/// Under a name of its own, and closed to all else.
+fn with_domain(name: &str, base_path: Option<&str>) -> Value {
+    let mut spec = spec();
+    let certificate = "arn:aws:acm:eu-central-1:111122223333:certificate/c1";
+    spec["endpoint"]["domain"] = json!({"name": name, "certificateArn": certificate, "basePath": base_path});
+    spec["endpoint"]["disableDefaultEndpoint"] = json!(true);
+    spec
+}
+
 fn check(name: &str, text: &str) {
     crate::golden::check("gateway", name, text);
 }
@@ -100,6 +109,38 @@ fn each_kind_of_spec_change() {
 }
 
 #[test]
+fn a_custom_domain_from_nothing_to_deletion() {
+    let specs = [
+        ("added to a gateway that serves", with_domain("ai.example.com", Some("prod"))),
+        ("another base path", with_domain("ai.example.com", Some("main"))),
+        ("another name, at its root", with_domain("llm.example.com", None)),
+        ("no domain", spec()),
+    ];
+    let mut world = World::settled(&valid(spec()));
+    let mut text = String::new();
+    for (name, spec) in specs {
+        world.log.clear();
+        world.converge(&valid(spec));
+        let _ = writeln!(text, "## {name}\n{}", world.log);
+    }
+    check("domain_changes", &text);
+    let mut world = World::settled(&valid(with_domain("ai.example.com", None)));
+    world.delete(DeletionPolicy::Delete, DeletionPolicy::Retain);
+    check("domain_deleted", &world.log);
+}
+
+#[test]
+fn a_shared_domain_goes_with_the_last_gateway() {
+    let mut world = World::settled(&valid(with_domain("ai.example.com", Some("prod"))));
+    world.wanted_elsewhere = ["ai.example.com".to_owned()].into();
+    world.delete(DeletionPolicy::Delete, DeletionPolicy::Delete);
+    assert_eq!(world.sim.aws.domains.len(), 1, "another gateway asks for it");
+    world.wanted_elsewhere.clear();
+    world.delete(DeletionPolicy::Delete, DeletionPolicy::Delete);
+    assert!(world.sim.aws.domains.is_empty());
+}
+
+#[test]
 fn vpc_endpoints_change() {
     let mut world = World::settled(&valid(private()));
     let mut changed = private();
@@ -133,9 +174,11 @@ fn drift_of_each_kind() {
     with_all["throttle"] = json!({"requestsPerSecond": 9, "burst": 9});
     let mut text = String::new();
     for (number, (name, _)) in HARMS.iter().enumerate() {
-        let mut world = World::settled(&valid(with_all.clone()));
+        let of_domain = ["domain", "mapping", "the API's own name"].iter().any(|part| name.starts_with(part));
+        let spec = if of_domain { with_domain("ai.example.com", Some("prod")) } else { with_all.clone() };
+        let mut world = World::settled(&valid(spec.clone()));
         harm(number, &mut world.sim.aws);
-        world.converge(&valid(with_all.clone()));
+        world.converge(&valid(spec));
         let _ = writeln!(text, "## {name}\n{}", world.log);
     }
     check("drift_of_each_kind", &text);

@@ -82,6 +82,18 @@ pub enum GatewayStep {
     },
     /// Delete a usage plan, detaching it from its stages first.
     DeleteUsagePlan { id: String, api_stages: Vec<(String, String)> },
+    /// Make a custom domain (1 per 30 s and account).
+    CreateDomain(DomainSpec),
+    /// Change a domain's certificate, TLS policy, or both (1 per 30 s and account).
+    UpdateDomain { name: String, certificate_arn: Option<String>, security_policy: Option<String> },
+    /// Delete a domain that leads nowhere (1 per 30 s and account).
+    DeleteDomain { name: String },
+    /// Let a base path of a domain, or its root, lead to a stage.
+    CreateMapping { domain: String, base_path: String, rest_api_id: String, stage: String },
+    /// Let it lead to another stage of the same API.
+    UpdateMapping { domain: String, base_path: String, stage: String },
+    /// Take a base path of a domain away.
+    DeleteMapping { domain: String, base_path: String },
     /// Write tags.
     Tag { resource: TaggedResource, tags: Tags },
     /// Delete a stage, which detaches its usage plans.
@@ -135,6 +147,21 @@ pub enum TaggedResource {
     Role(String),
     /// Table by name.
     Table(String),
+    /// Custom domain by name.
+    Domain(String),
+}
+
+/// A custom domain as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainSpec {
+    /// Name.
+    pub name: String,
+    /// Certificate.
+    pub certificate_arn: String,
+    /// API Gateway's name of the TLS policy.
+    pub security_policy: String,
+    /// Tags.
+    pub tags: Tags,
 }
 
 /// A function as it should be.
@@ -289,6 +316,23 @@ impl fmt::Display for GatewayStep {
             S::DeleteLogGroup { name } => write!(formatter, "delete log group {name}"),
             S::DeleteTable { name } => write!(formatter, "delete table {name}"),
             S::ReleaseOwnership { table, .. } => write!(formatter, "release ownership in table {table}"),
+            S::CreateDomain(domain) => {
+                let (policy, certificate) = (&domain.security_policy, &domain.certificate_arn);
+                write!(formatter, "create domain {} with {policy} and certificate {certificate}", domain.name)
+            }
+            S::UpdateDomain { name, certificate_arn, security_policy } => {
+                write!(formatter, "update domain {name}:")?;
+                certificate_arn.iter().try_for_each(|arn| write!(formatter, " certificate {arn}"))?;
+                security_policy.iter().try_for_each(|policy| write!(formatter, " policy {policy}"))
+            }
+            S::DeleteDomain { name } => write!(formatter, "delete domain {name}"),
+            S::CreateMapping { domain, base_path, rest_api_id, stage } => {
+                write!(formatter, "map {domain}/{base_path} to stage {stage} of rest api {rest_api_id}")
+            }
+            S::UpdateMapping { domain, base_path, stage } => {
+                write!(formatter, "map {domain}/{base_path} to stage {stage}")
+            }
+            S::DeleteMapping { domain, base_path } => write!(formatter, "unmap {domain}/{base_path}"),
             S::Tag { resource, tags } => write!(formatter, "tag {resource:?} with {} tags", tags.len()),
         }
     }

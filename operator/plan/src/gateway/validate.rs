@@ -16,7 +16,8 @@ use aigw_contract::price::PriceList;
 use aigw_contract::table::Unmetered;
 use aigw_contract::{FIPS_REGIONS, Family as WireFamily, Partition};
 
-use super::document::{Access, is_cidr};
+use super::document::Access;
+use super::endpoint::{self, ValidDomain};
 use super::guardrails;
 use super::issuers::{self, ValidIssuer};
 use super::roles;
@@ -49,6 +50,10 @@ pub struct ValidGateway {
     pub vpc_endpoint_ids: Vec<String>,
     /// Who may reach the endpoint.
     pub access: Access,
+    /// Its custom domain.
+    pub domain: Option<ValidDomain>,
+    /// Whether API Gateway's own name of it is to be closed once the domain works.
+    pub disable_default_endpoint: bool,
     /// Whether tenants get credentials.
     pub api_keys: bool,
     /// Who signs tokens that are accepted.
@@ -141,7 +146,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         region,
         account_id,
         stages,
-        endpoint,
+        endpoint: asked_endpoint,
         auth,
         bedrock,
         functions,
@@ -164,12 +169,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
     for (path, arn) in [("forwarder", &forwarder.role_arn), ("authorizer", &authorizer.role_arn)] {
         violations.extend(arn.as_deref().and_then(|arn| role_violation(path, arn, region, account_id)));
     }
-    violations.extend(endpoint.source_cidrs.iter().enumerate().filter(|(_, range)| !is_cidr(range)).map(
-        |(index, range)| {
-            let message = format!("{range:?} is not an address range; write it as 203.0.113.0/24 or 2001:db8::/32");
-            Violation::new(format!("spec.endpoint.sourceCidrs[{index}]"), reason::INVALID, message)
-        },
-    ));
+    violations.extend(endpoint::violations(asked_endpoint, region, account_id));
     let families = families(bedrock.as_ref());
     let fips = bedrock.as_ref().and_then(|bedrock| bedrock.fips).unwrap_or(false);
     if fips {
@@ -207,22 +207,17 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         return Err(violations);
     }
 
-    let mut vpc_endpoint_ids = endpoint.vpc_endpoint_ids.clone();
+    let mut vpc_endpoint_ids = asked_endpoint.vpc_endpoint_ids.clone();
     vpc_endpoint_ids.sort();
-    let mut ranges = endpoint.source_cidrs.clone();
-    ranges.sort();
-    let access = match endpoint.type_ {
-        EndpointType::Private => Access::VpcEndpoints(vpc_endpoint_ids.clone()),
-        EndpointType::Regional if ranges.is_empty() => Access::Anyone,
-        EndpointType::Regional => Access::SourceCidrs(ranges),
-    };
     let valid = ValidGateway {
         region: region.clone(),
         account_id: account_id.clone(),
         stage: stage.name.clone(),
-        endpoint_type: endpoint.type_,
+        endpoint_type: asked_endpoint.type_,
+        access: endpoint::access(asked_endpoint, &vpc_endpoint_ids),
         vpc_endpoint_ids,
-        access,
+        domain: asked_endpoint.domain.as_ref().map(endpoint::domain),
+        disable_default_endpoint: asked_endpoint.disable_default_endpoint.unwrap_or(false),
         issuers: issuers::valid(&auth, &tenants.rules),
         api_keys: auth.api_keys.is_none_or(|keys| keys.enabled),
         cache_seconds: auth.cache_seconds.unwrap_or(DEFAULT_CACHE_SECONDS),

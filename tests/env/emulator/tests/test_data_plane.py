@@ -249,6 +249,45 @@ def test_custom_domain(world: World):
     assert get("/llm/x")[0] == 403
 
 
+def test_what_leads_to_an_api_keeps_it_and_a_closed_default_endpoint_is_closed(world: World):
+    api = world.open_api()
+    name = f"own-{world.account}.example.com"
+    gateway = world.apigateway
+    arn = "arn:aws:acm:eu-central-1:1:certificate/"
+    domain = {"domainName": name, "endpointConfiguration": {"types": ["REGIONAL"]}, "regionalCertificateArn": arn + "x"}
+    with pytest.raises(gateway.exceptions.BadRequestException):
+        gateway.create_domain_name(**domain | {"domainName": "x." + name}, securityPolicy="SecurityPolicy_TLS13_1_2_2021_06")
+    gateway.create_domain_name(**domain, securityPolicy="TLS_1_2", tags={"a": "b"})
+    assert gateway.get_domain_names()["items"][0]["tags"] == {"a": "b"}
+    gateway.tag_resource(resourceArn=f"arn:aws:apigateway:eu-central-1::/domainnames/{name}", tags={"c": "d"})
+    assert gateway.get_domain_name(domainName=name)["tags"] == {"a": "b", "c": "d"}
+
+    patches = {"regionalCertificateArn": arn + "y", "securityPolicy": "SecurityPolicy_TLS13_1_2_2021_06", "endpointAccessMode": "BASIC"}
+    gateway.update_domain_name(domainName=name, patchOperations=[{"op": "replace", "path": "/" + path, "value": value} for path, value in patches.items()])
+    found = gateway.get_domain_name(domainName=name)
+    assert {path: found[path] for path in patches} == patches
+    with pytest.raises(gateway.exceptions.NotFoundException):
+        gateway.update_domain_name(domainName="absent.example.com", patchOperations=[])
+
+    with pytest.raises(gateway.exceptions.BadRequestException):
+        gateway.create_base_path_mapping(domainName=name, restApiId=api, stage="absent")
+    gateway.create_base_path_mapping(domainName=name, restApiId=api, stage="v1")
+    with pytest.raises(gateway.exceptions.BadRequestException, match="remove all base path mappings"):
+        gateway.delete_rest_api(restApiId=api)
+
+    def status(path: str, headers: dict[str, str]) -> int:
+        connection = world.connect()
+        connection.request("GET", path, headers=headers)
+        return connection.getresponse().status
+
+    assert world.call(api).status == 200 and status("/x", {"Host": name}) == 200
+    gateway.update_rest_api(restApiId=api, patchOperations=[{"op": "replace", "path": "/disableExecuteApiEndpoint", "value": "true"}])
+    assert world.call(api).status == 403 and status("/x", {"Host": name}) == 200
+    gateway.delete_base_path_mapping(domainName=name, basePath="(none)")
+    gateway.delete_domain_name(domainName=name)
+    gateway.delete_rest_api(restApiId=api)
+
+
 def test_access_logs(world: World):
     api = world.open_api()
     world.logs.create_log_group(logGroupName="access")

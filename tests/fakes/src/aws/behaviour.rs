@@ -1,6 +1,6 @@
 //! How this AWS behaves where AWS itself varies from day to day.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::data_plane::DataPlane;
@@ -15,6 +15,10 @@ pub struct Behaviour {
     pub list_lag: Duration,
     /// Reads after a creation or update for which a function is pending and refuses further changes.
     pub function_pending_reads: u32,
+    /// Reads after a creation or change for which a custom domain is pending.
+    pub domain_pending_reads: u32,
+    /// ARNs of certificates that API Gateway does not take.
+    pub bad_certificates: BTreeSet<String>,
     /// Age below which Lambda cannot assume a role.
     pub role_assumable_after: Duration,
     /// Reads for which a new table is being created.
@@ -60,6 +64,8 @@ impl Default for Behaviour {
         Self {
             list_lag: Duration::ZERO,
             function_pending_reads: 1,
+            domain_pending_reads: 2,
+            bad_certificates: BTreeSet::new(),
             role_assumable_after: Duration::from_secs(5),
             table_creating_reads: 1,
             table_deleting_reads: 1,

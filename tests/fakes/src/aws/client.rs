@@ -7,7 +7,7 @@ use aigw_cloud::quotas::DEFAULT_SHARE;
 use aigw_cloud::{Cloud, CloudError, Clouds, Gate, Limiter, NoObserver, Observer};
 use async_trait::async_trait;
 
-use super::api_gateway::{ApiKeysPort, RestApisPort, UsagePlansPort};
+use super::api_gateway::{ApiKeysPort, DomainsPort, RestApisPort, UsagePlansPort};
 use super::dynamodb::TablesPort;
 use super::estate::EstatePort;
 use super::iam::RolesPort;
@@ -74,6 +74,7 @@ impl FakeClouds {
             estate: Arc::new(EstatePort { api_gateway: api_gateway.clone(), others: unlimited.clone() }),
             functions: Arc::new(FunctionsPort(unlimited)),
             rest_apis: Arc::new(RestApisPort(api_gateway.clone())),
+            domains: Arc::new(DomainsPort(api_gateway.clone())),
             usage_plans: Arc::new(UsagePlansPort(api_gateway.clone())),
             api_keys: Arc::new(ApiKeysPort(api_gateway)),
         }

@@ -29,6 +29,8 @@ use super::state::{AccountState, RegionState};
 pub struct DataPlane {
     /// Nobody answers at any gateway's URL.
     pub unreachable: bool,
+    /// Custom domains without a DNS record.
+    pub no_dns: BTreeSet<String>,
     /// Private gateways are reached as well.
     pub in_vpc: bool,
     /// The resource policy lets nobody in.
@@ -80,6 +82,8 @@ struct Place<'a> {
     id: &'a str,
     stage: &'a str,
     path: String,
+    /// Whether it comes by the API's own name.
+    own_name: bool,
     definition: &'a Definition,
 }
 
@@ -98,19 +102,44 @@ impl<'a> Call<'a> {
     fn place(&self, url: &'a str) -> Option<(&'a RestApi, Place<'a>)> {
         let mut parts = url.strip_prefix("https://")?.splitn(3, '/');
         let (host, stage, path) = (parts.next()?, parts.next()?, parts.next().unwrap_or_default());
+        if let Some(found) = self.domain_place(host, url) {
+            return Some(found);
+        }
         let mut labels = host.split('.');
         let (name, service, region) = (labels.next()?, labels.next()?, labels.next()?);
         let id = name.split('-').next().filter(|_| service == "execute-api")?;
         let region = self.state.regions.get(region)?;
         let api = region.rest_apis.get(id)?;
         let definition = &api.deployments.get(&api.stages.get(stage)?.deployment_id)?.definition;
-        Some((api, Place { region, id, stage, path: format!("/{path}"), definition }))
+        let path = format!("/{path}");
+        Some((api, Place { region, id, stage, path, own_name: true, definition }))
+    }
+
+    /// By a custom domain: the longest base path that fits, which stays in the path.
+    fn domain_place(&self, host: &str, url: &'a str) -> Option<(&'a RestApi, Place<'a>)> {
+        let dns = !self.behaviour.data_plane.no_dns.contains(host);
+        let named = |region: &'a RegionState| Some((region, region.domains.get(host).filter(|_| dns)?));
+        let (region, domain) = self.state.regions.values().find_map(named)?;
+        let path = url.strip_prefix("https://")?.strip_prefix(host)?;
+        let fits = |base_path: &str| {
+            let rest = path.strip_prefix('/').and_then(|rest| rest.strip_prefix(base_path));
+            base_path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let fitting = domain.mappings.iter().filter(|(base_path, _)| domain.serves() && fits(base_path));
+        let (_, (id, stage)) = fitting.max_by_key(|(base_path, _)| base_path.len())?;
+        let api = region.rest_apis.get(id)?;
+        let definition = &api.deployments.get(&api.stages.get(stage)?.deployment_id)?.definition;
+        Some((api, Place { region, id, stage, path: path.to_owned(), own_name: false, definition }))
     }
 
     fn served(&self, place: &Place<'_>, request: &Request) -> Result<Answer, Answer> {
         let knobs = &self.behaviour.data_plane;
         if knobs.source_refused {
             return Err(refused(403, "ACCESS_DENIED"));
+        }
+        if place.own_name && place.definition.default_endpoint_disabled {
+            // API Gateway's own answer to a closed name, before any gateway response of the API.
+            return Err(Answer { status: 403, refused_by: None, body: r#"{"message":"Forbidden"}"#.to_owned() });
         }
         let method = place.definition.methods.first().ok_or_else(|| refused(403, "MISSING_AUTHENTICATION_TOKEN"))?;
         let uri = method.authorizer_uri.as_deref().filter(|_| !knobs.authorizer_detached);
@@ -184,7 +213,8 @@ impl<'a> Call<'a> {
         let Some(config) = config.filter(|_| !knobs.table_unreachable) else {
             return own(503, &json!({"message": "the gateway cannot read its configuration; try again"}));
         };
-        match place.path.as_str() {
+        let path = without_base(&place.path, &config.base_paths);
+        match path {
             PROBE_PATH => match config.probe.as_ref().filter(|probe| probe.tenant == credential.tenant()) {
                 Some(probe) => own(200, &json!(self.report(forwarder, probe.model.as_deref(), &config))),
                 None => own(404, &json!({"message": "nothing else"})),
@@ -265,6 +295,12 @@ fn authorized(table: &Table, credential: &Credential) -> Option<TenantPolicy> {
 fn document<T: DeserializeOwned>(table: &Table, pk: &str, sk: &str) -> Option<T> {
     let item = table.items.get(&(pk.to_owned(), sk.to_owned()))?;
     serde_json::from_str(item.get(DOCUMENT).and_then(Attribute::text)?).ok()
+}
+
+/// As the forwarder does it.
+fn without_base<'a>(path: &'a str, base_paths: &[String]) -> &'a str {
+    let rest = |base_path: &String| path.strip_prefix('/')?.strip_prefix(base_path.as_str());
+    base_paths.iter().filter_map(rest).find(|rest| rest.starts_with('/')).unwrap_or(path)
 }
 
 fn refused(status: u16, kind: &str) -> Answer {

@@ -11,7 +11,7 @@ use aigw_contract::table::{DOCUMENT, METER_POLICY_VERSION, TTL, VERSION};
 use aigw_plan::identity::{TAG_ID, TAG_TIER};
 use serde_json::Value;
 
-use super::api_gateway::{ApiKey, Definition, Deployment, RestApi, Stage, UsagePlan};
+use super::api_gateway::{ApiKey, Definition, Deployment, Domain, RestApi, Stage, UsagePlan};
 use super::dynamodb::{Attribute, Item, Table, TableStatus};
 use super::iam::Role;
 use super::lambda::{Alias, Configuration, Function, Version};
@@ -96,11 +96,21 @@ struct Lines<'a> {
 impl Lines<'_> {
     /// One entry per object, each with a line break at its end.
     fn all(&self) -> Vec<String> {
-        let RegionState { rest_apis, usage_plans, api_keys, functions, log_groups, tables } = self.region;
+        let RegionState {
+            rest_apis,
+            usage_plans,
+            api_keys,
+            domains,
+            foreign_domains: _,
+            functions,
+            log_groups,
+            tables,
+        } = self.region;
         let mut entries = Vec::new();
         entries.extend(rest_apis.iter().map(|(id, api)| self.of_api(id, api)));
         entries.extend(usage_plans.iter().map(|(id, plan)| self.of_plan(id, plan)));
         entries.extend(api_keys.iter().map(|(id, key)| of_key(id, key)));
+        entries.extend(domains.iter().map(|(name, domain)| of_domain(name, domain)));
         entries.extend(functions.iter().map(|(name, function)| self.of_function(name, function)));
         entries.extend(log_groups.iter().map(|(name, group)| of_log_group(name, group)));
         entries.extend(tables.iter().map(|(name, table)| self.of_table(name, table)));
@@ -124,8 +134,20 @@ impl Lines<'_> {
     }
 
     fn of_api(&self, id: &str, api: &RestApi) -> String {
-        let RestApi { name, endpoint_type, vpc_endpoint_ids, tags, created: _, definition, deployments, stages } = api;
-        let mut text = format!("rest api {id}: name {name}, {endpoint_type} {vpc_endpoint_ids:?}{}\n", tagged(tags));
+        let RestApi {
+            name,
+            endpoint_type,
+            vpc_endpoint_ids,
+            default_endpoint_disabled,
+            tags,
+            created: _,
+            definition,
+            deployments,
+            stages,
+        } = api;
+        let closed = if *default_endpoint_disabled { ", own name closed" } else { "" };
+        let mut text =
+            format!("rest api {id}: name {name}, {endpoint_type} {vpc_endpoint_ids:?}{closed}{}\n", tagged(tags));
         let _ = writeln!(text, "  imported: {}", of_definition(definition));
         let served: BTreeSet<_> = stages.values().map(|stage| stage.deployment_id.as_str()).collect();
         let mut lines: Vec<_> = deployments
@@ -246,8 +268,11 @@ impl Lines<'_> {
 }
 
 fn of_definition(definition: &Definition) -> String {
-    let Definition { api_key_source, policy, methods, gateway_responses } = definition;
+    let Definition { api_key_source, policy, methods, gateway_responses, default_endpoint_disabled } = definition;
     let mut text = format!("keys from {api_key_source}");
+    if *default_endpoint_disabled {
+        text += ", own name closed";
+    }
     if let Some(policy) = policy {
         let _ = write!(text, ", policy {policy}");
     }
@@ -265,6 +290,18 @@ fn of_definition(definition: &Definition) -> String {
             method.response_transfer_mode,
             method.integration_uri
         );
+    }
+    text
+}
+
+fn of_domain(name: &str, domain: &Domain) -> String {
+    let Domain { certificate_arn, security_policy, pending_reads: _, failed, tags, created: _, mappings } = domain;
+    let mut text = format!("domain {name}: {security_policy}, certificate {certificate_arn}{}\n", tagged(tags));
+    if let Some(word) = failed {
+        let _ = writeln!(text, "  failed: {word}");
+    }
+    for (base_path, (api, stage)) in mappings {
+        let _ = writeln!(text, "  /{base_path} leads to stage {stage} of {api}");
     }
     text
 }

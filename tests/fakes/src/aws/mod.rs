@@ -29,7 +29,7 @@ mod server;
 mod state;
 mod sts;
 
-pub use api_gateway::{ApiKey, Definition, Deployment, RestApi, Stage, UsagePlan};
+pub use api_gateway::{ApiKey, Definition, Deployment, Domain, RestApi, Stage, UsagePlan};
 pub use behaviour::{AccountLimits, Behaviour};
 pub use client::ClientOptions;
 pub use data_plane::DataPlane;

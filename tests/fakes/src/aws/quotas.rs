@@ -11,13 +11,16 @@ use super::behaviour::Behaviour;
 use super::refusal::Refusal;
 
 /// Operation, calls, in how many seconds.
-const RATES: [(&str, u32, u32); 8] = [
+const RATES: [(&str, u32, u32); 11] = [
     ("apigateway:CreateRestApi", 1, 3),
     ("apigateway:PutRestApi", 1, 1),
     ("apigateway:DeleteRestApi", 1, 30),
     ("apigateway:CreateDeployment", 1, 5),
     ("apigateway:GetResources", 5, 2),
     ("apigateway:UpdateUsagePlan", 1, 20),
+    ("apigateway:CreateDomainName", 1, 30),
+    ("apigateway:UpdateDomainName", 1, 30),
+    ("apigateway:DeleteDomainName", 1, 30),
     ("apigateway:CreateApiKey", 5, 1),
     ("apigateway:DeleteApiKey", 5, 1),
 ];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::api_gateway::{ApiKey, RestApi, UsagePlan};
+use super::api_gateway::{ApiKey, Domain, Foreign, RestApi, UsagePlan};
 use super::dynamodb::Table;
 use super::iam::Role;
 use super::lambda::Function;
@@ -37,6 +37,10 @@ pub struct RegionState {
     pub usage_plans: BTreeMap<String, UsagePlan>,
     /// API keys by id.
     pub api_keys: BTreeMap<String, ApiKey>,
+    /// Custom domain names.
+    pub domains: BTreeMap<String, Domain>,
+    /// Custom domain names of other accounts: no look shows them.
+    pub foreign_domains: Foreign,
     /// Functions by name.
     pub functions: BTreeMap<String, Function>,
     /// Log groups by name.

@@ -1,6 +1,7 @@
 //! The cases, by port.
 
 mod api_keys;
+mod domains;
 mod functions;
 mod items;
 mod log_groups;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Case> {
         versions::cases(),
         rest_apis::cases(),
         stages::cases(),
+        domains::cases(),
         usage_plans::cases(),
         api_keys::cases(),
     ];

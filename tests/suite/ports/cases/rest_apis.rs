@@ -45,6 +45,7 @@ async fn a_rest_api_is_found_by_tag_and_by_hint(subject: &Subject) -> Outcome {
         name: subject.name("api"),
         endpoint_type: "REGIONAL".into(),
         vpc_endpoint_ids: Vec::new(),
+        default_endpoint_disabled: false,
         tags: subject.tags(),
     };
     for hint in [None, Some(id.as_str()), Some("absent1234")] {

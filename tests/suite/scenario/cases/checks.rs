@@ -7,10 +7,16 @@ use aigw_tests::simulation::state::difference;
 use aigw_tests::{Outcome, ensure, ensure_eq};
 
 use super::{limits, rotation};
+use crate::scenario::domains;
 use crate::scenario::objects::{policy, search};
 
 /// Scenarios after which nothing is left in AWS.
-const LEAVE_NOTHING: [&str; 3] = ["everything_deleted", "gateway_waits_for_its_tenants", "deleted_while_being_created"];
+const LEAVE_NOTHING: [&str; 4] = [
+    "everything_deleted",
+    "gateway_waits_for_its_tenants",
+    "deleted_while_being_created",
+    "domain_deleted_with_its_gateway",
+];
 /// Scenarios in which a credential has to be replaced: its Secret, its policy or its Tenant went.
 const REPLACE_CREDENTIALS: [&str; 6] = [
     "api_keys_off_and_on",
@@ -62,6 +68,7 @@ pub fn check(scenario: &Scenario, end: &End) -> Outcome {
         name => {
             limits::check(name, end)?;
             rotation::check(name, end)?;
+            domains::check(name, &end.world)?;
         }
     }
     Ok(())

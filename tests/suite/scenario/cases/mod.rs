@@ -11,7 +11,7 @@ mod tenant_changes;
 
 use aigw_tests::simulation::scenario::Scenario;
 
-use super::{drift, guardrails, issuers, probes};
+use super::{domains, drift, guardrails, issuers, probes};
 
 pub use checks::check;
 
@@ -28,6 +28,7 @@ pub fn all() -> Vec<Scenario> {
         issuers::scenarios(),
         probes::scenarios(),
         guardrails::scenarios(),
+        domains::scenarios(),
     ];
     let drift = [drift::api_gateway(), drift::compute(), drift::table(), drift::cluster()];
     [own.concat(), drift.concat()].concat()

@@ -12,12 +12,17 @@ impl SimulatedGateway {
         match step {
             S::CreateRestApi { name, endpoint_type, vpc_endpoint_ids, tags } => {
                 let id = self.next_id("api");
-                self.aws.rest_apis.push(ObservedRestApi { id, name, endpoint_type, vpc_endpoint_ids, tags });
+                let default_endpoint_disabled = false;
+                let api =
+                    ObservedRestApi { id, name, endpoint_type, vpc_endpoint_ids, default_endpoint_disabled, tags };
+                self.aws.rest_apis.push(api);
             }
             S::PutDocument { rest_api_id, body, .. } => self.import(&rest_api_id, &body)?,
             S::VerifyDocument { rest_api_id, .. } => drop(self.rest_api(&rest_api_id)?),
             S::DeleteRestApi { rest_api_id } => {
                 holds(self.aws.stages.is_empty(), "a stage still serves")?;
+                let mut mappings = self.aws.domains.iter().flat_map(|domain| &domain.mappings);
+                holds(mappings.all(|mapping| mapping.rest_api_id != rest_api_id), "a domain still leads here")?;
                 self.aws.rest_apis.retain(|api| api.id != rest_api_id);
                 self.aws.deployments.clear();
             }
@@ -87,15 +92,17 @@ impl SimulatedGateway {
         Ok(())
     }
 
-    /// An import overwrites the VPC endpoints, too. The rest of the document shows in no look but the read-back.
+    /// An import overwrites the VPC endpoints and whether the API's own name is closed, too. The rest of the document shows in no look but the read-back.
     fn import(&mut self, rest_api_id: &str, body: &str) -> Result<(), &'static str> {
         let document: Value = serde_json::from_str(body).map_err(|_| "the document is not JSON")?;
-        let listed = document["x-amazon-apigateway-endpoint-configuration"]["vpcEndpointIds"].as_array();
+        let configuration = &document["x-amazon-apigateway-endpoint-configuration"];
+        let listed = configuration["vpcEndpointIds"].as_array();
         let api = self.rest_api(rest_api_id)?;
         if let Some(listed) = listed {
             api.vpc_endpoint_ids = listed.iter().filter_map(|id| Some(id.as_str()?.to_owned())).collect();
             api.vpc_endpoint_ids.sort();
         }
+        api.default_endpoint_disabled = configuration["disableExecuteApiEndpoint"].as_bool().unwrap_or(false);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 mod api;
 mod compute;
+mod domains;
 
 use aigw_contract::Partition;
 
@@ -74,6 +75,7 @@ impl SimulatedGateway {
         }
         self.settle_functions();
         self.settle_guardrails();
+        self.settle_domains();
         self.aws != before
     }
 
@@ -126,6 +128,12 @@ impl SimulatedGateway {
             | S::UpdateUsagePlan { .. }
             | S::DeleteUsagePlan { .. }
             | S::DeleteApiKey { .. } => self.apply_api(step),
+            S::CreateDomain(_)
+            | S::UpdateDomain { .. }
+            | S::DeleteDomain { .. }
+            | S::CreateMapping { .. }
+            | S::UpdateMapping { .. }
+            | S::DeleteMapping { .. } => self.apply_domain(step),
             S::Tag { resource, tags } => self.tag(&resource, tags),
         }
     }
@@ -221,6 +229,7 @@ impl SimulatedGateway {
             }
             TaggedResource::Role(name) => &mut self.role(name)?.tags,
             TaggedResource::Table(_) => &mut self.table()?.tags,
+            TaggedResource::Domain(name) => &mut self.domain(name)?.tags,
         };
         target.extend(tags);
         Ok(())

@@ -1,18 +1,22 @@
 """Custom domain names, by Host header.
 
-LocalEmu stores domain names and base path mappings, but no request ever finds them.
+LocalEmu stores domain names and base path mappings, but no request ever finds them; it forgets the security policy,
+cannot change a domain, and lets an API go that a domain leads to. API Gateway guide: "Set up custom domain names for
+REST APIs", "Disable the default endpoint for REST APIs"; API reference: UpdateDomainName, CreateBasePathMapping.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from localemu.aws.api.apigateway import ConflictException
+from localemu.aws.api.apigateway import BadRequestException, ConflictException, NotFoundException
 from localemu.http import Response
 from localemu.services.apigateway.models import apigateway_stores
 from localemu.services.apigateway.next_gen.execute_api import handlers
 from localemu.services.apigateway.next_gen.execute_api.router import ApiGatewayEndpoint
 from localemu.services.apigateway.next_gen.provider import ApigatewayNextGenProvider
 from localemu.services.edge import ROUTER
+
+from moto.apigateway.models import apigateway_backends
 
 from .wrapping import STATE_LOCK, wrap_method
 
@@ -27,7 +31,10 @@ def install() -> None:
     handlers.modify_request.handlers.append(_event_path)
     wrap_method(ApigatewayNextGenProvider, "create_domain_name", _create_domain)
     wrap_method(ApigatewayNextGenProvider, "delete_domain_name", _delete_domain)
+    wrap_method(ApigatewayNextGenProvider, "update_domain_name", _update_domain)
     wrap_method(ApigatewayNextGenProvider, "create_base_path_mapping", _create_mapping)
+    wrap_method(ApigatewayNextGenProvider, "delete_rest_api", _delete_rest_api)
+    wrap_method(ApiGatewayEndpoint, "__call__", _default_endpoint)
 
 
 class DomainEndpoint:
@@ -77,9 +84,12 @@ def _event_path(chain: Any, context: Any, response: Any) -> None:
 
 
 def _create_domain(original: Callable[..., Any], self: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+    policy, access_mode = kwargs.get("security_policy") or "TLS_1_2", kwargs.get("endpoint_access_mode")
+    _check_access_mode(policy, access_mode)
     domain = original(self, context, *args, **kwargs)
     domain["regionalHostedZoneId"] = HOSTED_ZONE
     domain["tags"] = kwargs.get("tags") or {}
+    domain["securityPolicy"], domain["endpointAccessMode"] = policy, access_mode
     name = domain["domainName"]
     if name not in _routed:
         endpoint = DomainEndpoint()
@@ -88,6 +98,51 @@ def _create_domain(original: Callable[..., Any], self: Any, context: Any, *args:
             for path in ("/", "/<greedy_path:path>")
         ]
     return domain
+
+
+def _check_access_mode(policy: str, access_mode: str | None) -> None:
+    """"Security policies for REST APIs": an enhanced policy needs an endpoint access mode, the others take none."""
+    if policy.startswith("SecurityPolicy_") and not access_mode:
+        raise BadRequestException("Endpoint access mode must be set for enhanced security policies")
+
+
+def _update_domain(
+    original: Callable[..., Any], self: Any, context: Any, domain_name: str, patch_operations: list[dict[str, str]] | None = None, **kwargs: Any
+) -> Any:
+    """Replaces the properties the operator changes; API reference, UpdateDomainName."""
+    domain = apigateway_stores[context.account_id][context.region].domain_names.get(domain_name)
+    if domain is None:
+        raise NotFoundException("Invalid domain name identifier specified")
+    changed = dict(domain)
+    for operation in patch_operations or []:
+        name = operation["path"].lstrip("/")
+        if operation["op"] != "replace" or name not in ("regionalCertificateArn", "securityPolicy", "endpointAccessMode"):
+            raise BadRequestException(f"Invalid patch path {operation['path']}")
+        changed[name] = operation["value"]
+    _check_access_mode(changed["securityPolicy"], changed.get("endpointAccessMode"))
+    domain.update(changed)
+    return domain
+
+
+def _delete_rest_api(original: Callable[..., Any], self: Any, context: Any, rest_api_id: str, **kwargs: Any) -> Any:
+    store = apigateway_stores[context.account_id][context.region]
+    leading = [name for name, mappings in store.base_path_mappings.items() for mapping in mappings if mapping["restApiId"] == rest_api_id]
+    if leading:
+        raise BadRequestException(
+            f"Deleting RestApi {rest_api_id} failed. Please remove all base path mappings related to the RestApi in your domains: {', '.join(leading)}"
+        )
+    return original(self, context, rest_api_id=rest_api_id, **kwargs)
+
+
+def _default_endpoint(original: Callable[..., Any], self: Any, request: Any, **kwargs: Any) -> Response:
+    """A closed default endpoint answers 403. On AWS the next deployment closes it, here the import does."""
+    api_id = (kwargs.get("api_id") or "").lower()
+    for account in list(apigateway_backends):
+        for backend in list(apigateway_backends[account].values()):
+            api = backend.apis.get(api_id)
+            if api is not None and str(api.disableExecuteApiEndpoint).lower() == "true":
+                return Response('{"message":"Forbidden"}', status=403, headers={"Content-Type": "application/json"})
+    return original(self, request, **kwargs)
 
 
 def _delete_domain(original: Callable[..., Any], self: Any, context: Any, domain_name: str, **kwargs: Any) -> Any:
@@ -104,4 +159,9 @@ def _create_mapping(
     existing = apigateway_stores[context.account_id][context.region].base_path_mappings.get(domain_name) or []
     if any(mapping["basePath"] == (base_path or NO_BASE_PATH) for mapping in existing):
         raise ConflictException("Base path already exists for this domain name")
+    api = apigateway_backends[context.account_id][context.region].apis.get(rest_api_id)
+    if api is None:
+        raise BadRequestException("Invalid REST API identifier specified")
+    if kwargs.get("stage") and kwargs["stage"] not in api.stages:
+        raise BadRequestException("Invalid stage identifier specified")
     return original(self, context, domain_name=domain_name, rest_api_id=rest_api_id, base_path=base_path, **kwargs)

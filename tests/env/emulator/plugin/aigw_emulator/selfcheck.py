@@ -92,6 +92,8 @@ NEEDED = (
     Needed(f"{_PROVIDER}.delete_stage", ("context", "rest_api_id", "stage_name")),
     Needed(f"{_PROVIDER}.delete_deployment", ("context", "rest_api_id", "deployment_id")),
     Needed(f"{_PROVIDER}.create_domain_name", ("context", "domain_name")),
+    Needed(f"{_PROVIDER}.update_domain_name", ("context", "domain_name")),
+    Needed(f"{_PROVIDER}.delete_rest_api", ("context", "rest_api_id")),
     Needed("moto.apigateway.models:apigateway_backends"),
     Needed("moto.apigateway.models:Integration.to_json"),
     Needed("moto.apigateway.models:UsagePlan.apply_patch_operations", ("patch_operations",)),

@@ -1,4 +1,4 @@
-"""One truth for tags of REST APIs, stages, usage plans and API keys.
+"""One truth for tags of REST APIs, stages, usage plans, API keys and domain names.
 
 LocalEmu keeps the tags of create calls and those of TagResource in two places and shows only the first in lists,
 but the operator finds its objects by the tags in lists.
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localemu.aws.api.apigateway import NotFoundException
+from localemu.services.apigateway.models import apigateway_stores
 from localemu.services.apigateway.next_gen.provider import ApigatewayNextGenProvider
 from moto.apigateway.models import apigateway_backends
 
@@ -32,11 +33,29 @@ def _tagged(context: Any, arn: str) -> Any | None:
             found = backend.usage_plans.get(plan)
         case ["apikeys", key]:
             found = backend.keys.get(key)
+        case ["domainnames", name]:
+            domain = apigateway_stores[context.account_id][context.region].domain_names.get(name)
+            found = domain is not None and _DomainTags(domain)
         case _:
             return None
     if not found:
         raise NotFoundException("Invalid ARN specified in the request")
     return found
+
+
+class _DomainTags:
+    """A domain name, which LocalEmu keeps as a dictionary, with tags as the other objects have them."""
+
+    def __init__(self, domain: dict[str, Any]) -> None:
+        self._domain = domain
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return self._domain.get("tags") or {}
+
+    @tags.setter
+    def tags(self, tags: dict[str, str]) -> None:
+        self._domain["tags"] = tags
 
 
 def _tag(original: Callable[..., Any], self: Any, context: Any, resource_arn: str, tags: dict[str, str], **kwargs: Any) -> None:

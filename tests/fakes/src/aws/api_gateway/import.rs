@@ -13,6 +13,7 @@ use crate::aws::refusal::{Answer, Refusal};
 pub(super) struct Import {
     pub name: String,
     pub vpc_endpoint_ids: Vec<String>,
+    pub default_endpoint_disabled: bool,
     pub definition: Definition,
 }
 
@@ -60,15 +61,18 @@ pub(super) fn parse(body: &str) -> Answer<Import> {
     }
     methods.sort_by(|one, other| (&one.path, &one.http_method).cmp(&(&other.path, &other.http_method)));
 
-    let endpoints = document["x-amazon-apigateway-endpoint-configuration"]["vpcEndpointIds"].as_array();
+    let endpoint = &document["x-amazon-apigateway-endpoint-configuration"];
+    let endpoints = endpoint["vpcEndpointIds"].as_array();
+    let default_endpoint_disabled = endpoint["disableExecuteApiEndpoint"].as_bool().unwrap_or(false);
     let definition = Definition {
         api_key_source: document["x-amazon-apigateway-api-key-source"].as_str().unwrap_or("HEADER").to_owned(),
         policy: document.get("x-amazon-apigateway-policy").cloned(),
         methods,
         gateway_responses: document["x-amazon-apigateway-gateway-responses"].clone(),
+        default_endpoint_disabled,
     };
     let vpc_endpoint_ids = endpoints.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    Ok(Import { name, vpc_endpoint_ids, definition })
+    Ok(Import { name, vpc_endpoint_ids, default_endpoint_disabled, definition })
 }
 
 fn schemes(document: &Value, warnings: &mut Vec<String>) -> BTreeMap<String, Scheme> {
@@ -145,15 +149,18 @@ mod tests {
             families: vec![aigw_contract::Family::BedrockRuntime],
             cache_seconds: 60,
             access: Access::SourceCidrs(vec!["10.0.0.0/8".into()]),
+            default_endpoint_disabled: true,
         }
     }
 
     #[test]
     fn the_operators_document_reads_back_as_it_was_meant() {
         let document = render(&input());
-        let Import { name, vpc_endpoint_ids, definition } = parse(&document.body).unwrap();
+        let Import { name, vpc_endpoint_ids, default_endpoint_disabled, definition } = parse(&document.body).unwrap();
+        assert!(default_endpoint_disabled && definition.default_endpoint_disabled);
         assert_eq!((name.as_str(), vpc_endpoint_ids.len(), definition.methods.len()), ("prod", 0, 4));
-        let Definition { api_key_source, policy, methods, gateway_responses } = definition;
+        let Definition { api_key_source, policy, methods, gateway_responses, default_endpoint_disabled: _ } =
+            definition;
         assert!(gateway_responses["THROTTLED"].is_object());
         let imported = ImportedApi { api_key_source, policy, methods };
         assert_eq!(verify(&document.expectation, &imported), Vec::<String>::new());

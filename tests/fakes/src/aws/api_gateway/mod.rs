@@ -1,7 +1,9 @@
-//! API Gateway: REST APIs with deployments and stages, usage plans, API keys.
+//! API Gateway: REST APIs with deployments and stages, custom domains, usage plans, API keys.
 
 mod api_keys;
 mod api_keys_port;
+mod domains;
+mod domains_port;
 mod import;
 mod rest_apis;
 mod rest_apis_port;
@@ -11,6 +13,9 @@ mod usage_plans_port;
 
 pub use api_keys::ApiKey;
 pub(crate) use api_keys_port::ApiKeysPort;
+pub use domains::Domain;
+pub(crate) use domains::Foreign;
+pub(crate) use domains_port::DomainsPort;
 pub use rest_apis::{Definition, Deployment, RestApi, Stage};
 pub(crate) use rest_apis_port::RestApisPort;
 pub use usage_plans::UsagePlan;

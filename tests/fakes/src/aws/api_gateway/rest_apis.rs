@@ -22,6 +22,8 @@ pub struct RestApi {
     pub endpoint_type: String,
     /// VPC endpoints.
     pub vpc_endpoint_ids: Vec<String>,
+    /// Whether its own name is set to be closed; a deployment makes it so.
+    pub default_endpoint_disabled: bool,
     /// Tags.
     pub tags: Tags,
     /// When it was made.
@@ -45,6 +47,8 @@ pub struct Definition {
     pub methods: Vec<ImportedMethod>,
     /// Gateway responses as in the document.
     pub gateway_responses: Value,
+    /// Whether the API's own name is closed.
+    pub default_endpoint_disabled: bool,
 }
 
 /// A deployment.
@@ -82,6 +86,7 @@ impl RestApi {
             name: self.name.clone(),
             endpoint_type: self.endpoint_type.clone(),
             vpc_endpoint_ids,
+            default_endpoint_disabled: self.default_endpoint_disabled,
             tags: self.tags.clone(),
         }
     }
@@ -115,11 +120,13 @@ pub(super) fn create(
         policy: None,
         methods: Vec::new(),
         gateway_responses: Value::Null,
+        default_endpoint_disabled: false,
     };
     let api = RestApi {
         name,
         endpoint_type,
         vpc_endpoint_ids,
+        default_endpoint_disabled: false,
         tags,
         created: context.now,
         definition: Arc::new(definition),
@@ -142,7 +149,8 @@ pub(super) fn list(state: &mut AccountState, context: &Context<'_>, position: Op
 /// An import that breaks off leaves some methods, and those without authorizer or key.
 pub(super) fn put(state: &mut AccountState, context: &Context<'_>, id: &str, body: &str) -> Answer {
     let api = api(state.region(context.region), id)?;
-    let Import { name, vpc_endpoint_ids, mut definition } = import::parse(body)?;
+    let Import { name, vpc_endpoint_ids, default_endpoint_disabled, mut definition } = import::parse(body)?;
+    api.default_endpoint_disabled = default_endpoint_disabled;
     if context.partial {
         definition.methods.truncate(definition.methods.len().div_ceil(2));
         for method in &mut definition.methods {
@@ -157,7 +165,7 @@ pub(super) fn put(state: &mut AccountState, context: &Context<'_>, id: &str, bod
 
 /// What the three calls that read an import back see.
 pub(super) fn imported(state: &mut AccountState, context: &Context<'_>, id: &str) -> Answer<ImportedApi> {
-    let Definition { api_key_source, policy, methods, gateway_responses: _ } =
+    let Definition { api_key_source, policy, methods, gateway_responses: _, default_endpoint_disabled: _ } =
         Definition::clone(&api(state.region(context.region), id)?.definition);
     Ok(ImportedApi { api_key_source, policy, methods })
 }
@@ -166,6 +174,10 @@ pub(super) fn imported(state: &mut AccountState, context: &Context<'_>, id: &str
 pub(super) fn delete(state: &mut AccountState, context: &Context<'_>, id: &str) -> Answer {
     let region = state.region(context.region);
     api(region, id)?;
+    if region.domains.values().any(|domain| domain.mappings.values().any(|(api, _)| api == id)) {
+        let message = "Please remove all base path mappings related to the RestApi in your domains";
+        return Err(Refusal::bad_request(format!("Deleting RestApi {id} failed. {message}")));
+    }
     region.rest_apis.remove(id);
     for plan in region.usage_plans.values_mut() {
         plan.api_stages.retain(|(api, _)| api != id);
