@@ -95,10 +95,9 @@ impl Cluster {
 
     /// Runs helm in the checkout: `charts/…` and `tests/…` in an argument are made absolute.
     pub fn helm(&self, arguments: &[String]) -> Outcome<String> {
-        let ours = |argument: &String| argument.starts_with("charts/") || argument.starts_with("tests/");
-        let absolute = |argument: &String| match ours(argument) {
-            true => repository::path(argument).display().to_string(),
-            false => argument.clone(),
+        let absolute = |argument: &String| {
+            let ours = argument.starts_with("charts/") || argument.starts_with("tests/");
+            if ours { repository::path(argument).display().to_string() } else { argument.clone() }
         };
         let arguments: Vec<_> = arguments.iter().map(absolute).collect();
         Ok(self.block(self.instance.helm(&arguments))?)

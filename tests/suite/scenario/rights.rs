@@ -2,6 +2,7 @@
 //! made of that (`iam`). Whoever takes a right away sees a gateway that does not become ready.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_fakes::aws::Role;
@@ -13,7 +14,7 @@ use aigw_tests::iam::policy::{self, Request, allows};
 use aigw_tests::iam::request::{further, own};
 use aigw_tests::iam::{RECORDED, recorded};
 use aigw_tests::simulation::scenario::{Scenario, Start, objects};
-use aigw_tests::simulation::{Options, simulate};
+use aigw_tests::simulation::{Options, World, simulate};
 use aigw_tests::{Outcome, ensure, figures, manifests, repository};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -71,7 +72,7 @@ fn recorded_calls() -> Outcome {
             used.entry(call.operation.to_owned()).or_insert(scenario.name);
         }
     }
-    let text: String = used.keys().map(|operation| format!("{operation}\n")).collect();
+    let text = used.keys().map(|operation| operation.clone() + "\n").collect::<Vec<_>>().concat();
     if updating() {
         std::fs::write(repository::path(RECORDED), text)?;
     }
@@ -92,10 +93,8 @@ const LONG_ENOUGH: Duration = Duration::from_mins(10);
 
 /// Whether the gateway becomes ready while what `denied` says is refused.
 fn becomes_ready(denied: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Outcome<bool> {
-    let intercept = std::sync::Arc::new(move |call: &Call| match denied(call) {
-        true => Verdict::Fail(Failure::Denied),
-        false => Verdict::Serve,
-    });
+    let intercept =
+        Arc::new(move |call: &Call| if denied(call) { Verdict::Fail(Failure::Denied) } else { Verdict::Serve });
     simulate(None, |world| async move {
         world.kube.set_intercept(intercept.clone());
         world.aws.set_intercept(intercept);
@@ -155,12 +154,12 @@ const GIVEN_ROLES: Scenario = Scenario {
 };
 
 fn given_roles() -> Outcome {
-    let deny = |call: &Call| match call.side == Side::Aws && call.operation.starts_with("iam:") {
-        true => Verdict::Fail(Failure::Denied),
-        false => Verdict::Serve,
+    let deny = |call: &Call| {
+        let denied = call.side == Side::Aws && call.operation.starts_with("iam:");
+        if denied { Verdict::Fail(Failure::Denied) } else { Verdict::Serve }
     };
     let options = Options { adjust: |settings| settings.lease = None, ..Options::default() };
-    let begin = |world: &aigw_tests::simulation::World| world.aws.set_intercept(std::sync::Arc::new(deny));
+    let begin = |world: &World| world.aws.set_intercept(Arc::new(deny));
     let refused = GIVEN_ROLES.observe(LevelFilter::WARN, &options, begin, |(), world, _| {
         let gateway = world.kube.objects("aigateways").into_iter().next().unwrap_or_default();
         let ready = find_condition(&gateway, "Ready");
