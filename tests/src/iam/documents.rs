@@ -20,7 +20,12 @@ pub const MAX_SIZE: usize = 6_144;
 /// Lists, which are about no object.
 const LISTS: [&str; 4] = ["dynamodb:ListTables", "iam:ListRoles", "lambda:ListFunctions", "logs:DescribeLogGroups"];
 /// Creations that API Gateway can limit by the tags that are asked for only: what does not exist has neither tag nor name.
-const CREATIONS: [&str; 3] = ["apigateway:CreateRestApi", "apigateway:CreateUsagePlan", "apigateway:CreateApiKey"];
+const CREATIONS: [&str; 4] = [
+    "apigateway:CreateRestApi",
+    "apigateway:CreateUsagePlan",
+    "apigateway:CreateApiKey",
+    "apigateway:CreateDomainName",
+];
 /// Names of everything of ours.
 const FUNCTIONS: &str = "arn:aws:lambda:*:*:function:aigw-*";
 const TABLES: &str = "arn:aws:dynamodb:*:*:table/aigw-*";
@@ -81,7 +86,9 @@ fn document(statements: BTreeMap<&'static str, Statement>) -> Value {
 
 /// Puts a right that `operation` takes into the statement it belongs to.
 fn add(statements: &mut BTreeMap<&'static str, Statement>, operation: &str, right: &str, wanted: &For<'_>) -> Outcome {
-    let like = |key: &str| json!({"StringLike": {format!("aws:{key}/aigateway.dev/id"): format!("{}/AIGateway/*", wanted.installation)}});
+    // A custom domain is an installation's, everything else a gateway's.
+    let ids = ["AIGateway", "Domain"].map(|kind| format!("{}/{kind}/*", wanted.installation));
+    let like = |key: &str| json!({"StringLike": {format!("aws:{key}/aigateway.dev/id"): ids}});
     let bounded = ["iam:CreateRole", "iam:PutRolePolicy"].contains(&right);
     let (sid, resources, condition) = match right {
         _ if LISTS.contains(&right) => ("Find", vec!["*".to_owned()], None),
@@ -96,9 +103,10 @@ fn add(statements: &mut BTreeMap<&'static str, Statement>, operation: &str, righ
         }
         "apigateway:GET" => ("GatewaysRead", vec![path(operation)?], None),
         _ if CREATIONS.contains(&operation) => ("GatewaysCreate", vec![path(operation)?], Some(like("RequestTag"))),
-        // What is tagged is changed, whichever of the three it is.
+        // What is tagged is changed, whichever of the four it is.
         "apigateway:PATCH" if operation == "apigateway:TagResource" => {
-            let paths = ["restapis", "usageplans", "apikeys"].map(|kind| format!("arn:aws:apigateway:*::/{kind}/*"));
+            let paths = ["restapis", "usageplans", "apikeys", "domainnames"]
+                .map(|kind| format!("arn:aws:apigateway:*::/{kind}/*"));
             ("GatewaysChange", paths.to_vec(), Some(like("ResourceTag")))
         }
         _ if right.starts_with("apigateway:") => ("GatewaysChange", vec![path(operation)?], Some(like("ResourceTag"))),
