@@ -85,7 +85,9 @@ pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + u
             // Other families are refused beside a guardrail.
             if money.0.as_ref().is_some_and(|models: &GatewayModels| !models.guardrails.is_empty()) {
                 let guarded = |family: &Family| matches!(family, Family::BedrockRuntime | Family::Bedrock);
-                bedrock.iter_mut().for_each(|bedrock: &mut Bedrock| bedrock.families.retain(guarded));
+                if let Some(Bedrock { families, .. }) = &mut bedrock {
+                    families.retain(guarded);
+                }
             }
             AIGatewaySpec {
                 region: region.clone(),

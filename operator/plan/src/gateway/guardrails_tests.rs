@@ -62,9 +62,9 @@ proptest! {
     fn no_call_is_denied_on_the_way(
         wishes in prop::collection::vec((prop::sample::select(vec![None, Some("1"), Some("2"), Some("3")]), 1_i64..200), 1..12),
     ) {
-        let wanted = |wish: &Option<&str>| wish.map(|version| one("a", version));
+        let wanted = |wish: Option<&str>| wish.map(|version| one("a", version));
         // Every record that was in force, with when it came to be.
-        let mut history = vec![(0_i64, next(wanted(&wishes[0].0).as_ref(), None, 0))];
+        let mut history = vec![(0_i64, next(wanted(wishes[0].0).as_ref(), None, 0))];
         let mut now = 0;
         let last = wishes.last().unwrap().0;
         let tail = std::iter::repeat_n((last, 61), 6);
@@ -73,7 +73,7 @@ proptest! {
             while now < end {
                 now += 1;
                 let (since, current) = history.last().unwrap().clone();
-                let record = next(wanted(&wish).as_ref(), Some(&current), now);
+                let record = next(wanted(wish).as_ref(), Some(&current), now);
                 // Processes that read their configuration in the last half of a stage.
                 let stale: Vec<_> = history.iter().enumerate().filter(|(index, _)| {
                     history.get(index + 1).is_none_or(|(replaced, _)| now - replaced < 30)
@@ -91,7 +91,7 @@ proptest! {
                 }
             }
         }
-        prop_assert_eq!(&history.last().unwrap().1, &Guardrails { apply: wanted(&last), transition: None });
+        prop_assert_eq!(&history.last().unwrap().1, &Guardrails { apply: wanted(last), transition: None });
     }
 }
 
