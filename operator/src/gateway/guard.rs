@@ -84,7 +84,7 @@ impl Refusal {
                     observed: None,
                     changed: false,
                     probed: None,
-                    domain: Default::default(),
+                    domain: super::domains::Seen::default(),
                     next: self.outcome(),
                 }
             }
