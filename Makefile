@@ -19,8 +19,8 @@ test: ## Run every test suite, and say how many tests each ran
 	@tests/run.sh
 
 .PHONY: bench
-bench: ## Measure the forwarder against hand-written functions and other proxies (WRITE=1: also into docs/performance.md)
-	@tests/bench/run.sh $(if $(WRITE),--write) $(if $(ONE_CORE),--one-core) $(if $(QUICK),--quick)
+bench: ## Measure the forwarder against hand-written functions and other proxies (SMALL=1: calls of 1 KB only; WRITE=1: also into docs/performance.md)
+	@tests/bench/run.sh $(if $(WRITE),--write) $(if $(ONE_CORE),--one-core) $(if $(QUICK),--quick) $(if $(SMALL),--small)
 
 .PHONY: bench-scale
 bench-scale: functions ## Measure 1 to 5,000 tenants: time against AWS's quotas, calls, CPU; and the memory of the real operator

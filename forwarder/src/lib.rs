@@ -3,7 +3,7 @@
 //! [`proxy`] is the core, `(request, caller) → streamed response`, and knows nothing of Lambda; [`lambda`] turns
 //! API Gateway's events into its terms; [`runtime_api`] is the transport below, [`serve`] another one, an HTTP server.
 //! [`authorize`] decides who calls, by key or by [`jwt`], [`admission`] whether they still may, [`rules`] what they may
-//! ask for, all from the gateway's [`table`]; [`amount`] says what a call can cost at most, [`meter`] reads from the
+//! ask for, all from the gateway's [`table`]; [`guardrail`] has calls carry the platform's; [`amount`] says what a call can cost at most, [`meter`] reads from the
 //! response what it used. There is no AWS SDK in here: start-up time and memory are what a Lambda function is paid in.
 
 pub mod access_log;
@@ -13,6 +13,7 @@ pub mod authorize;
 pub mod denial;
 pub mod event_stream;
 pub mod gateway;
+pub mod guardrail;
 pub mod http_client;
 pub mod jwt;
 pub mod lambda;

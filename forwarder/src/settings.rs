@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use aigw_contract::{Family, Partition, environment};
-use aws_credential_types::Credentials;
 
 use crate::http_client::{Destination, InvalidEndpoint};
+use crate::sign::Credentials;
 
 /// Everything the environment says.
 #[derive(Debug, Clone)]
@@ -59,13 +59,11 @@ impl Settings {
         };
 
         let region = required("AWS_REGION")?;
-        let credentials = Credentials::new(
-            required("AWS_ACCESS_KEY_ID")?,
-            required("AWS_SECRET_ACCESS_KEY")?,
-            optional("AWS_SESSION_TOKEN"),
-            None,
-            "lambda",
-        );
+        let credentials = Credentials {
+            access_key: required("AWS_ACCESS_KEY_ID")?,
+            secret_key: required("AWS_SECRET_ACCESS_KEY")?,
+            session_token: optional("AWS_SESSION_TOKEN"),
+        };
         let dynamodb = match endpoint("AWS_ENDPOINT_URL_DYNAMODB")? {
             Some(given) => given,
             None => endpoint("AWS_ENDPOINT_URL")?.unwrap_or_else(|| Destination::https(dynamodb_host(&region))),

@@ -3,9 +3,13 @@
 //! Lambda does not throttle the init phase, so TLS configuration and first connections are made there, within a
 //! bound: a table or an endpoint that does not answer must not keep the function from saying so to its callers.
 
+#[cfg(feature = "serve")]
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::runtime::LocalOptions;
 
 use crate::access_log::AccessLog;
 use crate::admission::Admission;
@@ -61,9 +65,10 @@ impl Base {
 /// Runs the forwarder until the environment ends; with arguments, as a server until it is stopped.
 pub fn forwarder() -> ExitCode {
     #[cfg(feature = "serve")]
-    match serve::Options::parse(std::env::args_os().skip(1)) {
+    match serve::Command::parse(std::env::args_os().skip(1)) {
         Ok(None) => {}
-        Ok(Some(options)) => return run(serve::start(options)),
+        Ok(Some(serve::Command::Serve(options))) => return run(serve::start(options)),
+        Ok(Some(serve::Command::Function(policy_file))) => return run(lambda(without_table(policy_file))),
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::FAILURE;
@@ -83,8 +88,22 @@ pub fn authorizer() -> ExitCode {
 /// [`StartError`] where it cannot work whatever happens later.
 pub async fn build_forwarder(settings: &Settings, log: AccessLog) -> Result<Forwarder, StartError> {
     let base = Base::new(settings)?;
+    Ok(forwarder_of(settings, base, log).await)
+}
+
+async fn forwarder_of(settings: &Settings, base: Base, log: AccessLog) -> Forwarder {
     let (gateway, proxy) = proxy(settings, base).await;
-    Ok(Forwarder::new(gateway, proxy, log))
+    Forwarder::new(gateway, proxy, log)
+}
+
+/// What builds the forwarder with a policy file in place of the table.
+#[cfg(feature = "serve")]
+fn without_table(file: PathBuf) -> impl AsyncFnOnce(&Settings) -> Result<Forwarder, StartError> {
+    async move |settings: &Settings| {
+        let table = serve::PolicyFile::read(&file)?.into_table()?;
+        let base = Base { table: Arc::new(table), ..Base::new(settings)? };
+        Ok(forwarder_of(settings, base, AccessLog::stdout(&settings.gateway)).await)
+    }
 }
 
 pub(crate) async fn proxy(settings: &Settings, base: Base) -> (Arc<Gateway>, Proxy) {
@@ -114,7 +133,7 @@ pub async fn build_authorizer(settings: &Settings, log: AccessLog) -> Result<Aut
 
 fn run(program: impl Future<Output = Result<(), String>>) -> ExitCode {
     memory::keep_large_buffers();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
     let result = match runtime {
         Ok(runtime) => runtime.block_on(program),
         Err(error) => Err(format!("the async runtime cannot start: {error}")),

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds the forwarder, the peers and the harness, and measures: run.sh [--write] [--one-core] [--quick]
+# Builds the forwarder, the peers and the harness, and measures: run.sh [--write] [--one-core] [--quick] [--small]
 #
 # --write also writes docs/performance.md. Measure on a machine that does nothing else: the report says what it saw.
 set -euo pipefail
@@ -9,9 +9,9 @@ arguments=()
 for argument in "$@"; do
     case $argument in
     --write) arguments+=(--write docs/performance.md) ;;
-    --one-core | --quick) arguments+=("$argument") ;;
+    --one-core | --quick | --small) arguments+=("$argument") ;;
     *)
-        echo "usage: run.sh [--write] [--one-core] [--quick]" >&2
+        echo "usage: run.sh [--write] [--one-core] [--quick] [--small]" >&2
         exit 2
         ;;
     esac

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Checks what cargo does not see: shell scripts, workflows, links between documents, the charts' README, alerts and their
+# Checks what cargo does not see: shell scripts, workflows, links between documents, the CloudFormation template, the charts' README, alerts and their
 # tests. Each check runs although an earlier one failed; exit code 1 if any did.
 set -uo pipefail
 cd "$(dirname -- "${BASH_SOURCE[0]}")/../.." || exit
@@ -28,6 +28,7 @@ mapfile -t scripts < <(shell_scripts)
 check shellcheck "$tools/venv/bin/shellcheck" "${scripts[@]}"
 # actionlint finds shellcheck by itself for the scripts inside workflows.
 check actionlint env "PATH=$tools/venv/bin:$PATH" "$tools/actionlint" -no-color
+check template "$tools/venv/bin/cfn-lint" docs/iam/prerequisites.yaml
 check links python3 -B tests/lint/links.py
 check readme python3 -B charts/generate-readme.py --check
 check alerts "$tools/promrules" check charts/aigw-operator/files/alerts.yaml

@@ -4,7 +4,7 @@
 # Default DIR: ${AIGW_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/aigw}/lint-<hash of this folder's pins and sources>. Result:
 #
 #   DIR/actionlint, kubeconform, promrules, gitops    from the Go module of this folder (build.sh)
-#   DIR/venv/bin/shellcheck                           from PyPI (requirements.txt)
+#   DIR/venv/bin/shellcheck, cfn-lint                 from PyPI (requirements.txt)
 #
 # Returns at once when nothing changed. The file "ready" is written last, so an interrupted run is begun again.
 # Exit codes: 0 ready, 1 an installation failed, 2 wrong usage, 3 no Go or no Python.

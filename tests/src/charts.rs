@@ -58,7 +58,7 @@ pub struct Grant {
 pub fn grants(rendered: &[Value]) -> Outcome<Vec<Grant>> {
     let texts = |value: &Value| value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
     let mut grants = Vec::new();
-    for binding in rendered.iter().filter(|document| text(&document["kind"]).ends_with("Binding")) {
+    for binding in rendered.iter().filter(|document| text(&document["kind"]).ends_with("RoleBinding")) {
         let namespace = (binding["kind"] == "RoleBinding").then(|| text(&binding["metadata"]["namespace"]));
         let refers = |document: &&Value| {
             document["kind"] == binding["roleRef"]["kind"]

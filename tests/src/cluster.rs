@@ -93,11 +93,11 @@ impl Cluster {
         Ok(self.block(self.instance.kubectl(arguments))?)
     }
 
-    /// Runs helm in the checkout's charts: `charts/…` in an argument is made absolute.
+    /// Runs helm in the checkout: `charts/…` and `tests/…` in an argument are made absolute.
     pub fn helm(&self, arguments: &[String]) -> Outcome<String> {
-        let absolute = |argument: &String| match argument.strip_prefix("charts/") {
-            Some(chart) => repository::path("charts").join(chart).display().to_string(),
-            None => argument.clone(),
+        let ours = |argument: &String| argument.starts_with("charts/") || argument.starts_with("tests/");
+        let absolute = |argument: &String| {
+            if ours(argument) { repository::path(argument).display().to_string() } else { argument.clone() }
         };
         let arguments: Vec<_> = arguments.iter().map(absolute).collect();
         Ok(self.block(self.instance.helm(&arguments))?)

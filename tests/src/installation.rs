@@ -14,10 +14,26 @@ pub const RELEASE: &str = "aigw-operator";
 /// The shortest the operator takes, so that drift is found while a test waits.
 pub const DRIFT_SECONDS: u64 = 10;
 
+/// Where both charts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charts {
+    /// Of the definitions.
+    pub definitions: &'static str,
+    /// Of the operator.
+    pub operator: &'static str,
+}
+
+/// The checkout's.
+pub const CHARTS: Charts = Charts { definitions: "charts/aigw-crds", operator: "charts/aigw-operator" };
+
 /// Installs the custom resource definitions, once per cluster.
 pub fn definitions(cluster: &Cluster) -> Outcome {
+    definitions_of(&CHARTS, cluster)
+}
+
+fn definitions_of(charts: &Charts, cluster: &Cluster) -> Outcome {
     if cluster.helm(&words(&["status", "aigw-crds", "-n", NAMESPACE])).is_err() {
-        cluster.helm(&words(&["install", "aigw-crds", "charts/aigw-crds", "-n", NAMESPACE, "--create-namespace"]))?;
+        cluster.helm(&words(&["install", "aigw-crds", charts.definitions, "-n", NAMESPACE, "--create-namespace"]))?;
         cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"])?;
     }
     Ok(())
@@ -33,7 +49,12 @@ pub struct Aws<'a> {
 
 /// Installs the operator and waits for its pod. Gives the port of health and metrics.
 pub fn operator(cluster: &Cluster, aws: &Aws<'_>, installation: &str) -> Outcome<u16> {
-    definitions(cluster)?;
+    operator_of(&CHARTS, cluster, aws, installation)
+}
+
+/// The same with charts of one's own.
+pub fn operator_of(charts: &Charts, cluster: &Cluster, aws: &Aws<'_>, installation: &str) -> Outcome<u16> {
+    definitions_of(charts, cluster)?;
     let port = cluster.instance().free_port()?;
     let all = aws.front.instance().env();
     let value = |name: &str| all.get(name).cloned().unwrap_or_default();
@@ -46,7 +67,7 @@ pub fn operator(cluster: &Cluster, aws: &Aws<'_>, installation: &str) -> Outcome
         {"name": "SSL_CERT_FILE", "value": trusted(cluster, aws.front)?},
     ]);
     let values = repository::path("tests/demo/values.yaml").display().to_string();
-    let mut arguments = words(&["install", RELEASE, "charts/aigw-operator", "-n", NAMESPACE, "--create-namespace"]);
+    let mut arguments = words(&["install", RELEASE, charts.operator, "-n", NAMESPACE, "--create-namespace"]);
     arguments.extend(words(&["--values", &values, "--set", &format!("installation={installation}")]));
     arguments.extend(words(&[
         "--set",

@@ -11,6 +11,7 @@ pub mod figures;
 pub mod function_zip;
 pub mod graph;
 pub mod harness;
+pub mod iam;
 pub mod installation;
 pub mod inventory;
 pub mod manifests;

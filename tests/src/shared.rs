@@ -56,6 +56,19 @@ pub fn prod() -> Outcome<Shared> {
     Ok(shared)
 }
 
+/// The examples, changed only as the demo changes them: this machine's architecture, and nothing left at the end.
+pub fn examples() -> Outcome<Vec<Value>> {
+    let patch = repository::yaml(&format!("tests/demo/gateway-{}.yaml", repository::architecture()))?;
+    let mut objects = Vec::new();
+    for file in repository::files("examples/quickstart", ".yaml")? {
+        for object in repository::yaml(&file)? {
+            let is_gateway = object["kind"] == "AIGateway";
+            objects.push(if is_gateway { manifests::with(object, &patch[0]) } else { object });
+        }
+    }
+    Ok(objects)
+}
+
 impl Shared {
     /// The gateway.
     pub fn gateway(&self) -> Object {
@@ -87,17 +100,8 @@ impl Shared {
         Ok(Calls::from_now(self.world.proxy()?))
     }
 
-    /// The examples, changed only as the demo changes them: this machine's architecture, and nothing left at the end.
     fn apply_examples(&self) -> Outcome {
-        let patch = repository::yaml(&format!("tests/demo/gateway-{}.yaml", repository::architecture()))?;
-        let mut objects = Vec::new();
-        for file in repository::files("examples/quickstart", ".yaml")? {
-            for object in repository::yaml(&file)? {
-                let is_gateway = object["kind"] == "AIGateway";
-                objects.push(if is_gateway { manifests::with(object, &patch[0]) } else { object });
-            }
-        }
-        self.world.cluster.apply(&objects)
+        self.world.cluster.apply(&examples()?)
     }
 
     /// A gateway of one's own in a namespace of its own, Ready, with tenants (name, tier) in the same namespace. The

@@ -203,6 +203,7 @@ fn families() -> Outcome<Vec<Family>> {
     metrics.reconciled("gateway", Phase::Apply, "done", Duration::ZERO);
     metrics.cloud_call("iam:GetRole", "OK", Duration::ZERO, Duration::ZERO);
     metrics.set_orphans("role", 0);
+    metrics.probed("ai/prod", "gateway", "passed");
     let text = metrics.encode(&[Arc::new(Activity::new("Tenant"))]).map_err(|error| error.to_string())?;
     let lines = |prefix| text.lines().filter_map(move |line| line.strip_prefix(prefix)?.split_once(' '));
     let help: BTreeMap<_, _> = lines("# HELP ").collect();

@@ -288,6 +288,10 @@ fn readme_links() -> Outcome {
 fn examples() -> Outcome {
     let mut kinds = BTreeSet::new();
     for file in repository::files("examples", ".yaml")? {
+        // Recorded statuses, with as much of a spec as they take.
+        if file.contains("/testdata/") {
+            continue;
+        }
         for document in repository::yaml(&file)? {
             let kind = document["kind"].as_str().unwrap_or_default().to_owned();
             match kind.as_str() {

@@ -9,6 +9,8 @@ mod documents;
 mod e2e;
 mod functions;
 mod generated;
+mod gitops;
+mod iam;
 mod image;
 mod metering;
 mod ports;
@@ -23,6 +25,8 @@ fn main() -> ExitCode {
         charts::suite(),
         documents::suite(),
         functions::suite(),
+        gitops::suite(),
+        iam::suite(),
         image::suite(),
         metering::suite(),
     ];

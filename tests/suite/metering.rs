@@ -19,6 +19,7 @@ use aigw_tests::{Outcome, ensure, ensure_eq};
 use http::Request;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::task::LocalSet;
 
 const REGION: &str = "eu-central-1";
 const KEY: (&str, &str) = ("AKIDEXAMPLE", "the-secret-key");
@@ -228,8 +229,9 @@ fn in_world(test: impl AsyncFnOnce(&mut World) -> Outcome) -> Outcome {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let authorization = format!("Bearer {}", credential.expose());
         let mut world = World { stub, log, address: listener.local_addr()?, authorization, calls: 0 };
+        let local = LocalSet::new();
         tokio::select! {
-            () = server.run(listener) => Err("the server ended".into()),
+            () = local.run_until(server.run(listener)) => Err("the server ended".into()),
             outcome = test(&mut world) => outcome,
         }
     })

@@ -32,6 +32,10 @@ pub struct ProbeReport {
     pub table: TableAnswer,
     /// What Bedrock says to the forwarder's role.
     pub bedrock: BedrockAnswer,
+    /// What it says to the same call without the guardrail that calls carry; absent where they carry none, and from an older
+    /// forwarder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unguarded: Option<BedrockAnswer>,
 }
 
 /// How the table answered.
@@ -74,8 +78,11 @@ mod tests {
     fn what_a_newer_forwarder_says_is_unclear_and_no_error() {
         let text = r#"{"table":"Postponed","bedrock":"Migrated","more":1}"#;
         let report: ProbeReport = serde_json::from_str(text).unwrap();
-        assert_eq!(report, ProbeReport { table: TableAnswer::Unclear, bedrock: BedrockAnswer::Unclear });
-        let known = ProbeReport { table: TableAnswer::Counted, bedrock: BedrockAnswer::Callable };
+        assert_eq!(
+            report,
+            ProbeReport { table: TableAnswer::Unclear, bedrock: BedrockAnswer::Unclear, unguarded: None }
+        );
+        let known = ProbeReport { table: TableAnswer::Counted, bedrock: BedrockAnswer::Callable, unguarded: None };
         let text = serde_json::to_string(&known).unwrap();
         assert_eq!(text, r#"{"table":"Counted","bedrock":"Callable"}"#);
         assert_eq!(serde_json::from_str::<ProbeReport>(&text).unwrap(), known);

@@ -16,6 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::guardrail::Guardrails;
 use crate::issuer::Issuer;
 use crate::model::Place;
 #[cfg(doc)]
@@ -120,6 +121,9 @@ pub struct GatewayConfig {
     /// The operator's probe; absent where an older operator wrote this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<ProbeSetup>,
+    /// The guardrail that every call carries; none where an older operator wrote this.
+    #[serde(default, skip_serializing_if = "Guardrails::is_empty")]
+    pub guardrails: Guardrails,
 }
 
 impl GatewayConfig {

@@ -8,7 +8,7 @@
 
 mod content;
 mod family;
-mod object;
+pub(crate) mod object;
 mod output;
 mod premium;
 mod price;

@@ -19,7 +19,7 @@ pub(super) struct Name<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 /// An object, as far as it was asked for.
 #[derive(Debug)]
-pub(super) struct Object {
+pub(crate) struct Object {
     /// Right after the opening brace.
     start: usize,
     empty: bool,
@@ -63,6 +63,14 @@ impl Object {
         self.members.iter().find(|(found, _)| *found == name).map(|(_, value)| value.clone())
     }
 
+    /// The edit after which a member that was asked for has this value.
+    pub fn set(&self, name: &str, value: &str) -> Edit {
+        match self.get(name) {
+            Some(at) => Edit { at, with: value.to_owned() },
+            None => self.insert(name, value),
+        }
+    }
+
     /// The edit that adds a member in front of all others.
     pub fn insert(&self, name: &str, value: &str) -> Edit {
         let comma = if self.empty { "" } else { "," };
@@ -72,7 +80,7 @@ impl Object {
 
 /// A change of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Edit {
+pub(crate) struct Edit {
     /// What is replaced; empty where something is inserted.
     pub at: Range<usize>,
     /// By what.
@@ -80,7 +88,7 @@ pub(super) struct Edit {
 }
 
 /// Whether nothing but white space follows.
-pub(super) fn ends(text: &[u8], at: usize) -> bool {
+pub(crate) fn ends(text: &[u8], at: usize) -> bool {
     blank(text, at) == text.len()
 }
 
@@ -106,7 +114,7 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a [u8], at: usize) -> Result<(T, usize)
 }
 
 /// The text with the edits made, which must not overlap.
-pub(super) fn edited(text: &[u8], mut edits: Vec<Edit>) -> Vec<u8> {
+pub(crate) fn edited(text: &[u8], mut edits: Vec<Edit>) -> Vec<u8> {
     edits.sort_by_key(|edit| edit.at.start);
     let mut result = Vec::with_capacity(text.len() + edits.iter().map(|edit| edit.with.len()).sum::<usize>());
     let mut from = 0;

@@ -3,6 +3,9 @@
 //! The first bytes of Bedrock's body are waited for very briefly, so that they leave together with the head; a body
 //! that breaks before its first byte is still answered with an honest status.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,13 +38,14 @@ impl Answer {
             AnswerBody::Own(first) => return Begun { status, headers, first, rest: None },
             AnswerBody::Upstream(stream) => stream,
         };
-        let first = match tokio::time::timeout(FIRST_BYTES_GRACE, stream.first()).await {
-            Ok(first) => first,
+        let mut grace = pin!(tokio::time::sleep(FIRST_BYTES_GRACE));
+        let first = poll_fn(|context| match stream.poll_first(context) {
             // All of the body is there, and only its settlement is waited for.
-            Err(_) if stream.is_ending() => stream.first().await,
-            Err(_) => None,
-        };
-        match first {
+            Poll::Pending if stream.is_ending() => Poll::Pending,
+            Poll::Pending => grace.as_mut().poll(context).map(|()| None),
+            ready @ Poll::Ready(_) => ready,
+        });
+        match first.await {
             Some(Err(broken)) => Begun::refused(broken, stream),
             Some(Ok(first)) => Begun { status, headers, first, rest: Some(stream) },
             None => Begun { status, headers, first: Bytes::new(), rest: Some(stream) },

@@ -61,18 +61,9 @@ pub(super) fn to_upstream(mut headers: HeaderMap) -> Result<HeaderMap, Denial> {
             return Err(Denial::invalid(format!("the header {name} must be given once")));
         }
     }
-    drop_connection_headers(&mut headers);
-    for name in DROPPED {
-        headers.remove(*name);
-    }
-    let prefixed: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| DROPPED_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix)))
-        .cloned()
-        .collect();
-    for name in prefixed {
-        headers.remove(name);
-    }
+    drop_connection_headers(&mut headers, |name| {
+        DROPPED.contains(&name) || DROPPED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    });
     // Bodies pass as they are, and a later meter must be able to read them.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(headers)
@@ -80,28 +71,21 @@ pub(super) fn to_upstream(mut headers: HeaderMap) -> Result<HeaderMap, Denial> {
 
 /// What a client gets of Bedrock's headers.
 pub(super) fn to_client(mut headers: HeaderMap) -> HeaderMap {
-    drop_connection_headers(&mut headers);
-    headers.remove(header::PROXY_AUTHENTICATE);
+    drop_connection_headers(&mut headers, |name| header::PROXY_AUTHENTICATE == name);
     if let Some(id) = headers.get(REQUEST_ID).cloned() {
         headers.insert(BEDROCK_REQUEST_ID, id);
     }
     headers
 }
 
-/// Drops what belongs to one connection, including what its `Connection` header names.
-fn drop_connection_headers(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in named {
+/// Drops what belongs to one connection, including what its `Connection` header names, and what else is to go.
+fn drop_connection_headers(headers: &mut HeaderMap, also: impl Fn(&str) -> bool) {
+    let named = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let named = named.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok());
+    let listed = headers.keys().filter(|name| HOP_BY_HOP.contains(&name.as_str()) || also(name.as_str())).cloned();
+    let dropped: Vec<HeaderName> = named.chain(listed).collect();
+    for name in dropped {
         headers.remove(name);
-    }
-    for name in HOP_BY_HOP {
-        headers.remove(*name);
     }
 }
 

@@ -28,6 +28,7 @@ use crate::admission::{Account, Admission, Admitted, Caller, Circumstances};
 use crate::amount::{self, Amount, Bounded, Question};
 use crate::denial::{Denial, Refusal};
 use crate::gateway::Gateway;
+use crate::guardrail;
 use crate::meter::{self, Shape};
 use crate::rules::{self, Call};
 
@@ -134,7 +135,7 @@ impl Proxy {
         let route = route::resolve(&request.method, &request.path, &request.headers)?;
         let family = *found.family.insert(route.family);
         let path_and_query = join(route.path, &request.query);
-        let headers = headers::to_upstream(request.headers)?;
+        let mut headers = headers::to_upstream(request.headers)?;
         let identified = rules::identify(family, &request.method, route.path, &headers);
         // A refused request is logged as what it looks like.
         let known = identified.as_ref().ok().copied().flatten();
@@ -145,12 +146,17 @@ impl Proxy {
         let endpoint = self.upstream.endpoint(family, config.fips)?;
         let (path, encoded) = (route.path, rules::is_encoded(&headers));
         let call = Call { family, operation, path, query: &request.query, body: &request.body, encoded };
+        let apply = config.guardrails.apply.as_ref();
+        let guarded = apply.map(|guardrail| guardrail::guard(guardrail, &call, &mut headers)).transpose()?;
         let ask = async |policy: &TenantPolicy| {
             let subject = rules::judge(&call, policy, &config)?;
+            let body = match &guarded {
+                Some(guarded) => guarded.body(&call, &headers, &request.body)?,
+                None => request.body.clone(),
+            };
             let prices = self.prices_for(policy, &config).await?;
             let (subject, headers, config, prices) = (&subject, &headers, &*config, prices.as_deref());
-            let bounded =
-                amount::bound(&Question { call, shape, subject, headers, policy, config, prices }, &request.body)?;
+            let bounded = amount::bound(&Question { call, shape, subject, headers, policy, config, prices }, &body)?;
             Ok((bounded.amount, bounded))
         };
         let circumstances = Circumstances { caller, shape, fail_mode: config.fail_mode };

@@ -1,12 +1,14 @@
 //! `GET /.aigw/probe`: what only the forwarder can find out of the way that calls take, for the operator's probe alone.
 //!
 //! The table is shown to count by counting a call that takes nothing. Bedrock is asked to invoke a model without any
-//! content, which it refuses as invalid after it has checked access: no model runs and nothing is paid. Which model that
-//! is stands in the gateway's configuration; a client has no say in it.
+//! content, which it refuses as invalid after it has checked access: no model runs and nothing is paid. Where calls carry a
+//! guardrail it is asked a second time without, which the role's policy has to deny. Which model and guardrail that is stands
+//! in the gateway's configuration; a client has no say in it.
 
 use std::fmt::Write as _;
 
 use aigw_contract::Family;
+use aigw_contract::guardrail::Guardrail;
 use aigw_contract::probe::{BedrockAnswer, ProbeReport};
 use aigw_contract::table::GatewayConfig;
 use bytes::Bytes;
@@ -20,6 +22,7 @@ use super::upstream::Prepared;
 use super::{Answer, Proxy};
 use crate::admission::Caller;
 use crate::denial::Refusal;
+use crate::guardrail;
 use crate::meter::Shape;
 
 /// A body without any of what models want.
@@ -37,21 +40,35 @@ impl Proxy {
             return Err(nothing_else().into());
         };
         let table = self.admission.rehearse(caller).await?;
+        let guardrail = config.guardrails.apply.as_ref();
         let bedrock = match &setup.model {
-            Some(model) => self.reach(model, &config, deadline).await,
+            Some(model) => self.reach(model, guardrail, &config, deadline).await,
             None => BedrockAnswer::NotAsked,
         };
-        let report = ProbeReport { table, bedrock };
+        let unguarded = match (&setup.model, guardrail) {
+            (Some(model), Some(_)) => Some(self.reach(model, None, &config, deadline).await),
+            _ => None,
+        };
+        let report = ProbeReport { table, bedrock, unguarded };
         Ok(answer(&json!(report)))
     }
 
-    /// What Bedrock says to a request for `model` that has no content.
-    async fn reach(&self, model: &str, config: &GatewayConfig, deadline: Instant) -> BedrockAnswer {
+    /// What Bedrock says to a request for `model` that has no content, with the guardrail that calls carry or without.
+    async fn reach(
+        &self,
+        model: &str,
+        guardrail: Option<&Guardrail>,
+        config: &GatewayConfig,
+        deadline: Instant,
+    ) -> BedrockAnswer {
         let family = Family::BedrockRuntime;
         let Ok(endpoint) = self.upstream.endpoint(family, config.fips) else { return BedrockAnswer::NotAsked };
         let Ok(connection) = self.upstream.connection(endpoint).await else { return BedrockAnswer::Unreachable };
         let json = HeaderValue::from_static("application/json");
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json)]);
+        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json)]);
+        if guardrail.is_some_and(|guardrail| guardrail::name_in(&mut headers, guardrail).is_err()) {
+            return BedrockAnswer::NotAsked;
+        }
         let request = Prepared {
             family,
             shape: Shape::Free,

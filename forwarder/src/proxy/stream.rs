@@ -75,9 +75,9 @@ impl UpstreamStream {
     }
 
     /// The first bytes, while the response head has not been sent: a stream that breaks now has no last word, since
-    /// an honest status is still possible. Where this is cancelled no bytes are lost.
-    pub(super) async fn first(&mut self) -> Option<Result<Bytes, Broken>> {
-        poll_fn(|context| self.poll_bytes(context)).await
+    /// an honest status is still possible.
+    pub(super) fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        self.poll_bytes(context)
     }
 
     /// The next bytes; `None` at the end, also after a last word of ours.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
 
 use super::{Invocation, Reply, RuntimeApi, RuntimeApiError};
 
@@ -19,7 +19,10 @@ pub trait Function {
     fn invoke(&self, invocation: Invocation, reply: Reply) -> impl Future<Output = ()>;
 }
 
-/// Runs `concurrency` independent loops until one of them gives up.
+/// Runs `concurrency` independent loops until one of them gives up. The runtime is to be a local one.
+///
+/// They are tasks of it, also where there is one only: whatever wakes the future a runtime blocks on makes it ask the kernel
+/// for events once more, five times in a small call.
 ///
 /// # Errors
 /// What the Runtime API failed with last.
@@ -29,21 +32,16 @@ pub async fn serve<F: Function + 'static>(
     concurrency: usize,
 ) -> Result<(), RuntimeApiError> {
     let function = Rc::new(function);
-    let local = LocalSet::new();
-    local
-        .run_until(async {
-            let mut loops = JoinSet::new();
-            for _ in 0..concurrency.max(1) {
-                let (api, function) = (api.clone(), Rc::clone(&function));
-                loops.spawn_local(async move { invocations(&api, &*function).await });
-            }
-            match loops.join_next().await {
-                Some(Ok(error)) => Err(error),
-                Some(Err(ended)) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
-                Some(Err(_)) | None => Ok(()),
-            }
-        })
-        .await
+    let mut loops = JoinSet::new();
+    for _ in 0..concurrency.max(1) {
+        let (api, function) = (api.clone(), Rc::clone(&function));
+        loops.spawn_local(async move { invocations(&api, &*function).await });
+    }
+    match loops.join_next().await {
+        Some(Ok(error)) => Err(error),
+        Some(Err(ended)) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+        Some(Err(_)) | None => Ok(()),
+    }
 }
 
 async fn invocations(api: &RuntimeApi, function: &impl Function) -> RuntimeApiError {

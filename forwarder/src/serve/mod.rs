@@ -22,13 +22,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::LocalSet;
 
 use crate::access_log::AccessLog;
 use crate::authorize::Authorization;
 use crate::proxy::Proxy;
 
-pub use options::{Options, UsageError};
+pub use options::{Command, Options, UsageError};
 pub use policy_file::{PolicyFile, PolicyFileError};
 pub use start::build_server;
 pub(crate) use start::start;
@@ -55,27 +54,26 @@ impl Server {
         Self { proxy, authorization, log: Arc::new(log), requests: AtomicU64::new(0) }
     }
 
-    /// Serves connections until it is dropped, all on this thread.
+    /// Serves connections, all on this thread, until its runtime ends, which is to be a local one.
     pub async fn run(self, listener: TcpListener) {
         let server = Rc::new(self);
         let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let local = LocalSet::new();
-        local
-            .run_until(async {
-                loop {
-                    let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-                    let Ok((stream, _)) = listener.accept().await else {
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                        continue;
-                    };
-                    let server = Rc::clone(&server);
-                    tokio::task::spawn_local(async move {
-                        let _ = server.connection(stream).await;
-                        drop(permit);
-                    });
-                }
-            })
-            .await;
+        // A task, as the invocation loops of the Lambda form are: see `runtime_api::serve`.
+        let accepting = tokio::task::spawn_local(async move {
+            loop {
+                let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+                let Ok((stream, _)) = listener.accept().await else {
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                };
+                let server = Rc::clone(&server);
+                tokio::task::spawn_local(async move {
+                    let _ = server.connection(stream).await;
+                    drop(permit);
+                });
+            }
+        });
+        let _ = accepting.await;
     }
 
     async fn connection(self: Rc<Self>, stream: TcpStream) -> io::Result<()> {

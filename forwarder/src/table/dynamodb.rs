@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::render::members;
+use super::render::update_item;
 use super::{Item, MalformedItem, TableError, Updated, Write};
 use crate::http_client::{Client, ConnectError, Destination, SendError};
 use crate::sign::{Signable, Signer, TARGET};
@@ -113,12 +113,7 @@ impl DynamoDb {
     }
 
     pub(super) async fn update(&self, partition: &str, sort: &str, write: &Write) -> Result<Updated, TableError> {
-        let mut input = members(write);
-        input.insert("TableName".to_owned(), self.name.as_str().into());
-        input.insert("Key".to_owned(), key(partition, sort));
-        input.insert("ReturnValues".to_owned(), "ALL_NEW".into());
-        input.insert("ReturnValuesOnConditionCheckFailure".to_owned(), "ALL_OLD".into());
-        let input = Bytes::from(Value::Object(input).to_string());
+        let input = Bytes::from(update_item(&self.name, partition, sort, write));
         let output = tokio::time::timeout(WRITE_TIMEOUT, self.attempts(&UPDATE_ITEM, &input, Kind::Write)).await;
         match output.map_err(|_| TableError::Timeout(WRITE_TIMEOUT))? {
             Ok(output) => {

@@ -1,12 +1,13 @@
 //! A DynamoDB item in its JSON form, as far as the table's contract uses it: strings, integers and booleans.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
 /// One item.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct Item(HashMap<String, Attribute>);
+pub struct Item(BTreeMap<String, Attribute>);
 
 /// One value. Types that are not listed stay unread: newer operators may write some.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,14 +20,18 @@ enum Attribute {
 
 /// A value as DynamoDB writes it.
 #[derive(Deserialize)]
-struct Wire {
-    #[serde(rename = "S")]
-    text: Option<String>,
-    #[serde(rename = "N")]
-    number: Option<String>,
+struct Wire<'a> {
+    #[serde(rename = "S", borrow)]
+    text: Option<Text<'a>>,
+    #[serde(rename = "N", borrow)]
+    number: Option<Text<'a>>,
     #[serde(rename = "BOOL")]
     flag: Option<bool>,
 }
+
+/// A text that is copied only where something in it is escaped.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// An item breaks the contract between operator and functions.
 #[derive(Debug, thiserror::Error)]
@@ -55,8 +60,9 @@ impl MalformedItem {
 impl<'de> Deserialize<'de> for Attribute {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Wire { text, number, flag } = Wire::deserialize(deserializer)?;
-        let integer = number.and_then(|number| number.parse().ok());
-        let value = text.map(Self::Text).or(integer.map(Self::Integer)).or(flag.map(Self::Flag));
+        let integer = number.and_then(|number| number.0.parse().ok());
+        let value =
+            text.map(|text| Self::Text(text.0.into_owned())).or(integer.map(Self::Integer)).or(flag.map(Self::Flag));
         Ok(value.unwrap_or(Self::Other))
     }
 }

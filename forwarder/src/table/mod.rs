@@ -20,7 +20,7 @@ use crate::sign::{SignError, Signer};
 use dynamodb::DynamoDb;
 
 pub use item::{Item, MalformedItem};
-pub use render::members;
+pub use render::update_item;
 pub use write::{Change, Guard, Name, Write};
 
 /// The table.

@@ -1,6 +1,6 @@
 //! One conditional write of a meter item, as a value: what must hold, and what changes.
 //!
-//! DynamoDB gets it as expressions ([`super::members`]); a table from a file, and the model in the tests, evaluate it here.
+//! DynamoDB gets it as expressions ([`super::update_item`]); a table from a file, and the model in the tests, evaluate it here.
 //! Both mean the same: an absent count is zero, all guards are held against the item before any change, and changes read
 //! the item as it was.
 

@@ -7,6 +7,7 @@ mod authorizing;
 mod authorizing_tokens;
 mod connections;
 mod forwarding;
+mod guardrails;
 mod limiting;
 mod measure;
 mod metering;

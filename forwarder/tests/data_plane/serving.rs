@@ -14,6 +14,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::LocalSet;
 
 use crate::support::process::Process;
 use crate::support::world::{PRICED, PRICED_BODY, World, month};
@@ -26,8 +27,9 @@ async fn serving(world: &World, file: Option<PolicyFile>, test: impl AsyncFnOnce
     let server = build_server(&world.settings, file, log).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let local = LocalSet::new();
     tokio::select! {
-        () = server.run(listener) => panic!("the server ended"),
+        () = local.run_until(server.run(listener)) => panic!("the server ended"),
         () = test(address) => {}
     }
 }

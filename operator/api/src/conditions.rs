@@ -25,6 +25,9 @@ pub mod kind {
     /// A probe went the way a call goes, and got the answers it should. Unknown while none was made, or where the operator
     /// cannot reach the gateway's URL.
     pub const PROBED: &str = "Probed";
+    /// Every call carries the gateway's guardrail, and Bedrock denies the forwarder's role any call without it. Only where
+    /// the gateway has one.
+    pub const GUARDRAILS_ENFORCED: &str = "GuardrailsEnforced";
     /// The custom domain leads to the gateway.
     pub const DOMAIN_READY: &str = "DomainReady";
     /// The account's quotas leave room.
@@ -149,6 +152,12 @@ pub mod reason {
     pub const BEDROCK_UNREACHABLE: &str = "BedrockUnreachable";
     /// Something that must be refused is not.
     pub const NOT_REFUSED: &str = "NotRefused";
+    /// The role denies calls without the guardrail, by its policy or as a probe showed.
+    pub const ENFORCED: &str = "Enforced";
+    /// Bedrock lets the forwarder's role call without the guardrail.
+    pub const GUARDRAIL_NOT_ENFORCED: &str = "GuardrailNotEnforced";
+    /// The forwarder's role is not the operator's, and no probe has shown whether it denies calls without the guardrail.
+    pub const NOT_SHOWN: &str = "NotShown";
     /// The gateway's own probe fails, so calls of its tenants would.
     pub const GATEWAY_PROBE_FAILED: &str = "GatewayProbeFailed";
     /// The custom domain leads to the gateway.

@@ -94,7 +94,7 @@ pub struct AIGatewaySpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub tiers: Vec<Tier>,
 
-    /// What models cost. Default: the price list the operator brings along.
+    /// What models cost, and the guardrail that calls carry. Default: the price list the operator brings along, and none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<GatewayModels>,
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::DomainStatus;
 use crate::gateway::{Architecture, Family};
+use crate::guardrails::MandatoryGuardrail;
 use crate::prices::EffectivePrices;
 use crate::probe::EffectiveProbe;
 
@@ -147,6 +148,10 @@ pub struct EffectiveGateway {
     /// How probes are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<EffectiveProbe>,
+    /// The guardrail that every call carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
+    pub guardrails: Vec<MandatoryGuardrail>,
     /// Whether Bedrock is called at its FIPS endpoints.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,

@@ -12,6 +12,7 @@ pub mod conditions;
 mod domain;
 mod gateway;
 mod gateway_status;
+mod guardrails;
 mod limits;
 mod prices;
 mod probe;
@@ -36,6 +37,7 @@ pub use gateway_status::{
     AIGatewayStatus, EffectiveGateway, EffectiveTier, FunctionStatus, IssuerStatus, StageStatus, TenantsStatus,
     UsagePlanStatus,
 };
+pub use guardrails::MandatoryGuardrail;
 pub use limits::{
     Budget, BudgetWindow, EffectiveBudget, EffectiveLimit, Enforcement, LimitCeilings, Limits, OutputCeiling,
     OutputTokens, Premium, TenantBudget, TenantUsage, WindowUsage,

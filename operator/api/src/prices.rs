@@ -6,6 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::guardrails::MandatoryGuardrail;
 use crate::schema;
 
 /// What the gateway knows of models.
@@ -23,6 +24,14 @@ pub struct GatewayModels {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::unknown_price")]
     pub unknown_price: Option<UnknownPrice>,
+    /// The guardrail that every call carries, whatever its client asks for; one at most. Calls that cannot carry one are
+    /// refused: the Responses and Messages APIs, asynchronous and batch inference, agents. So are parts of a prompt that a
+    /// client would have it skip. What a guardrail does not look at by itself, such as the results of tools, is in the
+    /// documentation of Bedrock. A change takes two minutes, during which no call fails. Default: clients decide.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
+    pub guardrails: Vec<MandatoryGuardrail>,
 }
 
 /// What some models cost.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use aigw_cloud::{CloudError, Estate};
+use aigw_plan::Class;
 use aigw_plan::gateway::observed::Tags;
 use aigw_plan::identity::{ROLE_PATH, TAG_ID, TAG_INSTALLATION, TAG_TENANT_ID};
 use aigw_plan::sweep::{Kind, OwnedObject};
@@ -202,7 +203,12 @@ impl AwsEstate {
             let page = self
                 .iam
                 .call("iam:ListRoles", |iam| iam.list_roles().path_prefix(ROLE_PATH).set_marker(marker.take()).send())
-                .await?;
+                .await;
+            let page = match page {
+                // Where the platform gives all roles, the operator has no rights in IAM, and no roles to be found.
+                Err(error) if error.class == Class::Denied => return Ok(()),
+                page => page?,
+            };
             for role in page.roles {
                 if let Some(tags) = self.role_tags(&role.role_name).await? {
                     owned.extend([Listed::named(Kind::Role, role.role_name, tags, Some(role.create_date.secs()))]);

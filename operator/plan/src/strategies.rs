@@ -8,10 +8,10 @@ use aigw_api::{
     AIGatewaySpec, ApiKey, ApiKeyAuth, Architecture, Auth, AuthorizerFunction, Bedrock, Budget, BudgetWindow,
     DeletionPolicy, Domain, Endpoint, EndpointType, Enforcement, FailMode, Family, ForwarderFunction, Functions,
     GatewayModels, GatewayRef, IdentityGrants, JwtAlgorithm, JwtGrant, JwtIdentity, JwtIssuer, LimitCeilings, Limits,
-    ModelMatch, NamedObject, NamespaceMatch, NamespaceOrigin, OutputCeiling, OutputTokens, Premium, PriceOverride,
-    Residency, ResourceAccess, ResourceGrant, RuleAllow, RuleCeilings, RuleDefaults, RuleMatch, SecretGroup,
-    ServiceAccountAuth, ServiceAccountCluster, Stage, TenantBudget, TenantIdentities, TenantModels, TenantRule,
-    TenantSpec, Tenants, Throttle, Tier, TokenPrices, UnknownPrice, Unmetered, UnmeteredPolicy,
+    MandatoryGuardrail, ModelMatch, NamedObject, NamespaceMatch, NamespaceOrigin, OutputCeiling, OutputTokens, Premium,
+    PriceOverride, Residency, ResourceAccess, ResourceGrant, RuleAllow, RuleCeilings, RuleDefaults, RuleMatch,
+    SecretGroup, ServiceAccountAuth, ServiceAccountCluster, Stage, TenantBudget, TenantIdentities, TenantModels,
+    TenantRule, TenantSpec, Tenants, Throttle, Tier, TokenPrices, UnknownPrice, Unmetered, UnmeteredPolicy,
 };
 use aigw_contract::Partition;
 use proptest::option;
@@ -75,13 +75,18 @@ pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + u
     let granted = (models(&MODELS), resources(region.clone()), ceilings(), premiums.prop_shuffle()).boxed();
     (parts, option::of(throttle()), tiers(), (suspended(), granted), option::of(tags()), (policies, money)).prop_map(
         move |(
-            (endpoint, auth, bedrock, functions),
+            (endpoint, auth, mut bedrock, functions),
             throttle,
             tiers,
             (suspended, granted),
             tags,
             (policies, money),
         )| {
+            // Other families are refused beside a guardrail.
+            if money.0.as_ref().is_some_and(|models: &GatewayModels| !models.guardrails.is_empty()) {
+                let guarded = |family: &Family| matches!(family, Family::BedrockRuntime | Family::Bedrock);
+                bedrock.iter_mut().for_each(|bedrock: &mut Bedrock| bedrock.families.retain(guarded));
+            }
             AIGatewaySpec {
                 region: region.clone(),
                 account_id: account_id.clone(),
@@ -198,10 +203,13 @@ fn gateway_models() -> BoxedStrategy<GatewayModels> {
         context_tokens: None,
         max_output_tokens: None,
     };
-    (patterns, option::of(select(vec![UnknownPrice::Deny, UnknownPrice::ChargeMaximum])))
-        .prop_map(move |(patterns, unknown_price)| GatewayModels {
+    let guardrail = |(id, version): (&str, &str)| MandatoryGuardrail { id: id.into(), version: version.into() };
+    let guardrails = option::of(select(vec![("abc1", "1"), ("abc1", "2"), ("def2", "DRAFT")]));
+    (patterns, option::of(select(vec![UnknownPrice::Deny, UnknownPrice::ChargeMaximum])), guardrails)
+        .prop_map(move |(patterns, unknown_price, guardrails)| GatewayModels {
             prices: patterns.into_iter().map(price).collect(),
             unknown_price,
+            guardrails: guardrails.map(guardrail).into_iter().collect(),
         })
         .boxed()
 }

@@ -84,6 +84,7 @@ impl Refusal {
                     observed: None,
                     changed: false,
                     probed: None,
+                    finding: None,
                     domain: super::domains::Seen::default(),
                     next: self.outcome(),
                 }

@@ -28,6 +28,7 @@ use aigw_plan::gateway::lint::lint;
 use aigw_plan::gateway::observed::ObservedGateway;
 use aigw_plan::gateway::report::GatewayOutcome;
 use aigw_plan::gateway::validate::{ValidGateway, validate};
+use aigw_plan::probe::Finding;
 use aigw_plan::{Class, ConditionSpec, GatewayIdentity};
 use kube::ResourceExt;
 
@@ -61,6 +62,8 @@ struct Pass {
     changed: bool,
     /// What a probe showed; none where none is made now.
     probed: Option<ConditionSpec>,
+    /// What the last probe found, where one was made of the gateway as it is.
+    finding: Option<Finding>,
     /// What was seen of its custom domain.
     domain: domains::Seen,
     next: Outcome,
@@ -141,7 +144,15 @@ impl GatewayReconciler {
                     self.context.backoff.reset(Self::NAME, &gateway.uid().unwrap_or_default());
                 }
                 Ok(Round::End(outcome, next)) => {
-                    return Pass { outcome, observed, changed, probed: None, domain: domains::Seen::default(), next };
+                    return Pass {
+                        outcome,
+                        observed,
+                        changed,
+                        probed: None,
+                        finding: None,
+                        domain: domains::Seen::default(),
+                        next,
+                    };
                 }
                 Err(error) => return failed(&error, observed),
             }
@@ -152,6 +163,7 @@ impl GatewayReconciler {
             observed,
             changed,
             probed: None,
+            finding: None,
             domain: domains::Seen::default(),
             next: Outcome::Waiting { after: POLL },
         }
@@ -245,6 +257,7 @@ fn failed(error: &CloudError, observed: Option<ObservedGateway>) -> Pass {
         observed,
         changed: false,
         probed: None,
+        finding: None,
         domain: domains::Seen::default(),
         next: Outcome::failed(error),
     }

@@ -19,10 +19,12 @@ use aigw_plan::probe::identity;
 use aigw_plan::probe::report::{Terms, conclude};
 use aigw_plan::probe::schedule::Memo;
 use aigw_plan::tenant::diff::cleanup;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 
 use super::{ELSEWHERE_RECHECK, Pass, domains, failed, tenants_of};
 use crate::context::Context;
+use crate::harness::conditions::find;
 use crate::harness::{Error, Outcome};
 use crate::probe::{known, run, told_of};
 use crate::report::held_for_generation;
@@ -117,6 +119,7 @@ fn due(
         Some(memo)
             if !changed
                 && !serves_other
+                && !untold_guardrail(valid, &told.conditions)
                 && told_of(&told.conditions, gateway.metadata.generation)
                 && !memo.due(context.clock.now().as_second()) =>
         {
@@ -124,6 +127,13 @@ fn due(
         }
         before => Due::Yes(before),
     }
+}
+
+/// Whether the gateway has a guardrail of which nothing final was told: a process before this one may have put it in place
+/// and not come to probe it.
+fn untold_guardrail(valid: &ValidGateway, told: &[Condition]) -> bool {
+    let final_word = |condition: &Condition| condition.reason != reason::PROGRESSING;
+    valid.guardrail.is_some() && !find(told, kind::GUARDRAILS_ENFORCED).is_some_and(final_word)
 }
 
 /// The probe is not there yet, or cannot be.
@@ -169,6 +179,7 @@ fn conclude_probe(context: &Context, gateway: &AIGateway, valid: &ValidGateway, 
     let now = context.clock.now().as_second();
     let (condition, unproven) = conclude(terms, memo, now);
     pass.probed = Some(condition);
+    pass.finding = Some(memo.finding.clone());
     if let Some((unproven, serving)) = unproven {
         pass.outcome = GatewayOutcome::Unproven { unproven, serving };
     }

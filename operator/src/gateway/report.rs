@@ -3,7 +3,9 @@
 use aigw_api::conditions::kind;
 use aigw_api::{AIGateway, AIGatewayStatus, ProbeMode, Tenant};
 use aigw_plan::gateway::domains::tell;
+use aigw_plan::gateway::guardrails::{Seen, condition};
 use aigw_plan::gateway::issuers::{self, ObservedIssuer};
+use aigw_plan::gateway::observed::ObservedGateway;
 use aigw_plan::gateway::report::{GatewayOutcome, capacity, conditions, status};
 use aigw_plan::gateway::validate::ValidGateway;
 use aigw_plan::{ConditionSpec, GatewayIdentity, Violation};
@@ -41,6 +43,7 @@ pub(super) async fn passed(
     let mut next = match &pass.observed {
         Some(observed) => {
             specs.push(capacity(observed));
+            specs.extend(guardrails(valid, observed, pass));
             let tenants = tenants_of(context, gateway).len();
             let now = context.clock.now().as_second();
             let (build, proven) = (&context.memory.build, pass.domain.proven);
@@ -52,13 +55,27 @@ pub(super) async fn passed(
         }
         None => previous,
     };
+    // Only who has looked knows that there is none.
+    let unguarded = pass.observed.is_some().then_some(kind::GUARDRAILS_ENFORCED);
     let no_domain = valid.domain.is_none().then_some(kind::DOMAIN_READY);
-    let off: Vec<_> = off.into_iter().chain(no_domain).collect();
-    let Some(issuers) = issuers else { return write(context, gateway, next, specs, &off).await };
+    let optional: Vec<_> = off.into_iter().chain(unguarded).chain(no_domain).collect();
+    let Some(issuers) = issuers else { return write(context, gateway, next, specs, &optional).await };
     next.issuers = issuers::status(issuers);
     specs.extend(issuers::condition(issuers, context.clock.now().as_second()));
-    let optional: Vec<_> = off.into_iter().chain([kind::ISSUERS_READY]).collect();
+    let optional: Vec<_> = optional.into_iter().chain([kind::ISSUERS_READY]).collect();
     write(context, gateway, next, specs, &optional).await
+}
+
+/// What is to be said of the gateway's guardrail.
+fn guardrails(valid: &ValidGateway, observed: &ObservedGateway, pass: &Pass) -> Option<ConditionSpec> {
+    let seen = Seen {
+        observed,
+        in_sync: matches!(pass.outcome, GatewayOutcome::InSync | GatewayOutcome::Unproven { .. }),
+        own_role: valid.forwarder_role_arn.is_none(),
+        // Without a model to ask for, Bedrock was not asked.
+        probe: pass.finding.as_ref().filter(|_| valid.probe.model.is_some()),
+    };
+    condition(valid.guardrail.as_ref(), seen)
 }
 
 /// Tenants of all gateways that have exhausted a budget: a metric has no names of objects in it.

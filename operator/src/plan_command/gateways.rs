@@ -73,7 +73,8 @@ pub(super) async fn plan(
         }
     }
     let known = planner.cluster.gateway(&identity.namespace, &identity.name);
-    let mut observed = look(&cloud, &identity, &valid, known).await?;
+    let looked = look(&cloud, &identity, &valid, known).await?;
+    let mut observed = ObservedGateway { observed_at: planner.now.as_second(), ..looked };
     let facts = domain_facts(planner, &identity, &valid, known);
     observed.domains =
         look_for_domains(&cloud, &identity.installation, known.unwrap_or(gateway), &facts.wanted_elsewhere).await?;

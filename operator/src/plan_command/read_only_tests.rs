@@ -8,8 +8,9 @@ use super::super::fakes::{Everywhere, Fake};
 use super::*;
 
 /// The ports' methods that only look. Everything else in the ports' source is a change.
-const READS: [&str; 19] = [
+const READS: [&str; 20] = [
     "Account::id",
+    "ApiKeys::is_attached",
     "ApiKeys::list",
     "Domains::list",
     "Domains::mappings",
@@ -188,6 +189,7 @@ async fn every_look_is_passed_on() {
     cloud.usage_plans.list("").await.unwrap();
     cloud.usage_plans.key_ids("").await.unwrap();
     cloud.api_keys.list("").await.unwrap();
+    assert!(!cloud.api_keys.is_attached("", "").await.unwrap());
     cloud.estate.owned("").await.unwrap();
     assert_eq!(*fake.reads.lock().unwrap(), READS.len());
 }

@@ -1,5 +1,5 @@
 //! The gateway that ours is measured with: its configuration and one tenant with model rules, residency and limits, as items
-//! of a fake DynamoDB for the Lambda form, there with a budget and prices, and as a policy file for the HTTP form.
+//! of a fake DynamoDB for the Lambda form, there with a budget and prices, and as a policy file for the others.
 
 use std::io;
 use std::net::SocketAddr;
@@ -39,8 +39,13 @@ fn config() -> Value {
 }
 
 /// Limits that are reckoned with on every call and never reached.
-fn limits() -> Value {
+pub fn limits() -> Value {
     json!({ "requestsPerMinute": 100_000_000, "concurrency": 1_000, "maxOutputTokens": { "default": 4096 } })
+}
+
+/// A tenant without limits.
+pub fn no_limits() -> Value {
+    json!({})
 }
 
 fn models() -> Value {
@@ -50,13 +55,13 @@ fn models() -> Value {
     })
 }
 
-/// Content of the policy file of the HTTP form.
+/// Content of a policy file whose tenant has these limits and no budget.
 ///
 /// # Errors
 /// See [`credential`].
-pub fn policy_file() -> Outcome<String> {
+pub fn policy_file(limits: &Value) -> Outcome<String> {
     let credential = credential()?;
-    let tenant = json!({ "credentials": [credential.expose()], "policy": { "models": models(), "limits": limits() } });
+    let tenant = json!({ "credentials": [credential.expose()], "policy": { "models": models(), "limits": limits } });
     let mut gateway = config();
     gateway["prices"] = json!("");
     Ok(json!({ "gateway": gateway, "tenants": [tenant] }).to_string())

@@ -38,14 +38,16 @@ use upstream::Upstream;
 /// What anything here comes to.
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-const USAGE: &str = "usage: aigw-bench --function FILE --server FILE --peers DIR [--write FILE] [--one-core] [--quick]
+const USAGE: &str =
+    "usage: aigw-bench --function FILE --server FILE --peers DIR [--write FILE] [--one-core] [--quick] [--small]
 
   --function FILE  the forwarder as it is packed for Lambda
   --server FILE    the forwarder with `serve`
   --peers DIR      what tests/bench/peers/setup.sh made
   --write FILE     write the report there too
   --one-core       all on one core, where waking another one is no part of the cost
-  --quick          few calls: shows that everything runs, measures nothing";
+  --quick          few calls: shows that everything runs, measures nothing
+  --small          the calls of 1 KB only: to see what a change comes to";
 
 /// Rounds of each kind of work, and starts of each function.
 const ROUNDS: usize = 7;
@@ -58,12 +60,13 @@ struct Options {
     write: Option<PathBuf>,
     one_core: bool,
     quick: bool,
+    small: bool,
 }
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Outcome<Self> {
         let (mut function, mut server, mut peers, mut write) = (None, None, None, None);
-        let (mut one_core, mut quick) = (false, false);
+        let (mut one_core, mut quick, mut small) = (false, false, false);
         while let Some(argument) = arguments.next() {
             let place = match argument.as_str() {
                 "--function" => &mut function,
@@ -76,6 +79,10 @@ impl Options {
                 }
                 "--quick" => {
                     quick = true;
+                    continue;
+                }
+                "--small" => {
+                    small = true;
                     continue;
                 }
                 other => return Err(format!("unknown argument {other}\n\n{USAGE}").into()),
@@ -91,6 +98,7 @@ impl Options {
             write,
             one_core,
             quick,
+            small,
         })
     }
 }
@@ -122,7 +130,7 @@ async fn until_stopped(work: impl Future<Output = Outcome<()>>) -> Outcome<()> {
 }
 
 async fn run(options: Options) -> Outcome<()> {
-    let Options { function, server, peers, write, one_core, quick } = options;
+    let Options { function, server, peers, write, one_core, quick, small } = options;
     let placement = Placement::take(one_core)?;
     let scratch = tempfile::tempdir()?;
     let (acceptor, authority) = certificates::localhost()?;
@@ -135,7 +143,10 @@ async fn run(options: Options) -> Outcome<()> {
     let rounds = if quick { QUICK_ROUNDS } else { ROUNDS };
     let mut bench = Bench { programs, fakes, upstream, placement, rounds };
 
-    let all = work::all(quick);
+    let mut all = work::all(quick);
+    if small {
+        all.truncate(1);
+    }
     let mut report = Report::new(&bench, quick);
     for form in [Form::Lambda, Form::Http] {
         for work in &all {
@@ -143,10 +154,12 @@ async fn run(options: Options) -> Outcome<()> {
             report.work(form, work, bench.work(form, work).await);
         }
     }
-    let small = all.first().ok_or("no work")?;
-    eprintln!("bench: cold starts");
-    bench.fakes.upstream = format!("https://localhost:{}", secure.port());
-    report.starts(start::starts(&bench, small).await);
+    if !small {
+        let smallest = all.first().ok_or("no work")?;
+        eprintln!("bench: cold starts");
+        bench.fakes.upstream = format!("https://localhost:{}", secure.port());
+        report.starts(start::starts(&bench, smallest).await);
+    }
 
     println!("{}", report.text());
     if let Some(file) = write {

@@ -157,7 +157,10 @@ impl Contender {
 
     /// Ours is to be measured with its meter on: its log line has the tokens.
     fn check_log(&self) -> Outcome<()> {
-        let (Kind::Function | Kind::Server, Some(process)) = (self.kind, &self.running.process) else { return Ok(()) };
+        let (Kind::Function | Kind::Tableless | Kind::Server, Some(process)) = (self.kind, &self.running.process)
+        else {
+            return Ok(());
+        };
         // The line is written before the next invocation is asked for, and read by another thread.
         let patience = Instant::now() + Duration::from_secs(1);
         while !process.last_line().contains("output_tokens") {

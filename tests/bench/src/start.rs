@@ -29,7 +29,7 @@ pub type StartRow = (Kind, Result<Start, String>);
 /// Starts every function `bench.rounds` times, in turns. The fakes of `bench` are to be behind TLS.
 pub async fn starts(bench: &Bench, work: &Work) -> Vec<StartRow> {
     bench.upstream.expect(work, Check::Signed);
-    let kinds = Kind::all(Form::Lambda);
+    let kinds: Vec<Kind> = Kind::all(Form::Lambda).iter().copied().filter(|kind| !kind.is_for_comparison()).collect();
     let mut all: Vec<Result<Vec<Start>, String>> = kinds
         .iter()
         .map(|kind| kind.missing(&bench.programs).map_or(Ok(Vec::new()), |why| Err(format!("NOT RUN: {why}"))))
@@ -43,7 +43,7 @@ pub async fn starts(bench: &Bench, work: &Work) -> Vec<StartRow> {
             }
         }
     }
-    kinds.iter().copied().zip(all.into_iter().map(|seen| seen.map(|starts| middle(&starts)))).collect()
+    kinds.into_iter().zip(all.into_iter().map(|seen| seen.map(|starts| middle(&starts)))).collect()
 }
 
 async fn once(bench: &Bench, kind: Kind, work: &Work) -> Outcome<Start> {

@@ -28,6 +28,8 @@ pub enum Form {
 pub enum Kind {
     /// The forwarder function.
     Function,
+    /// The forwarder function with a tenant from a file, without limits: it calls Bedrock and nobody else, as the peers do.
+    Tableless,
     /// `forwarder serve`.
     Server,
     /// A function written in Go.
@@ -84,7 +86,7 @@ impl Kind {
     /// All of one form, ours first.
     pub fn all(form: Form) -> &'static [Self] {
         match form {
-            Form::Lambda => &[Self::Function, Self::Go, Self::Node, Self::Python],
+            Form::Lambda => &[Self::Function, Self::Tableless, Self::Go, Self::Node, Self::Python],
             Form::Http => &[Self::Server, Self::Envoy, Self::SigV4Proxy, Self::Direct],
         }
     }
@@ -93,6 +95,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Function | Self::Server => "ours",
+            Self::Tableless => "ours, no table",
             Self::Go => "Go",
             Self::Node => "Node.js",
             Self::Python => "Python",
@@ -106,13 +109,18 @@ impl Kind {
     pub fn program(self, programs: &Programs) -> PathBuf {
         match self {
             Self::Function => programs.function.clone(),
-            Self::Server | Self::Direct => programs.server.clone(),
+            Self::Server | Self::Tableless | Self::Direct => programs.server.clone(),
             Self::Go => programs.peers.join("go/forwarder"),
             Self::Node => programs.peers.join("node/node_modules/aws-lambda-ric/index.mjs"),
             Self::Python => programs.peers.join("python/bin/python"),
             Self::Envoy => programs.peers.join("envoy/envoy"),
             Self::SigV4Proxy => programs.peers.join("aws-sigv4-proxy/aws-sigv4-proxy"),
         }
+    }
+
+    /// Whether it is ours, in a form that is there to be compared with and that nobody runs.
+    pub fn is_for_comparison(self) -> bool {
+        self == Self::Tableless
     }
 
     /// Whether what it is made of fits in one file whose size means something.
@@ -127,7 +135,9 @@ impl Kind {
             return None;
         }
         let folder = match self {
-            Self::Function | Self::Server | Self::Direct => return Some(format!("{} is not there", program.display())),
+            Self::Function | Self::Tableless | Self::Server | Self::Direct => {
+                return Some(format!("{} is not there", program.display()));
+            }
             Self::Go => "go",
             Self::Node => "node",
             Self::Python => "python",
@@ -141,7 +151,7 @@ impl Kind {
     /// Its version, as it says itself or as its pinned sources do.
     pub fn version(self, programs: &Programs) -> String {
         let folder = match self {
-            Self::Function | Self::Server | Self::Direct => return "this repository".to_owned(),
+            Self::Function | Self::Tableless | Self::Server | Self::Direct => return "this repository".to_owned(),
             Self::Go => "go",
             Self::Node => "node",
             Self::Python => "python",
@@ -166,7 +176,7 @@ impl Kind {
         let (started, mut process, mut line);
         if Self::all(Form::Lambda).contains(&self) {
             let api = RuntimeApi::start().await?;
-            self.lambda_command(&mut command, programs, api.address);
+            self.lambda_command(&mut command, programs, api.address)?;
             started = Instant::now();
             process = Process::start(&mut command, placement)?;
             line = Line::Lambda(Box::new(api));
@@ -186,9 +196,13 @@ impl Kind {
         Ok(Running { process: Some(process), line, started, ready })
     }
 
-    fn lambda_command(self, command: &mut Command, programs: &Programs, api: SocketAddr) {
+    fn lambda_command(self, command: &mut Command, programs: &Programs, api: SocketAddr) -> Outcome<()> {
         let peers = |folder: &str| programs.peers.join(folder);
         match self {
+            Self::Tableless => {
+                let policy = file(programs, "tenant.json", gateway::policy_file(&gateway::no_limits())?)?;
+                command.args(["function", "--policy-file"]).arg(policy);
+            }
             Self::Node => {
                 let client = self.program(programs);
                 *command = rebuilt(command, Path::new("node"));
@@ -202,6 +216,7 @@ impl Kind {
             _ => {}
         }
         command.env("AWS_LAMBDA_RUNTIME_API", api.to_string());
+        Ok(())
     }
 
     fn http_command(
@@ -211,18 +226,13 @@ impl Kind {
         fakes: &Fakes,
         address: SocketAddr,
     ) -> Outcome<()> {
-        let file = |name: &str, content: String| -> Outcome<PathBuf> {
-            let path = programs.scratch.join(name);
-            std::fs::write(&path, content)?;
-            Ok(path)
-        };
         match self {
             Self::Server => {
-                let policy = file("policy.json", gateway::policy_file()?)?;
+                let policy = file(programs, "policy.json", gateway::policy_file(&gateway::limits())?)?;
                 command.args(["serve", "--listen", &address.to_string(), "--policy-file"]).arg(policy);
             }
             Self::Envoy => {
-                let config = file("envoy.json", envoy::config(address, fakes.upstream_address).to_string())?;
+                let config = file(programs, "envoy.json", envoy::config(address, fakes.upstream_address).to_string())?;
                 // One worker for one core, and no restart machinery, which two of them on one machine would share.
                 command.args(["--concurrency", "1", "--disable-hot-restart", "-l", "error", "-c"]).arg(config);
             }
@@ -236,6 +246,13 @@ impl Kind {
         }
         Ok(())
     }
+}
+
+/// A file of this run.
+fn file(programs: &Programs, name: &str, content: String) -> Outcome<PathBuf> {
+    let path = programs.scratch.join(name);
+    std::fs::write(&path, content)?;
+    Ok(path)
 }
 
 /// Waits until the process ended, if it ever does; how it did.

@@ -17,7 +17,7 @@ pub mod state;
 pub mod witness;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aigw_fakes::aws::FakeAws;
@@ -25,7 +25,7 @@ use aigw_fakes::issuers::FakeIssuers;
 use aigw_fakes::kube::FakeKube;
 use aigw_fakes::{aws, kube};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 use crate::Outcome;
@@ -150,10 +150,17 @@ fn epoch() -> Timestamp {
     EPOCH.parse().expect("a constant")
 }
 
-fn cluster(number: u32, now: Timestamp) -> FakeKube {
+/// Our definitions. Made once, as thousands of clusters are.
+static DEFINITIONS: LazyLock<[Value; 2]> = LazyLock::new(|| {
     use ::kube::CustomResourceExt;
+    [aigw_api::AIGateway::crd(), aigw_api::Tenant::crd()].map(|definition| json!(definition))
+});
+
+fn cluster(number: u32, now: Timestamp) -> FakeKube {
     let kube = FakeKube::cluster(number, now);
-    kube.install(&[aigw_api::AIGateway::crd(), aigw_api::Tenant::crd()]);
+    for definition in &*DEFINITIONS {
+        kube.put(definition);
+    }
     for (name, labels) in [
         ("aigw-system", json!({})),
         ("ai-platform", json!({})),

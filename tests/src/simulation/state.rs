@@ -50,11 +50,15 @@ pub fn state(world: &World) -> String {
 /// The cluster's side.
 fn cluster(world: &World) -> String {
     let mut text = String::new();
+    // Made once: credentials are looked for in it.
+    let in_aws = world.aws.inventory();
+    // Where the gateway is gone there is nobody to accept one.
+    let known = |hash: &str| world.kube.objects("aigateways").is_empty() || in_aws.contains(hash);
     for plural in KINDS {
         for object in world.kube.objects(plural) {
             let name = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
             let place = format!("{plural} {}/{}", name("namespace"), name("name"));
-            flatten(&place, &describe(world, plural, &object), &mut text);
+            flatten(&place, &describe(plural, &object, &known), &mut text);
         }
     }
     text
@@ -109,14 +113,14 @@ fn key_of(item: &Value) -> Option<&str> {
     ["type", "name", "tier", "id"].iter().find_map(|field| item[*field].as_str())
 }
 
-fn describe(world: &World, plural: &str, object: &Value) -> Value {
+fn describe(plural: &str, object: &Value, known: &dyn Fn(&str) -> bool) -> Value {
     let mut kept: BTreeMap<&str, Value> =
         METADATA.iter().filter_map(|field| Some((*field, object["metadata"].get(*field)?.clone()))).collect();
     if kept.contains_key("deletionTimestamp") {
         kept.insert("deletionTimestamp", "set".into());
     }
     if plural == "secrets" {
-        kept.insert("data", secret_data(world, object));
+        kept.insert("data", secret_data(object, known));
     } else {
         let mut status = object["status"].clone();
         strip(&mut status);
@@ -126,17 +130,15 @@ fn describe(world: &World, plural: &str, object: &Value) -> Value {
     serde_json::to_value(kept).unwrap_or_default()
 }
 
-/// Values in clear, but a credential as whether AWS accepts it.
-fn secret_data(world: &World, secret: &Value) -> Value {
+/// Values in clear, but a credential as whether AWS knows its hash.
+fn secret_data(secret: &Value, known: &dyn Fn(&str) -> bool) -> Value {
     let data = secret["data"].as_object().cloned().unwrap_or_default();
     let shown = data.into_iter().map(|(name, value)| {
         let value = STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default();
         let value = String::from_utf8_lossy(&value).into_owned();
         let value = match Credential::parse(&value) {
             Ok(credential) => {
-                // Where the gateway is gone there is nobody to accept it.
-                let known =
-                    world.kube.objects("aigateways").is_empty() || world.aws.inventory().contains(&credential.sha256());
+                let known = known(&credential.sha256());
                 format!("credential {} of {}, known to AWS: {known}", credential.key(), credential.tenant())
             }
             Err(_) => value,

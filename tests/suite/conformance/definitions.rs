@@ -106,6 +106,10 @@ pub async fn accepted(target: &Target) -> Outcome {
         ..PatchParams::apply("example").force()
     };
     for file in examples {
+        // Of Argo CD and Kustomize, whose kinds no server here knows (`gitops`).
+        if file.starts_with("examples/gitops/") && !file.ends_with("gateway.yaml") {
+            continue;
+        }
         for document in repository::yaml(&file)? {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let namespace = text(&document["metadata"]["namespace"]);

@@ -90,7 +90,7 @@ pub async fn operator(target: &Target) -> Outcome {
     Ok(())
 }
 
-/// The chart's admission policy: of all Secrets the operator's user writes only those it labelled as a Tenant's.
+/// The chart's admission policy: of all Secrets the operator's user writes only those it labelled and one of ours owns.
 pub async fn secrets(target: &Target) -> Outcome {
     let user = bind(target).await?;
     let watched = format!("watch.namespaces={{{}}}", target.namespace);
@@ -143,8 +143,15 @@ async fn only_labelled(target: &Target, user: &str) -> Outcome {
         .await?;
     denied("a Secret without labels", create("none", &json!({}), &owners).await?)?;
     denied("a Secret of half the labels", create("half", &half, &owners).await?)?;
-    denied("a Secret no Tenant owns", create("orphan", &labels, &json!([])).await?)?;
+    denied("a Secret nothing owns", create("orphan", &labels, &json!([])).await?)?;
+    let another = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "one", "uid": uid}]);
+    denied("a Secret something else owns", create("another", &labels, &another).await?)?;
     create("good", &labels, &owners).await??;
+    // That of a gateway's probe.
+    let gateway = manifests::gateway(&target.namespace, "prod");
+    let uid = target.put(&gateway).await?.metadata.uid;
+    let owned = json!([{"apiVersion": "aigateway.dev/v1alpha1", "kind": "AIGateway", "name": "prod", "uid": uid}]);
+    create("probe", &labels, &owned).await??;
     let params = PatchParams::default();
     let relabel = Patch::Merge(json!({"metadata": {"labels": labels, "ownerReferences": owners}}));
     denied("taking over a Secret", ours.patch("theirs", &params, &relabel).await)?;

@@ -39,7 +39,9 @@ fn counted() -> Outcome {
     let records = shared.world.bedrock()?.requests();
     let known: BTreeMap<&str, (&Record, Usage)> =
         records.iter().filter_map(|record| Some((record.request_id.as_str(), (record, record.usage?)))).collect();
-    let last = records.last().map(|record| record.request_id.clone()).unwrap_or_default();
+    // Not the last of all: a probe asks Bedrock what costs nothing, and is no call.
+    let last = records.iter().rfind(|record| record.usage.is_some()).map(|record| record.request_id.clone());
+    let last = last.ok_or("Bedrock counted nothing")?;
     let lines = wait::until("the last call's line is in the log", || {
         let found = boto3(&shared.world, LINES)?;
         let lines = found.as_array().cloned().unwrap_or_default();

@@ -45,9 +45,14 @@ fn metrics() -> Outcome {
     for metric in ["aigw_reconciliations_total{", "aigw_cloud_requests_total{", "aigw_leader 1"] {
         ensure!(body.contains(metric), "no {metric} in:\n{body}");
     }
-    // A metric must not grow with the cluster.
+    // A metric must not grow with the cluster; that of probes grows with its gateways alone.
+    let of_probes = |line: &&str| line.starts_with("aigw_probes_total{");
+    let probes: Vec<_> = body.lines().filter(of_probes).collect();
+    ensure!(probes.iter().any(|line| line.contains("gateway=\"ai-platform/prod\"")), "no probes in:\n{body}");
+    ensure!(!probes.iter().any(|line| line.contains("team-")), "metrics of probes name a tenant: {probes:?}");
+    let rest = body.lines().filter(|line| !of_probes(line)).collect::<Vec<_>>().join("\n");
     for name in ["prod", "ai-platform", "team-search", "team-ads", "\"search\"", "\"ads\""] {
-        ensure!(!body.contains(name), "metrics name an object: {name}");
+        ensure!(!rest.contains(name), "metrics name an object: {name}");
     }
     Ok(())
 }

@@ -13,10 +13,13 @@ mod deletion;
 mod drift;
 mod endpoints;
 mod faults;
+mod gitops;
 mod guard;
+mod guardrails;
 mod guide;
 mod kind;
 mod leaks;
+mod lifecycle;
 mod limits;
 mod matrix;
 mod metering;
@@ -28,6 +31,7 @@ mod probes;
 mod ready;
 mod refused;
 mod restore;
+mod rights;
 mod rotation;
 mod steady_state;
 mod storm;
@@ -76,6 +80,7 @@ pub fn suite() -> Suite {
         budgets::tests(),
         suspension::tests(),
         steady_state::tests(),
+        gitops::tests(),
         plan::tests(),
         plugin::tests(),
         change::tests(),
@@ -85,13 +90,16 @@ pub fn suite() -> Suite {
         guard::tests(),
         endpoints::tests(),
         operations::tests(),
+        guardrails::tests(),
         matrix::tests(),
         tokens::tests(),
         deletion::tests(),
         restore::tests(),
+        lifecycle::tests(),
         probes::tests(),
         faults::tests(),
         crash::tests(),
+        rights::tests(),
         leaks::tests(),
     ];
     let tests: Vec<_> = groups.into_iter().flatten().collect();

@@ -1,5 +1,5 @@
-//! A cluster is lost and rebuilt from Git: what is in AWS is taken over, with the same URL and the same credentials. As
-//! long as the old cluster lives, the new one keeps its hands off.
+//! A cluster is lost and rebuilt from Git: what is in AWS is taken over, with the same URL and the same credentials, and
+//! no call fails meanwhile. As long as the old cluster lives, the new one keeps its hands off.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use aigw_tests::harness::environment_test as test;
 use aigw_tests::installation::{self, Aws};
 use aigw_tests::inventory::{self, INSTALLATION};
 use aigw_tests::shared::{Own, Shared, prod};
-use aigw_tests::{Outcome, ensure, ensure_eq, manifests, secrets, wait};
+use aigw_tests::{Outcome, ensure, ensure_eq, figures, manifests, secrets, wait};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -65,7 +65,7 @@ fn take_over(
 ) -> Outcome {
     let first = &shared.world.cluster;
     let before = rest_api(first, own)?;
-    let calls = Calls::from_now(proxy);
+    let (calls, steady) = (Calls::from_now(proxy), client.steady()?);
     installation::operator(second, &Aws { endpoint, front: first }, INSTALLATION)?;
     second.namespace(NAME, true)?;
     second.apply(&[manifests::gateway(NAME, NAME), manifests::tenant(NAME, "one", (NAME, NAME), "silver")])?;
@@ -86,6 +86,8 @@ fn take_over(
     let renewed = Client::in_cluster(&shared.world, second, &own.tenants[0])?;
     ensure!(renewed.token() != client.token(), "a credential came back from its hash");
     renewed.until_answered()?;
+    let total = steady.none_failed()?;
+    figures::note("restore into another cluster", format!("calls meanwhile {total}, failed 0"));
 
     let old_calls = shared.calls()?;
     first.wait_reason(&own.gateway, "Stalled", "True", "OwnedElsewhere")?;

@@ -10,6 +10,8 @@ use aigw_tests::{Outcome, ensure, ensure_eq, figures, wait};
 use libtest_mimic::Trial;
 
 const INTERVALS: u64 = 3;
+/// Longer than a busy machine takes for what follows a change.
+const SETTLED: Duration = Duration::from_secs(5);
 
 pub fn tests() -> Vec<Trial> {
     vec![test(module_path!(), "drift_passes_write_nothing", nothing_is_written)]
@@ -17,8 +19,6 @@ pub fn tests() -> Vec<Trial> {
 
 fn nothing_is_written() -> Outcome {
     let shared = prod()?;
-    // What the tests before have changed has settled.
-    wait::pause(Duration::from_secs(2));
     let objects = [shared.gateway(), shared.search(), shared.ads()];
     let versions = || -> Outcome<Vec<_>> {
         objects
@@ -26,6 +26,12 @@ fn nothing_is_written() -> Outcome {
             .map(|object| Ok(shared.world.cluster.get(object)?["metadata"]["resourceVersion"].clone()))
             .collect()
     };
+    wait::until("what the tests before have changed has settled", || {
+        let before = versions()?;
+        wait::pause(SETTLED);
+        ensure_eq!(versions()?, before, "versions of gateway and tenants");
+        Ok(())
+    })?;
     let (before, calls) = (versions()?, shared.calls()?);
     wait::pause(Duration::from_secs(INTERVALS * DRIFT_SECONDS));
     ensure_eq!(versions()?, before, "versions of gateway and tenants");

@@ -166,7 +166,7 @@ fn through(storm: &Storm, count: usize) -> Outcome<u64> {
     // The key of the last move goes half a minute after it, under the same clients.
     wait::within(Duration::from_mins(2), "internal keys of earlier plans are gone", || {
         let keys = inventory::of(&storm.shared.world, &storm.own.gateway)?.0["apiKeys"].len();
-        ensure_eq!(keys, 2, "internal keys of two tenants");
+        ensure_eq!(keys, 3, "internal keys of two tenants and of the gateway's probe");
         Ok(())
     })?;
     calls += current.none_failed()?;

@@ -7,6 +7,7 @@ mod clusters;
 mod crash;
 mod domains;
 mod drift;
+mod guardrails;
 mod issuers;
 mod leadership;
 mod leaks;
@@ -14,6 +15,7 @@ mod objects;
 mod probes;
 mod rbac;
 mod refused;
+mod rights;
 mod scale;
 mod statuses;
 mod throttle;
@@ -31,11 +33,13 @@ fn suite() -> Suite {
         refused::tests(),
         budgets::tests(),
         clusters::tests(),
+        guardrails::tests(),
         domains::tests(),
         issuers::tests(),
         leadership::tests(),
         leaks::tests(),
         probes::tests(),
+        rights::tests(),
         scale::tests(),
         throttle::tests(),
     ];

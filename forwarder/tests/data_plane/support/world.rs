@@ -149,8 +149,10 @@ impl World {
     }
 
     async fn beside(&self, function: impl Function + 'static, test: impl Future<Output = ()>) {
+        let local = tokio::task::LocalSet::new();
+        let serving = local.run_until(serve(self.runtime_api.clone(), function, self.settings.concurrency));
         tokio::select! {
-            ended = serve(self.runtime_api.clone(), function, self.settings.concurrency) => panic!("the function ended: {ended:?}"),
+            ended = serving => panic!("the function ended: {ended:?}"),
             () = test => {}
         }
     }

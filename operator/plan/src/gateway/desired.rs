@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aigw_api::{Architecture, EndpointType, FailMode as AskedFailMode, ProbeMode, UnknownPrice as AskedUnknownPrice};
 use aigw_contract::Partition;
 use aigw_contract::environment;
+use aigw_contract::guardrail::Guardrails;
 use aigw_contract::price::{PriceList, UnknownPrice};
 use aigw_contract::probe::ProbeSetup;
 use aigw_contract::table::{FailMode, GatewayConfig};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::document::{Document, DocumentInput, render};
 use super::domains::{self, DesiredDomain, DomainFacts};
+use super::guardrails::{self, Fence};
 use super::observed::{ObservedGateway, Tags};
 use super::roles;
 use super::step::{FunctionSpec, UsagePlanSpec};
@@ -169,10 +171,15 @@ pub fn desire(
     tags.insert(TAG_INSTALLATION.into(), identity.installation.clone());
     tags.insert(TAG_OWNER_UID.into(), owner_uid.into());
 
+    // Without a stage there is no call that could be denied on the way.
+    let serving = observed.config.as_ref().filter(|_| !observed.stages.is_empty());
+    let written = serving.map(|config| &config.content.guardrails);
+    let guardrails = guardrails::next(valid.guardrail.as_ref(), written, observed.observed_at);
+    let fence = guardrails::fence(&guardrails);
     let mut roles = BTreeMap::new();
     let mut functions = BTreeMap::new();
     for function in Function::ALL {
-        let (role, spec) = desire_function(function, valid, identity, build, &tags)?;
+        let (role, spec) = desire_function(function, (valid, &fence), identity, build, &tags)?;
         roles.extend(role.map(|role| (function, role)));
         functions.insert(function, spec);
     }
@@ -190,7 +197,7 @@ pub fn desire(
             let disabled = domains::default_endpoint_disabled(valid, domain_facts, observed);
             render(&document_input(valid, &name, (id, disabled), identity))
         }),
-        config: rest_api_id.map(|id| config(valid, id, identity, domains::base_paths(valid, observed, id))),
+        config: rest_api_id.map(|id| config(valid, id, identity, domains::base_paths(valid, observed, id), guardrails)),
         prices: valid.prices.clone(),
         permission_sources: rest_api_id.map(|id| permission_sources(valid, id)).unwrap_or_default(),
         rest_api: DesiredRestApi {
@@ -233,6 +240,7 @@ fn config(
     rest_api_id: &str,
     identity: &GatewayIdentity,
     base_paths: Vec<String>,
+    guardrails: Guardrails,
 ) -> GatewayConfig {
     GatewayConfig {
         rest_api_id: rest_api_id.into(),
@@ -256,12 +264,13 @@ fn config(
         issuers: valid.issuers.iter().map(|issuer| issuer.contract.clone()).collect(),
         probe: (valid.probe.mode != ProbeMode::Off)
             .then(|| ProbeSetup { tenant: identity.probe_id(), model: valid.probe.model.clone() }),
+        guardrails,
     }
 }
 
 fn desire_function(
     function: Function,
-    valid: &ValidGateway,
+    (valid, fence): (&ValidGateway, &Fence),
     identity: &GatewayIdentity,
     build: &Build,
     tags: &Tags,
@@ -274,7 +283,7 @@ fn desire_function(
     let (given_role, policy, memory_mib, timeout_seconds) = match function {
         Function::Forwarder => (
             &valid.forwarder_role_arn,
-            roles::forwarder(scope, valid),
+            roles::forwarder(scope, valid, fence),
             valid.forwarder_memory_mib,
             valid.timeout_seconds,
         ),

@@ -11,7 +11,7 @@ use super::document::{Document, same_policy};
 use super::domains;
 use super::observed::{FunctionState, ObservedFunction, ObservedGateway, ObservedRestApi, ObservedTable, Tags};
 use super::step::{FunctionSpec, GatewayStep, StageThrottle, TaggedResource};
-use super::usage_plans;
+use super::{guardrails, usage_plans};
 use crate::identity::{Function, ROLE_PATH};
 use crate::plan::Plan;
 
@@ -88,6 +88,7 @@ pub fn diff(
             diff_documents(desired, observed, table_ready, &mut plan);
             diff_api(desired, api, observed, table_ready, &mut plan);
             usage_plans::diff(desired, api, observed, tiers_in_use, &mut plan)?;
+            guardrails::diff(desired, observed, &mut plan);
             domains::diff::diff(desired, api, observed, &mut plan);
         }
         several => {

@@ -8,6 +8,7 @@ pub mod domains;
 pub mod endpoint;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod guardrails;
 #[cfg(test)]
 mod harm;
 pub mod issuers;

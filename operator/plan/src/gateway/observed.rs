@@ -14,6 +14,8 @@ pub type Tags = BTreeMap<String, String>;
 /// Everything observed of one gateway. `None` and empty mean: looked, and not there.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ObservedGateway {
+    /// When it was looked at, in seconds since the Unix epoch.
+    pub observed_at: i64,
     /// The table.
     pub table: Option<ObservedTable>,
     /// The ownership record; not looked for while the table is not active.

@@ -1,6 +1,7 @@
 //! What holds of the gateway's plan whatever the spec and whatever state AWS is in.
 
 use aigw_api::{AIGatewaySpec, DeletionPolicy};
+use aigw_contract::guardrail::Guardrails;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -132,6 +133,13 @@ fn must_be(target: &ValidGateway, world: &World) {
     let config = &aws.config.as_ref().unwrap().content;
     assert_eq!((&config.rest_api_id, &config.families), (&aws.rest_apis[0].id, &target.families));
     assert_eq!(config.fips, target.fips);
+    assert_eq!(config.guardrails, Guardrails { apply: target.guardrail.clone(), transition: None });
+    if let Some(role) = aws.roles.get(&Function::Forwarder) {
+        let policy = role.policy.as_ref().unwrap().to_string();
+        let carried = target.guardrail.as_ref().map(|guardrail| guardrail.condition_value(target.place()));
+        assert_eq!(policy.contains("DenyUnguarded"), carried.is_some());
+        assert!(carried.is_none_or(|carried| policy.contains(&format!("[\"{carried}\"]"))), "{policy}");
+    }
     let table = aws.table.as_ref().unwrap();
     assert!(table.deletion_protection && table.time_to_live && table.point_in_time_recovery);
     let tagged = [&table.tags, &aws.rest_apis[0].tags, &stage.tags];
@@ -197,6 +205,8 @@ proptest! {
         prop_assert!(world.cleanup(compute, data).in_sync());
         world.sim.settle();
         let (mut after, account) = (world.sim.aws.clone(), before.usage_plans_in_account);
+        // Time passes while a guardrail settles.
+        (before.observed_at, after.observed_at) = (0, 0);
         match (compute, data) {
             (DeletionPolicy::Delete, DeletionPolicy::Delete) => {
                 prop_assert_eq!(after.usage_plans_in_account, account - before.usage_plans.len());

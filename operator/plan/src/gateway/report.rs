@@ -3,7 +3,7 @@
 use aigw_api::conditions::{kind, reason};
 use aigw_api::{
     AIGatewayStatus, DeletionPolicy, EffectiveGateway, EffectivePrices, EffectiveProbe, EffectiveTier, FailMode,
-    FunctionStatus, ProbeMode, StageStatus, TenantsStatus, UnknownPrice, UsagePlanStatus,
+    FunctionStatus, MandatoryGuardrail, ProbeMode, StageStatus, TenantsStatus, UnknownPrice, UsagePlanStatus,
 };
 use aigw_contract::table::Unmetered;
 
@@ -200,6 +200,11 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
             FailMode::Open => "Open".into(),
         },
         probe: Some(effective_probe(valid)),
+        guardrails: valid
+            .guardrail
+            .iter()
+            .map(|guardrail| MandatoryGuardrail { id: guardrail.id.clone(), version: guardrail.version.clone() })
+            .collect(),
         fips: valid.fips,
         architecture: valid.architecture,
         forwarder_memory_mib: valid.forwarder_memory_mib,

@@ -61,7 +61,7 @@ fn from_nothing() {
 #[test]
 fn each_kind_of_spec_change() {
     type Change = fn(&mut Value);
-    let changes: [(&str, Change); 17] = [
+    let changes: [(&str, Change); 18] = [
         ("limits of a tier", |spec| spec["tiers"][0]["plan"] = json!({"requestsPerSecond": 6, "burst": 10})),
         ("another tier", |spec| {
             let tier = json!({"name": "gold", "plan": {"requestsPerSecond": 90, "burst": 90}});
@@ -93,6 +93,7 @@ fn each_kind_of_spec_change() {
             spec["bedrock"] = json!({"unmetered": {"policy": "Charge", "usdPerCall": "0.01"}});
             spec["failMode"] = json!("Open");
         }),
+        ("a guardrail", |spec| spec["models"] = json!({"guardrails": [{"id": "abc1", "version": "7"}]})),
         ("deletion policies", |spec| spec["deletionPolicy"] = json!("Retain")),
     ];
     let mut text = String::new();

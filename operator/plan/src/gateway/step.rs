@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use aigw_contract::guardrail::{Guardrail, Guardrails};
 use aigw_contract::price::PriceList;
 use aigw_contract::table::{GatewayConfig, OwnerRecord};
 use serde_json::Value;
@@ -235,12 +236,13 @@ impl fmt::Display for GatewayStep {
             }
             S::WriteConfig { table, config, .. } => write!(
                 formatter,
-                "write config to table {table}: api {}, stages {}, families {}{}{}",
+                "write config to table {table}: api {}, stages {}, families {}{}{}{}",
                 config.rest_api_id,
                 config.stages.join(","),
                 config.families.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
                 if config.fips { " (FIPS)" } else { "" },
-                config.issuers.iter().fold(String::new(), |text, issuer| text + ", issuer " + &issuer.key())
+                config.issuers.iter().fold(String::new(), |text, issuer| text + ", issuer " + &issuer.key()),
+                guardrails_text(&config.guardrails)
             ),
             S::CreateRole { name, path, .. } => write!(formatter, "create role {path}{name}"),
             S::UpdateRoleTrust { name, .. } => write!(formatter, "update trust of role {name}"),
@@ -334,4 +336,14 @@ impl fmt::Display for GatewayStep {
             S::Tag { resource, tags } => write!(formatter, "tag {resource:?} with {} tags", tags.len()),
         }
     }
+}
+
+/// What a line about the configuration says of guardrails.
+fn guardrails_text(Guardrails { apply, transition }: &Guardrails) -> String {
+    let named = |guardrail: Option<&Guardrail>| guardrail.map_or_else(|| "none".to_owned(), ToString::to_string);
+    let other = transition.as_ref().map(|transition| format!(", {} passes too", named(transition.with.as_ref())));
+    if apply.is_none() && other.is_none() {
+        return String::new();
+    }
+    format!(", guardrail {}{}", named(apply.as_ref()), other.unwrap_or_default())
 }

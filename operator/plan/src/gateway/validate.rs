@@ -9,6 +9,7 @@ use aigw_api::{
     AIGatewaySpec, Architecture, Bedrock, DeletionPolicy, EndpointType, FailMode, Family, NamedObject, TenantRule,
     Throttle, UnknownPrice, UnmeteredPolicy,
 };
+use aigw_contract::guardrail::Guardrail;
 use aigw_contract::limits::{Budget, Limits};
 use aigw_contract::model::Place;
 use aigw_contract::price::PriceList;
@@ -17,6 +18,7 @@ use aigw_contract::{FIPS_REGIONS, Family as WireFamily, Partition};
 
 use super::document::Access;
 use super::endpoint::{self, ValidDomain};
+use super::guardrails;
 use super::issuers::{self, ValidIssuer};
 use super::roles;
 use crate::prices::{own_prices, price_list, usd_per_call};
@@ -70,6 +72,8 @@ pub struct ValidGateway {
     pub own_prices: usize,
     /// What a tenant with a budget may do with a model no price is known for.
     pub unknown_price: UnknownPrice,
+    /// The guardrail that every call carries.
+    pub guardrail: Option<Guardrail>,
     /// What happens to calls while the table does not answer.
     pub fail_mode: FailMode,
     /// How probes are made.
@@ -171,6 +175,8 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
     if fips {
         violations.extend(families.iter().filter_map(|family| fips_violation(*family, region)));
     }
+    let guardrail = guardrails::mandatory(models.as_ref());
+    violations.extend(guardrail.iter().flat_map(|_| guardrails::unguarded_families(bedrock.as_ref())));
     let unmetered = bedrock.as_ref().and_then(|bedrock| bedrock.unmetered.as_ref());
     let mut found = |violated: Vec<Violation>| violations.extend(violated);
     let unmetered_micro_usd = usd_per_call(unmetered).map_err(&mut found).unwrap_or_default();
@@ -225,6 +231,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         prices: price_list(region, &own_prices),
         own_prices: own_prices.len(),
         unknown_price: models.as_ref().and_then(|models| models.unknown_price).unwrap_or_default(),
+        guardrail,
         fail_mode: fail_mode.unwrap_or_default(),
         probe: valid_probe,
         fips,

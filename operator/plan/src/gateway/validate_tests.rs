@@ -95,3 +95,19 @@ fn lists_are_sorted_so_that_their_order_changes_nothing() {
     other["endpoint"]["sourceCidrs"] = json!(["2001:db8::/32", "10.0.0.0/8"]);
     assert_eq!(check(one), check(other));
 }
+
+#[test]
+fn families_that_carry_no_guardrail_are_refused_beside_one() {
+    let mut spec = spec();
+    spec["bedrock"] = json!({"families": ["bedrock-runtime", "bedrock-agent-runtime", "bedrock", "bedrock-agentcore"]});
+    assert_eq!(check(spec.clone()).unwrap().guardrail, None);
+    spec["models"] = json!({"guardrails": [{"id": "abc1", "version": "7"}]});
+    let violations = check(spec.clone()).unwrap_err();
+    let paths: Vec<_> = violations.iter().map(|violation| violation.path.as_str()).collect();
+    assert_eq!(paths, ["spec.bedrock.families[1]", "spec.bedrock.families[3]"]);
+    let message = &violations[0].message;
+    assert!(message.contains("bedrock-agent-runtime") && message.contains("spec.models.guardrails"), "{message}");
+    spec["bedrock"] = json!({"families": ["bedrock-runtime", "bedrock"]});
+    let guardrail = check(spec).unwrap().guardrail.unwrap();
+    assert_eq!((guardrail.id.as_str(), guardrail.version.as_str()), ("abc1", "7"));
+}

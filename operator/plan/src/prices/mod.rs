@@ -8,7 +8,7 @@
 
 mod overrides;
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use aigw_contract::Partition;
 use aigw_contract::glob;
@@ -31,6 +31,20 @@ const REVISION_DIGITS: usize = 12;
 static BUNDLED: LazyLock<Bundled> = LazyLock::new(|| {
     serde_json::from_str(include_str!("bundled.json")).expect("the bundled list is read by this crate's tests")
 });
+
+/// The lists that were made last, the latest at the end. Gateways are few, every pass over one or over one of its tenants
+/// asks for the same list again, and its revision is a hash of all of it.
+static LATEST: Mutex<Vec<Made>> = Mutex::new(Vec::new());
+
+/// Most lists that are remembered.
+const REMEMBERED: usize = 16;
+
+/// A list, and what it was made of.
+struct Made {
+    region: String,
+    own: Vec<ModelPrice>,
+    list: PriceList,
+}
 
 /// The list the operator brings along.
 #[derive(Debug, Deserialize)]
@@ -103,9 +117,27 @@ pub fn bundled_date() -> &'static str {
     &BUNDLED.date
 }
 
+/// Ids and patterns of the bundled list that are for `region`, in its order.
+pub fn bundled_patterns(region: &str) -> impl Iterator<Item = &'static str> {
+    BUNDLED.models.iter().filter(move |bundled| bundled.is_for(region)).map(|bundled| bundled.pattern.as_str())
+}
+
 /// The price list of a gateway in `region`: its `own` prices, then the bundled ones, without those that a price before
 /// them leaves no call.
 pub fn price_list(region: &str, own: &[ModelPrice]) -> PriceList {
+    let mut latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(made) = latest.iter().find(|made| made.region == region && made.own == own) {
+        return made.list.clone();
+    }
+    let list = make(region, own);
+    if latest.len() == REMEMBERED {
+        latest.remove(0);
+    }
+    latest.push(Made { region: region.to_owned(), own: own.to_vec(), list: list.clone() });
+    list
+}
+
+fn make(region: &str, own: &[ModelPrice]) -> PriceList {
     let mut models = own.to_vec();
     for bundled in BUNDLED.models.iter().filter(|bundled| bundled.is_for(region)) {
         // Among themselves, bundled prices only leave each other nothing where a Region's stands before the others'.

@@ -33,6 +33,8 @@ pub enum Expected {
     Report {
         /// The model.
         model: Option<String>,
+        /// Whether Bedrock has to deny the call without the guardrail that calls carry.
+        guarded: bool,
     },
     /// The tenant's usage is told.
     Usage,
@@ -47,10 +49,11 @@ pub fn checks(endpoint: &str, gateway: &GatewayIdentity, valid: &ValidGateway, c
     let get = |presented| Request { method: Method::Get, url: format!("{endpoint}{PROBE_PATH}"), presented };
     let forged = Presented::Credential(identity::forged(gateway));
     let own = Presented::Credential(credential.clone());
+    let guarded = valid.guardrail.is_some() && valid.probe.model.is_some();
     let mut checks = vec![
         Check { request: get(Presented::Nonsense), expected: Expected::Running },
         Check { request: get(forged), expected: Expected::Refusal },
-        Check { request: get(own), expected: Expected::Report { model: valid.probe.model.clone() } },
+        Check { request: get(own), expected: Expected::Report { model: valid.probe.model.clone(), guarded } },
     ];
     if valid.families.contains(&Family::BedrockRuntime) {
         checks.push(Check { request: invoke(endpoint, credential), expected: Expected::ModelDenial });
@@ -71,10 +74,13 @@ pub fn shown(checks: &[Check]) -> Finding {
         // The next one says more.
         Expected::Running => None,
         Expected::Refusal => Some("a credential of nobody's is refused".to_owned()),
-        Expected::Report { model: Some(model) } => {
-            Some(format!("a call is counted; Bedrock lets the gateway call {model}"))
+        Expected::Report { model: Some(model), guarded } => {
+            let denied = if *guarded { ", and not without the guardrail" } else { "" };
+            Some(format!("a call is counted; Bedrock lets the gateway call {model}{denied}"))
         }
-        Expected::Report { model: None } => Some("a call is counted; Bedrock was not asked for any model".to_owned()),
+        Expected::Report { model: None, .. } => {
+            Some("a call is counted; Bedrock was not asked for any model".to_owned())
+        }
         Expected::Usage => Some("the tenant's credential is accepted".to_owned()),
         Expected::ModelDenial => Some("a model that is not allowed is refused".to_owned()),
         Expected::Suspension => Some("calls are refused".to_owned()),
@@ -88,7 +94,7 @@ impl Check {
         match &self.expected {
             Expected::Running => running(answer),
             Expected::Refusal => refusal(answer),
-            Expected::Report { model } => report(answer, model.as_deref()),
+            Expected::Report { model, guarded } => report(answer, model.as_deref(), *guarded),
             Expected::Usage => usage(answer),
             Expected::ModelDenial => model_denial(answer),
             Expected::Suspension => super::tenant::suspension(answer),
@@ -123,7 +129,7 @@ fn refusal(answer: &Answer) -> Option<Finding> {
     }
 }
 
-fn report(answer: &Answer, model: Option<&str>) -> Option<Finding> {
+fn report(answer: &Answer, model: Option<&str>, guarded: bool) -> Option<Finding> {
     if let Some(finding) = answer.of_gateway() {
         return Some(finding);
     }
@@ -139,10 +145,23 @@ fn report(answer: &Answer, model: Option<&str>) -> Option<Finding> {
         }
         _ => return Some(answer.unexpected()),
     }
-    let Ok(ProbeReport { table, bedrock }) = serde_json::from_str(&answer.body) else {
+    let Ok(ProbeReport { table, bedrock, unguarded }) = serde_json::from_str(&answer.body) else {
         return Some(answer.unexpected());
     };
-    of_table(table).or_else(|| of_bedrock(bedrock, model.unwrap_or_default()))
+    let first = of_table(table).or_else(|| of_bedrock(bedrock, model.unwrap_or_default()));
+    first.or_else(|| if guarded { of_unguarded(unguarded) } else { None })
+}
+
+fn of_unguarded(unguarded: Option<BedrockAnswer>) -> Option<Finding> {
+    match unguarded {
+        Some(BedrockAnswer::RoleDenied) => None,
+        Some(BedrockAnswer::Callable) => Some(Finding::failed(
+            reason::GUARDRAIL_NOT_ENFORCED,
+            "Bedrock lets the forwarder's role call without the guardrail; its policy has to deny bedrock:InvokeModel and bedrock:InvokeModelWithResponseStream where bedrock:GuardrailIdentifier is not the gateway's",
+        )),
+        // Its configuration is read again within half a minute, and Bedrock may be busy.
+        _ => Some(Finding::Unclear("the forwarder could not ask Bedrock without the guardrail yet".into())),
+    }
 }
 
 fn of_table(table: TableAnswer) -> Option<Finding> {

@@ -18,7 +18,7 @@ fn reason_of(finding: Option<&Finding>) -> &'static str {
 
 fn report_of(table: &str, bedrock: &str) -> &'static str {
     let body = json!({"table": table, "bedrock": bedrock}).to_string();
-    reason_of(report(&answer(200, None, &body), Some("m")).as_ref())
+    reason_of(report(&answer(200, None, &body), Some("m"), false).as_ref())
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn each_part_of_the_way_has_its_reason() {
     ];
     for (kind, expected) in kinds {
         let found = answer(503, Some(kind), "");
-        for judged in [report(&found, None), usage(&found), model_denial(&found)] {
+        for judged in [report(&found, None, true), usage(&found), model_denial(&found)] {
             assert_eq!(reason_of(judged.as_ref()), expected, "{kind}");
         }
     }
@@ -53,7 +53,7 @@ fn the_forwarders_report_decides_by_its_first_problem() {
     assert_eq!(report_of("Counted", "ModelDenied"), "ModelDenied");
     assert_eq!(report_of("Counted", "Unreachable"), "BedrockUnreachable");
     assert_eq!(report_of("Later", "Callable"), "unclear");
-    let own = |status| reason_of(report(&answer(status, None, "{}"), None).as_ref());
+    let own = |status| reason_of(report(&answer(status, None, "{}"), None, false).as_ref());
     assert_eq!(
         [404, 503, 403, 200, 500].map(own),
         ["unclear", "TableUnreachable", "CredentialRefused", "ForwarderFailed", "ForwarderFailed"]
@@ -107,4 +107,21 @@ fn a_gateway_is_asked_four_times_and_no_request_shows_a_secret() {
     let secret = credential.expose().rsplit('_').next().unwrap();
     assert!(!format!("{checks:?}").contains(secret));
     assert!(matches!(shown(&checks), Finding::Passed(text) if text.contains("counted")));
+}
+
+#[test]
+fn a_call_without_the_guardrail_has_to_be_denied_to_the_role() {
+    let judged = |unguarded: Option<&str>, guarded| {
+        let mut body = json!({"table": "Counted", "bedrock": "Callable"});
+        body.as_object_mut().unwrap().extend(unguarded.map(|said| ("unguarded".to_owned(), json!(said))));
+        reason_of(report(&answer(200, None, &body.to_string()), Some("m"), guarded).as_ref())
+    };
+    assert_eq!(judged(Some("RoleDenied"), true), "right");
+    assert_eq!(judged(Some("Callable"), true), "GuardrailNotEnforced");
+    for told in [None, Some("Unreachable"), Some("NotAsked"), Some("ModelDenied"), Some("Later")] {
+        assert_eq!(judged(told, true), "unclear", "{told:?}");
+    }
+    // On the way from none to one the role denies nothing yet, and without one nothing is to be denied.
+    assert_eq!(judged(Some("Callable"), false), "right");
+    assert_eq!(judged(None, false), "right");
 }

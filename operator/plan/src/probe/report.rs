@@ -8,13 +8,14 @@ use super::schedule::Memo;
 use crate::conditions::{ConditionSpec, Progress};
 
 /// Reasons that a person has to do something about: nothing the operator repairs would help.
-const FOR_PEOPLE: [&str; 6] = [
+const FOR_PEOPLE: [&str; 7] = [
     reason::PERMISSION_MISSING,
     reason::PLAN_NOT_ATTACHED,
     reason::CREDENTIAL_REFUSED,
     reason::ROLE_DENIED,
     reason::MODEL_DENIED,
     reason::NOT_REFUSED,
+    reason::GUARDRAIL_NOT_ENFORCED,
 ];
 
 /// Everything is as it should be in AWS, and yet a probe does not show that calls go through.

@@ -7,7 +7,7 @@ use aigw_api::{Probe, ProbeMode, TenantRule};
 use aigw_contract::access::ModelRules;
 use aigw_contract::model::{ModelId, Named, Place};
 
-use crate::prices::price_list;
+use crate::prices::bundled_patterns;
 use crate::tenant::access::Ceiling;
 use crate::violation::Violation;
 
@@ -88,8 +88,7 @@ fn usual_model(rules: &[TenantRule], place: Place<'_>) -> Option<String> {
     let named = rules.iter().flat_map(|rule| Ceiling::of(rule).models).filter(whole);
     // Without a geography: whether one may be left is for the rules to say.
     let plain = |id: &String| matches!(ModelId::read(id, None), Some(ModelId::Named(Named { geography: None, .. })));
-    let prices = price_list(place.region, &[]).models.into_iter();
-    let listed = prices.map(|price| price.pattern).filter(whole).filter(plain);
+    let listed = bundled_patterns(place.region).map(str::to_owned).filter(whole).filter(plain);
     let mut candidates = named.chain([USUAL_MODEL.to_owned()]).chain(listed);
     candidates.find(|model| allows(rules, model, place))
 }

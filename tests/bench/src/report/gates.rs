@@ -66,6 +66,7 @@ pub fn text(works: &[WorkRows], starts: &[StartRow], sizes: &[(Kind, Option<u64>
     for (name, form, ours, peer, share) in [
         ("CPU at 1 KB against Envoy, server", Form::Http, Kind::Server, Kind::Envoy, SHARE_OF_ENVOY),
         ("CPU at 1 KB against Go, function", Form::Lambda, Kind::Function, Kind::Go, SHARE_OF_GO),
+        ("the same without the table", Form::Lambda, Kind::Tableless, Kind::Go, SHARE_OF_GO),
     ] {
         let cpu = |kind| of(form, SMALL, kind).and_then(|figures| figures.cpu);
         let figure = cpu(ours).zip(cpu(peer)).map(|(ours, peer)| {
@@ -83,7 +84,8 @@ fn ahead(works: &[WorkRows]) -> String {
     for work in works {
         let own = Kind::all(work.form)[0];
         let Some(ours) = work.of(own) else { continue };
-        let peers = work.rows.iter().filter(|row| row.kind != own && row.kind != Kind::Direct);
+        let peers =
+            work.rows.iter().filter(|row| row.kind != own && row.kind != Kind::Direct && !row.kind.is_for_comparison());
         for (kind, peer) in peers.filter_map(|row| Some((row.kind, row.figures.as_ref().ok()?))) {
             let noise = NOISE_PERCENT.max(ours.spread + peer.spread);
             for (what, ours, peer) in comparable(ours, peer) {

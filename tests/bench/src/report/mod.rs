@@ -1,4 +1,4 @@
-//! The report: method, machine, figures, ratios, and what our own gates say about them; Markdown that is readable as text.
+//! The report: method, machine, figures, ratios, what our own gates say about them, and why; Markdown that is readable as text.
 
 mod gates;
 mod machine;
@@ -14,6 +14,7 @@ use crate::work::Work;
 use table::Table;
 
 const METHOD: &str = include_str!("method.md");
+const EXPLANATION: &str = include_str!("explanation.md");
 
 /// Begins the reason why a subject has no figures though it ran.
 pub const FAILED: &str = "FAILED";
@@ -50,7 +51,7 @@ impl Report {
         }
         let mut programs = Table::new(&["subject", "version", "binary"]);
         let mut sizes = Vec::new();
-        for kind in kinds.into_iter().filter(|kind| *kind != Kind::Direct) {
+        for kind in kinds.into_iter().filter(|kind| *kind != Kind::Direct && !kind.is_for_comparison()) {
             let missing = kind.missing(&bench.programs);
             let size = std::fs::metadata(kind.program(&bench.programs)).map(|file| file.len()).ok();
             let size = size.filter(|_| kind.is_binary());
@@ -90,6 +91,8 @@ impl Report {
         text.push_str(&self.steady(Form::Http));
         text.push_str("\n## Cold start and first request through TLS\n\n");
         text.push_str(&self.cold());
+        text.push('\n');
+        text.push_str(EXPLANATION);
         text
     }
 

@@ -1,5 +1,5 @@
-//! The log of AWS calls: in memory for assertions, and as JSON lines in a file for people. No bodies, no headers, no
-//! query strings: those carry policies, keys and tokens.
+//! The log of AWS calls: in memory for assertions, and as JSON lines in a file for people. No bodies but what they name, no
+//! headers, no query strings: those carry policies, keys and tokens.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+
+use super::named::Named;
 
 /// Calls kept in memory.
 pub const KEPT: usize = 50_000;
@@ -25,6 +27,9 @@ pub struct Call {
     pub operation: String,
     /// Raw path without the query.
     pub resource: String,
+    /// What the body names.
+    #[serde(default)]
+    pub named: Named,
     /// Region of the credential scope.
     pub region: String,
     /// Access key of the credential scope.

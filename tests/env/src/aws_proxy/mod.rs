@@ -11,6 +11,7 @@ mod calls;
 mod control;
 mod fault;
 mod identify;
+mod named;
 mod rest;
 
 #[cfg(test)]
@@ -18,6 +19,8 @@ mod tests;
 
 pub use calls::{Call, CallLog, KEPT, Page};
 pub use fault::{Fault, Match, Rule};
+pub use named::Named;
+pub use rest::route;
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Uri, Version};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -40,7 +43,8 @@ use crate::net::wire::{self, Body, HttpClient};
 use crate::net::{Running, Socket, accept_loop};
 use identify::Identity;
 
-/// Form bodies and error answers above this are refused; both are small.
+/// Forms and error answers above this are refused, and of larger JSON bodies it is not read what they name; functions'
+/// code, which is the largest, is half of it.
 const MAX_SMALL_BODY: usize = 4 * 1024 * 1024;
 
 /// How a proxy is set up.
@@ -176,12 +180,16 @@ impl Proxy {
     async fn call(&self, request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
         let (time, started) = (Timestamp::now(), Instant::now());
         let (parts, body) = request.into_parts();
-        let (form, body) = if identify::needs_body(&parts.headers) {
-            let form = wire::collect(body, MAX_SMALL_BODY).await.map_err(|_| Dropped)?;
-            (form.clone(), wire::full(form))
+        let is_form = identify::needs_body(&parts.headers);
+        let small = body.size_hint().upper().is_some_and(|size| size <= MAX_SMALL_BODY as u64);
+        let (text, body) = if is_form || small {
+            let text = wire::collect(body, MAX_SMALL_BODY).await.map_err(|_| Dropped)?;
+            (text.clone(), wire::full(text))
         } else {
             (bytes::Bytes::new(), wire::streamed(body))
         };
+        let named = Named::of(&text, is_form);
+        let form = if is_form { text } else { bytes::Bytes::new() };
         let resource = parts.uri.path().to_owned();
         let query = parts.uri.query().unwrap_or_default();
         let call = identify::identify(parts.method.as_str(), &resource, query, &parts.headers, &form);
@@ -196,6 +204,7 @@ impl Proxy {
             service: call.service,
             operation: call.operation,
             resource,
+            named,
             region: call.region,
             caller: call.caller,
             agent,

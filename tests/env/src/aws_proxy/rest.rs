@@ -147,6 +147,16 @@ pub fn operation(service: &str, method: &str, path: &str, query: &str) -> Option
     })
 }
 
+/// Method and path template of an operation: the reverse of [`operation`].
+pub fn route(service: &str, operation: &str) -> Option<(&'static str, &'static str)> {
+    let table = match service {
+        "apigateway" => API_GATEWAY,
+        "lambda" => LAMBDA,
+        _ => return None,
+    };
+    table.iter().find(|(_, _, name)| *name == operation).map(|(method, template, _)| (*method, *template))
+}
+
 fn fits(template: &str, path: &str) -> bool {
     let mut wanted = template.split('/').skip(1);
     // Some services end paths with a slash.

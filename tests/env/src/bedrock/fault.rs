@@ -1,7 +1,7 @@
 //! What a scripted fault can do to one request, and the two ways to order it: a rule sent to the control endpoint
 //! (JSON) or the request header [`FAULT_HEADER`] (`name=value` pairs), with the same names in both.
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -26,15 +26,19 @@ pub struct Match {
     /// Part of the decoded model id; requests without a model do not match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_contains: Option<String>,
+    /// A header that the request lacks, as IAM denies a call that does not carry a guardrail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks_header: Option<String>,
 }
 
 impl Match {
-    /// Whether the rule is for a request with this raw path and decoded model id.
-    pub fn matches(&self, path: &str, model: Option<&str>) -> bool {
+    /// Whether the rule is for a request with this raw path, decoded model id and these headers.
+    pub fn matches(&self, path: &str, model: Option<&str>, headers: &HeaderMap) -> bool {
         let path_fits = self.path_contains.as_deref().is_none_or(|part| path.contains(part));
         let model_fits =
             self.model_contains.as_deref().is_none_or(|part| model.is_some_and(|model| model.contains(part)));
-        path_fits && model_fits
+        let header_fits = self.lacks_header.as_deref().is_none_or(|name| !headers.contains_key(name));
+        path_fits && model_fits && header_fits
     }
 }
 
@@ -158,8 +162,16 @@ mod tests {
 
     #[test]
     fn a_model_matcher_needs_a_model() {
-        let matcher = Match { path_contains: None, model_contains: Some("haiku".into()) };
-        assert!(matcher.matches("/x", Some("claude-haiku")));
-        assert!(!matcher.matches("/haiku", None));
+        let matcher = Match { model_contains: Some("haiku".into()), ..Match::default() };
+        assert!(matcher.matches("/x", Some("claude-haiku"), &HeaderMap::new()));
+        assert!(!matcher.matches("/haiku", None, &HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_header_can_be_what_a_request_lacks() {
+        let matcher = Match { lacks_header: Some("x-guard".into()), ..Match::default() };
+        assert!(matcher.matches("/x", None, &HeaderMap::new()));
+        let has = HeaderMap::from_iter([("x-guard".parse().unwrap(), "1".parse().unwrap())]);
+        assert!(!matcher.matches("/x", None, &has));
     }
 }

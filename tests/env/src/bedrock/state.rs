@@ -145,7 +145,7 @@ impl Stub {
             return Fault::from_header(&String::from_utf8_lossy(value.as_bytes()));
         }
         let model = route.model.as_deref();
-        let fault = self.faults.take(|matcher| matcher.matches(parts.uri.path(), model));
+        let fault = self.faults.take(|matcher| matcher.matches(parts.uri.path(), model, &parts.headers));
         Ok(fault.unwrap_or_default())
     }
 

@@ -216,7 +216,7 @@ impl<'a> Call<'a> {
         let path = without_base(&place.path, &config.base_paths);
         match path {
             PROBE_PATH => match config.probe.as_ref().filter(|probe| probe.tenant == credential.tenant()) {
-                Some(probe) => own(200, &json!(self.report(forwarder, probe.model.as_deref()))),
+                Some(probe) => own(200, &json!(self.report(forwarder, probe.model.as_deref(), &config))),
                 None => own(404, &json!({"message": "nothing else"})),
             },
             "/.aigw/usage" => own(200, &json!({})),
@@ -224,17 +224,40 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn report(&self, forwarder: &Configuration, model: Option<&str>) -> ProbeReport {
+    fn report(&self, forwarder: &Configuration, model: Option<&str>, config: &GatewayConfig) -> ProbeReport {
         let knobs = &self.behaviour.data_plane;
         let counts = ["dynamodb:GetItem", "dynamodb:UpdateItem"].iter().all(|action| self.may(forwarder, action));
-        let bedrock = match model {
+        let place = config.place();
+        let guardrail = config.guardrails.apply.as_ref();
+        let carried = guardrail.zip(place).map(|(guardrail, place)| guardrail.condition_value(place));
+        let answer = |carried: Option<&str>| match model {
             None => BedrockAnswer::NotAsked,
             Some(_) if knobs.bedrock_down => BedrockAnswer::Unreachable,
             Some(_) if !self.may(forwarder, "bedrock:InvokeModel") => BedrockAnswer::RoleDenied,
+            Some(_) if carried.is_some() && !self.may(forwarder, "bedrock:ApplyGuardrail") => BedrockAnswer::RoleDenied,
+            Some(_) if self.fenced(forwarder, carried) => BedrockAnswer::RoleDenied,
             Some(model) if knobs.denied_models.contains(model) => BedrockAnswer::ModelDenied,
             Some(_) => BedrockAnswer::Callable,
         };
-        ProbeReport { table: if counts { TableAnswer::Counted } else { TableAnswer::Denied }, bedrock }
+        ProbeReport {
+            table: if counts { TableAnswer::Counted } else { TableAnswer::Denied },
+            bedrock: answer(carried.as_deref()),
+            unguarded: guardrail.and(model).map(|_| answer(None)),
+        }
+    }
+
+    /// Whether the function's role is denied to call a model with this guardrail. A negated operator also fits where the key
+    /// is not there (IAM guide, "condition operators").
+    fn fenced(&self, function: &Configuration, carried: Option<&str>) -> bool {
+        let role = self.state.roles.values().find(|role| role.arn == function.role_arn);
+        let mut statements = role.into_iter().flat_map(|role| role.policies.values()).filter_map(|policy| {
+            let statements = policy["Statement"].as_array()?;
+            statements.iter().find(|statement| statement["Effect"] == "Deny")
+        });
+        statements.any(|statement| {
+            let passing = statement["Condition"]["StringNotEquals"]["bedrock:GuardrailIdentifier"].as_array();
+            !passing.is_some_and(|passing| passing.iter().any(|passed| passed.as_str() == carried && carried.is_some()))
+        })
     }
 
     fn model_call(&self, path: &str, policy: &TenantPolicy, config: &GatewayConfig, url: &str) -> Answer {

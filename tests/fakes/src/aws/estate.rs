@@ -1,6 +1,7 @@
 //! Everything of one installation: the lists a sweep makes, one after the other as the adapter makes them.
 
 use aigw_cloud::{CloudError, Estate};
+use aigw_plan::Class;
 use aigw_plan::gateway::observed::Tags;
 use aigw_plan::identity::{TAG_ID, TAG_INSTALLATION, TAG_TENANT_ID};
 use aigw_plan::sweep::{Kind, OwnedObject};
@@ -35,6 +36,16 @@ fn object(kind: Kind, id: &str, name: &str, tags: &Tags) -> (Tags, OwnedObject) 
 }
 
 type Listed = Vec<(Tags, OwnedObject)>;
+
+/// Makes the calls about each object that a list without tags takes.
+async fn asked(port: &Port, operations: &[&'static str], listed: Listed) -> Result<Listed, CloudError> {
+    for (_, object) in &listed {
+        for operation in operations {
+            port.call(operation, &object.name, |_, _| Ok(())).await?;
+        }
+    }
+    Ok(listed)
+}
 
 fn rest_apis(state: &mut AccountState, context: &Context<'_>) -> Listed {
     let apis = state.region(context.region).rest_apis.iter().filter(|(_, api)| context.listed(api.created));
@@ -84,10 +95,17 @@ impl Estate for EstatePort {
         let mut listed = gateway.call("apigateway:GetRestApis", "", |state, at| Ok(rest_apis(state, at))).await?;
         listed.extend(gateway.call("apigateway:GetUsagePlans", "", |state, at| Ok(usage_plans(state, at))).await?);
         listed.extend(gateway.call("apigateway:GetApiKeys", PREFIX, |state, at| Ok(api_keys(state, at))).await?);
-        listed.extend(others.call("lambda:ListFunctions", "", |state, at| Ok(functions(state, at))).await?);
-        listed.extend(others.call("iam:ListRoles", "", |state, at| Ok(roles(state, at))).await?);
-        listed.extend(others.call("logs:DescribeLogGroups", PREFIX, |state, at| Ok(log_groups(state, at))).await?);
-        listed.extend(others.call("dynamodb:ListTables", "", |state, at| Ok(tables(state, at))).await?);
+        let found = others.call("lambda:ListFunctions", "", |state, at| Ok(functions(state, at))).await?;
+        listed.extend(asked(others, &["lambda:ListTags"], found).await?);
+        let found = match others.call("iam:ListRoles", "", |state, at| Ok(roles(state, at))).await {
+            Err(error) if error.class == Class::Denied => Listed::new(),
+            found => found?,
+        };
+        listed.extend(asked(others, &["iam:ListRoleTags"], found).await?);
+        let found = others.call("logs:DescribeLogGroups", PREFIX, |state, at| Ok(log_groups(state, at))).await?;
+        listed.extend(asked(others, &["logs:ListTagsForResource"], found).await?);
+        let found = others.call("dynamodb:ListTables", "", |state, at| Ok(tables(state, at))).await?;
+        listed.extend(asked(others, &["dynamodb:DescribeTable", "dynamodb:ListTagsOfResource"], found).await?);
         let ours = |(tags, object): (Tags, OwnedObject)| {
             let tagged = tags.get(TAG_INSTALLATION).is_some_and(|tag| tag == installation);
             (tagged && !object.gateway_id.is_empty()).then_some(object)

@@ -74,12 +74,15 @@ pub fn check(scenario: &Scenario, end: &End) -> Outcome {
     Ok(())
 }
 
-/// After a repair everything is as it was, but for generated hashes and spare versions and deployments.
+/// After a repair everything is as it was, but for generated hashes, spare versions and deployments, and since when a
+/// credential is in force, where the policy that knew went.
 fn as_before(end: &End) -> Outcome {
     let options = InventoryOptions {
         spare_deployments: false,
         spare_versions: false,
-        hidden_fields: ["heartbeat", "usageKeySince", "notAfter", "sha256", "restApiId"].map(str::to_owned).into(),
+        hidden_fields: ["heartbeat", "usageKeySince", "since", "notAfter", "sha256", "restApiId"]
+            .map(str::to_owned)
+            .into(),
         ..InventoryOptions::default()
     };
     let moment = Start::Converged.moment()?.ok_or("no moment")?;

@@ -11,7 +11,7 @@ mod tenant_changes;
 
 use aigw_tests::simulation::scenario::Scenario;
 
-use super::{domains, drift, issuers, probes};
+use super::{domains, drift, guardrails, issuers, probes};
 
 pub use checks::check;
 
@@ -27,6 +27,7 @@ pub fn all() -> Vec<Scenario> {
         rotation::scenarios(),
         issuers::scenarios(),
         probes::scenarios(),
+        guardrails::scenarios(),
         domains::scenarios(),
     ];
     let drift = [drift::api_gateway(), drift::compute(), drift::table(), drift::cluster()];

@@ -25,7 +25,7 @@ const BELOW: [(&str, char); 8] = [
     ("workload-identity-directory", '/'),
 ];
 /// Actions by which services of other families call a model with the caller's own rights.
-const MODEL_ACTIONS: [&str; 2] = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"];
+pub(super) const MODEL_ACTIONS: [&str; 2] = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"];
 
 /// Actions, by what they may be done to.
 #[derive(Debug, Default)]

@@ -1,16 +1,20 @@
 //! What the two functions may do: the policies of the roles the operator makes.
 //!
 //! The forwarder signs with its role, so these lists bound what any tenant can reach: exactly what the rules grant
-//! within the open families ([`bedrock`]), and the functions' own table and logs.
+//! within the open families ([`bedrock`]), with the guardrail that calls carry and not without ([`guardrails`]), and the
+//! functions' own table and logs.
 
 mod bedrock;
 mod granted;
+mod guardrails;
 
 use aigw_contract::Partition;
+use aigw_contract::guardrail::Guardrail;
 use aigw_contract::table::FUNCTION_WRITABLE_PREFIXES;
 use serde_json::{Value, json};
 
 use self::granted::Granted;
+use super::guardrails::Fence;
 use super::validate::ValidGateway;
 
 /// Where the policies apply.
@@ -44,7 +48,7 @@ pub fn trust() -> Value {
 pub const MAX_POLICY_SIZE: usize = 10_240;
 
 /// Policy of the forwarder's role.
-pub fn forwarder(scope: Scope<'_>, valid: &ValidGateway) -> Value {
+pub fn forwarder(scope: Scope<'_>, valid: &ValidGateway, fence: &Fence) -> Value {
     let writable: Vec<String> = FUNCTION_WRITABLE_PREFIXES.iter().map(|prefix| format!("{prefix}*")).collect();
     let mut statements = vec![
         logs(scope),
@@ -56,6 +60,7 @@ pub fn forwarder(scope: Scope<'_>, valid: &ValidGateway) -> Value {
         }),
     ];
     statements.extend(bedrock::statements(&Granted::of(valid)));
+    statements.extend(guardrails::statements(fence, valid.place()));
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
@@ -63,7 +68,11 @@ pub fn forwarder(scope: Scope<'_>, valid: &ValidGateway) -> Value {
 pub fn forwarder_size(valid: &ValidGateway) -> usize {
     let longest = "x".repeat(64);
     let scope = Scope { region: &valid.region, account_id: &valid.account_id, table: &longest, log_group: &longest };
-    forwarder(scope, valid).to_string().len()
+    // While one guardrail replaces another, both stand in it.
+    let widest = Guardrail { id: longest.clone(), version: aigw_contract::guardrail::DRAFT.into() };
+    let passing: Vec<Guardrail> = valid.guardrail.iter().cloned().chain([widest]).collect();
+    let fence = if passing.len() > 1 { Fence { passing, denies: true } } else { Fence::default() };
+    forwarder(scope, valid, &fence).to_string().len()
 }
 
 /// Policy of the authorizer's role.

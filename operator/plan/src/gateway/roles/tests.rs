@@ -35,7 +35,7 @@ fn statement(policy: &Value, sid: &str) -> Value {
 }
 
 fn policy(families: &[&str], allow: &[Value]) -> Value {
-    forwarder(SCOPE, &gateway(families, allow))
+    forwarder(SCOPE, &gateway(families, allow), &Fence::default())
 }
 
 #[test]
@@ -180,6 +180,30 @@ fn what_iam_would_refuse_is_refused_before() {
     assert!(refused(&with_role).is_ok());
 }
 
+#[test]
+fn without_the_guardrail_no_model_may_be_called_whatever_stands_for_it() {
+    let one = |version: &str| Guardrail { id: "abc1".into(), version: version.into() };
+    let gateway = gateway(&["bedrock-runtime"], &[json!({})]);
+    let policy = |passing: &[Guardrail], denies| forwarder(SCOPE, &gateway, &Fence { passing: passing.into(), denies });
+    let strict = policy(&[one("7")], true);
+    let deny = statement(&strict, "DenyUnguarded");
+    assert_eq!(deny["Effect"], "Deny");
+    assert_eq!(deny["Action"], json!(["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]));
+    assert_eq!(deny["Resource"], json!(["*"]));
+    let arn = format!("{OWN}guardrail/abc1");
+    assert_eq!(deny["Condition"], json!({"StringNotEquals": {"bedrock:GuardrailIdentifier": [format!("{arn}:7")]}}));
+    let profiles = "arn:aws:bedrock:*:111122223333:guardrail-profile/*";
+    assert_eq!(statement(&strict, "Guard")["Resource"], json!([&arn, profiles]));
+    // Every statement of the model actions is under it: an explicit denial beats them all.
+    assert_eq!(statement(&strict, "Models"), statement(&policy(&[], false), "Models"));
+    let both = statement(&policy(&[one("7"), one("DRAFT")], true), "DenyUnguarded");
+    assert_eq!(both["Condition"]["StringNotEquals"]["bedrock:GuardrailIdentifier"], json!([format!("{arn}:7"), &arn]));
+    let lenient = policy(&[one("7")], false);
+    assert_eq!(statement(&lenient, "DenyUnguarded"), Value::Null);
+    assert_eq!(statement(&lenient, "Guard")["Effect"], "Allow");
+    assert!(!policy(&[], false).to_string().contains("uardrail/"));
+}
+
 const PATTERNS: [&str; 9] = [
     "*",
     "anthropic.*",
@@ -219,7 +243,7 @@ proptest! {
     fn role_and_rules_agree_about_models(patterns in proptest::sample::subsequence(PATTERNS.to_vec(), 0..=4)) {
         let models: Vec<_> = patterns.iter().map(|pattern| json!({"match": pattern})).collect();
         let gateway = gateway(&["bedrock-runtime"], &[json!({"models": models})]);
-        let policy = forwarder(SCOPE, &gateway);
+        let policy = forwarder(SCOPE, &gateway, &Fence::default());
         let granted = |statement: &Value, field: &str| -> Vec<String> {
             serde_json::from_value(statement[field].clone()).unwrap_or_default()
         };

@@ -10,6 +10,7 @@ mod domains;
 
 use aigw_contract::Partition;
 
+use super::guardrails::SETTLE;
 use super::observed::{Document, ObservedGateway, ObservedLogGroup, ObservedRole, ObservedTable, Tags};
 use super::step::{GatewayStep, TaggedResource};
 use crate::identity::Function;
@@ -73,8 +74,17 @@ impl SimulatedGateway {
             None => {}
         }
         self.settle_functions();
+        self.settle_guardrails();
         self.settle_domains();
         self.aws != before
+    }
+
+    /// A change of guardrails takes time of its own.
+    fn settle_guardrails(&mut self) {
+        let config = self.aws.config.as_ref().map(|config| &config.content.guardrails);
+        let Some(transition) = config.and_then(|guardrails| guardrails.transition.as_ref()) else { return };
+        let settled = transition.since + i64::try_from(SETTLE.as_secs()).unwrap_or(0);
+        self.aws.observed_at = self.aws.observed_at.max(settled);
     }
 
     fn dispatch(&mut self, step: GatewayStep) -> Result<(), &'static str> {
