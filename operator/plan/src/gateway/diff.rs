@@ -294,7 +294,8 @@ fn diff_documents(
     }
     if observed.config.as_ref().map(|document| &document.content) != Some(config) {
         let expected = observed.config.as_ref().map(|document| document.version);
-        plan.step(GatewayStep::WriteConfig { table: desired.table.clone(), expected, config: config.clone() });
+        let (table, config) = (desired.table.clone(), Box::new(config.clone()));
+        plan.step(GatewayStep::WriteConfig { table, expected, config });
     }
 }
 

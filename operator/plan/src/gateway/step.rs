@@ -29,7 +29,7 @@ pub enum GatewayStep {
     /// Write the price list under the same kind of condition.
     WritePrices { table: String, expected: Option<i64>, prices: PriceList },
     /// Write the forwarder's configuration item under the same kind of condition.
-    WriteConfig { table: String, expected: Option<i64>, config: GatewayConfig },
+    WriteConfig { table: String, expected: Option<i64>, config: Box<GatewayConfig> },
     /// Create a role.
     CreateRole { name: String, path: String, trust: Value, permissions_boundary: Option<String>, tags: Tags },
     /// Replace a role's trust policy.

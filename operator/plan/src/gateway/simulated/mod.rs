@@ -183,7 +183,7 @@ impl SimulatedGateway {
                 self.table()?;
                 let found = self.aws.config.as_ref().map(|config| config.version);
                 holds(found == expected, "the configuration has changed")?;
-                self.aws.config = Some(Document { version: expected.unwrap_or(0) + 1, content: config });
+                self.aws.config = Some(Document { version: expected.unwrap_or(0) + 1, content: *config });
             }
             _ => return Err(MISROUTED),
         }
