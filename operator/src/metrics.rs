@@ -62,7 +62,7 @@ struct Probe {
 }
 
 /// What is probed, as a label.
-pub const PROBED: [&str; 2] = ["gateway", "tenant"];
+pub const PROBED: [&str; 3] = ["gateway", "tenant", "domain"];
 
 /// What a pass was for.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]

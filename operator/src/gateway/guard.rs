@@ -85,7 +85,7 @@ impl Refusal {
                     changed: false,
                     probed: None,
                     finding: None,
-                    domain: Default::default(),
+                    domain: super::domains::Seen::default(),
                     next: self.outcome(),
                 }
             }

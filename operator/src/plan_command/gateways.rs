@@ -76,8 +76,9 @@ pub(super) async fn plan(
     let looked = look(&cloud, &identity, &valid, known).await?;
     let mut observed = ObservedGateway { observed_at: planner.now.as_second(), ..looked };
     let facts = domain_facts(planner, &identity, &valid, known);
-    observed.domains =
-        look_for_domains(&cloud, &identity.installation, known.unwrap_or(gateway), &facts.wanted_elsewhere).await?;
+    // As it would be: the spec that is planned, and what the cluster tells of the one there is.
+    let planned = AIGateway { status: known.and_then(|known| known.status.clone()), ..gateway.clone() };
+    observed.domains = look_for_domains(&cloud, &identity.installation, &planned, &facts.wanted_elsewhere).await?;
     let api_keys = keys(&cloud, &identity, &observed).await?;
     let has_table = observed.table.as_ref().is_some_and(ObservedTable::usable);
     let place = Place { region: valid.region.clone(), account_id: valid.account_id.clone() };

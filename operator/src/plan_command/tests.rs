@@ -7,6 +7,7 @@ use aigw_contract::policy::TenantPolicy;
 use aigw_contract::table::OwnerRecord;
 use aigw_plan::gateway::desired::desire;
 use aigw_plan::gateway::diff::diff;
+use aigw_plan::gateway::domains::DomainFacts;
 use aigw_plan::gateway::observed::{Document, ObservedGateway};
 use aigw_plan::gateway::simulated::{Place, SimulatedGateway};
 use aigw_plan::gateway::validate::validate;
@@ -90,7 +91,8 @@ fn served() -> Fake {
     let id = |kind: &str, number: i64| format!("{kind}{number}");
     let mut world = SimulatedGateway::new(ObservedGateway::default(), Vec::new(), place, id);
     loop {
-        let desired = desire(&valid, &identity, "uid-1", &settings().build, (&world.aws, &Default::default())).unwrap();
+        let desired =
+            desire(&valid, &identity, "uid-1", &settings().build, (&world.aws, &DomainFacts::default())).unwrap();
         let plan = diff(&desired, &world.aws, &BTreeSet::new()).unwrap();
         if plan.in_sync() {
             break;

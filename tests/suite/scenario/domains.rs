@@ -79,9 +79,15 @@ pub fn scenarios() -> Vec<Scenario> {
             world.aws.edit(|account| {
                 let domain = account.region("eu-central-1").domains.get_mut(NAME);
                 domain.into_iter().for_each(|domain| {
-                    domain.mappings.clear();
+                    domain.mappings.values_mut().for_each(|(_, stage)| "by-hand".clone_into(stage));
                     domain.certificate_arn = certificate("by-hand");
                 });
+            });
+            sleep(Duration::from_mins(12)).await;
+            world.ready(&prod()).await?;
+            world.aws.edit(|account| {
+                let domain = account.region("eu-central-1").domains.get_mut(NAME);
+                domain.into_iter().for_each(|domain| domain.mappings.clear());
             });
             sleep(Duration::from_mins(12)).await;
             world.ready(&prod()).await?;

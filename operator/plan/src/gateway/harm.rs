@@ -20,6 +20,11 @@ fn plan(aws: &mut ObservedGateway, harm: impl FnOnce(&mut ObservedUsagePlan)) {
     aws.usage_plans.first_mut().map(harm);
 }
 
+/// Whether the entry needs a gateway with a custom domain.
+pub(super) fn is_about_domains(name: &str) -> bool {
+    ["domain", "mapping", "the API's own name"].iter().any(|part| name.starts_with(part))
+}
+
 /// By name, so that a failure says what was done.
 pub(super) const HARMS: [(&str, Harm); 50] = [
     ("table deleted", |aws| (aws.table, aws.owner, aws.config, aws.prices) = (None, None, None, None)),

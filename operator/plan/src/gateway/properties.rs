@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::desired::version_description;
 use super::fixtures::{World, identity};
-use super::harm::{HARMS, harm};
+use super::harm::{HARMS, harm, is_about_domains};
 use super::observed::{ObservedGateway, ObservedMapping};
 use super::validate::{ValidGateway, validate};
 use crate::identity::Function;
@@ -248,13 +248,18 @@ fn every_harm_does_harm_and_is_put_right() {
         "tiers": [{"name": "bronze", "plan": {"requestsPerSecond": 5, "burst": 10}}],
         "tenants": {"rules": []},
     });
-    let target = super::fixtures::valid(spec);
+    let mut with_domain = spec.clone();
+    let certificate = "arn:aws:acm:eu-central-1:111122223333:certificate/c1";
+    let domain = json!({"name": "ai.example.com", "certificateArn": certificate, "basePath": "prod"});
+    with_domain["endpoint"] = json!({"type": "Regional", "domain": domain, "disableDefaultEndpoint": true});
+    let targets = [spec, with_domain].map(super::fixtures::valid);
     for (number, (name, _)) in HARMS.iter().enumerate() {
-        let mut world = World::settled(&target);
+        let target = &targets[usize::from(is_about_domains(name))];
+        let mut world = World::settled(target);
         let before = world.sim.aws.clone();
         harm(number, &mut world.sim.aws);
         assert_ne!(world.sim.aws, before, "{name}");
-        assert!(world.converge(&target) > 0, "{name} was not noticed");
-        must_be(&target, &world);
+        assert!(world.converge(target) > 0, "{name} was not noticed");
+        must_be(target, &world);
     }
 }

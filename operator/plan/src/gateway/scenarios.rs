@@ -7,7 +7,7 @@ use aigw_api::DeletionPolicy;
 use serde_json::{Value, json};
 
 use super::fixtures::{World, identity, valid};
-use super::harm::{HARMS, harm};
+use super::harm::{HARMS, harm, is_about_domains};
 use super::ownership::{Claimant, Ownership, decide};
 use super::step::GatewayStep;
 use crate::tenant::step::ObservedApiKey;
@@ -174,8 +174,7 @@ fn drift_of_each_kind() {
     with_all["throttle"] = json!({"requestsPerSecond": 9, "burst": 9});
     let mut text = String::new();
     for (number, (name, _)) in HARMS.iter().enumerate() {
-        let of_domain = ["domain", "mapping", "the API's own name"].iter().any(|part| name.starts_with(part));
-        let spec = if of_domain { with_domain("ai.example.com", Some("prod")) } else { with_all.clone() };
+        let spec = if is_about_domains(name) { with_domain("ai.example.com", Some("prod")) } else { with_all.clone() };
         let mut world = World::settled(&valid(spec.clone()));
         harm(number, &mut world.sim.aws);
         world.converge(&valid(spec));
