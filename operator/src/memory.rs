@@ -6,7 +6,7 @@ use aigw_plan::gateway::desired::Build;
 use crate::args::Settings;
 use crate::gateway::{Attempts, Creations};
 use crate::probe::Probes;
-use crate::tenant::{Inventories, ValidGateways};
+use crate::tenant::{Grants, Inventories, ValidGateways};
 
 /// What is remembered of AWS between passes.
 pub struct Memory {
@@ -20,6 +20,8 @@ pub struct Memory {
     pub(crate) probes: Probes,
     /// Usage plans and keys of each gateway, shared by its tenants' passes.
     pub(crate) inventories: Inventories,
+    /// What tenants of namespaces with ceilings were granted last.
+    pub(crate) grants: Grants,
     /// Gateways' specs as validated, for their tenants' passes.
     pub(crate) valid_gateways: ValidGateways,
 }
@@ -40,6 +42,7 @@ impl Memory {
             issuers: Attempts::default(),
             probes: Probes::default(),
             inventories: Inventories::new(settings.drift_interval),
+            grants: Grants::default(),
             valid_gateways: ValidGateways::default(),
         }
     }
