@@ -6,7 +6,7 @@ use aigw_plan::gateway::desired::Build;
 use crate::args::{EndpointUrlTemplate, Settings};
 use crate::gateway::{Attempts, Configurations, Creations};
 use crate::probe::Probes;
-use crate::tenant::{Inventories, ValidGateways};
+use crate::tenant::{Grants, Inventories, ValidGateways};
 
 /// What is remembered of AWS between passes.
 pub struct Memory {
@@ -22,6 +22,8 @@ pub struct Memory {
     pub(crate) probes: Probes,
     /// Usage plans and keys of each gateway, shared by its tenants' passes.
     pub(crate) inventories: Inventories,
+    /// What tenants of namespaces with ceilings were granted last.
+    pub(crate) grants: Grants,
     /// Gateways' specs as validated, for their tenants' passes.
     pub(crate) valid_gateways: ValidGateways,
 }
@@ -44,6 +46,7 @@ impl Memory {
             issuers: Attempts::default(),
             probes: Probes::default(),
             inventories: Inventories::new(settings.drift_interval),
+            grants: Grants::default(),
             valid_gateways: ValidGateways::default(),
         }
     }

@@ -20,11 +20,14 @@ pub fn denial(exceeded: &Exceeded, policy: &TenantPolicy, now: i64) -> Denial {
     let after = resets.map_or(CONCURRENCY_PAUSE, |end| (end - now).max(1));
     match limit {
         Limit::MonthBudget | Limit::DayBudget => {
-            let (window, left) = (window(limit), usd((value - used).max(0)));
+            let (window, left) = (window(limit), (value - used).max(0));
+            // A smaller call may still pass: what is left, and what this one needs of it, is what helps then.
+            let why = if left == 0 { "is used up" } else { "has not enough left for this call" };
             Denial::forbidden(format!(
-                "the {window}'s budget of tenant {tenant} is used up: of USD {} USD {left} are left, and this call may cost \
-                 USD {}; it resets at {reset}; {raise}",
+                "the {window}'s budget of tenant {tenant} {why}: of USD {} USD {} are left, and this call may cost USD {}; \
+                 it resets at {reset}; {raise}",
                 usd(value),
+                usd(left),
                 usd(needed)
             ))
         }
@@ -144,6 +147,18 @@ mod tests {
                 assert!(denial.message.contains(part), "{part}: {}", denial.message);
             }
             assert!(resets.is_none() || denial.message.contains("1970-01-01T00:16:40Z"), "{}", denial.message);
+        }
+    }
+
+    #[test]
+    fn a_budget_is_used_up_only_where_nothing_is_left() {
+        for (used, why) in [
+            (1_000, "is used up: of USD 0.001 USD 0"),
+            (600, "has not enough left for this call: of USD 0.001 USD 0.0004"),
+        ] {
+            let exceeded = Exceeded { used, ..exceeded(Limit::DayBudget, 1_000, Some(1_000)) };
+            let denial = denial(&exceeded, &policy(), 0);
+            assert!(denial.message.contains(why), "{}", denial.message);
         }
     }
 

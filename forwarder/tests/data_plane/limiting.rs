@@ -13,7 +13,7 @@ use crate::support::world::{PRICED, PRICED_BODY, World, converse, error, event, 
 /// Minutes by which a test's minute is ahead of the clock, so that it does not end during the test: windows never go back.
 const AHEAD: i64 = 10_000;
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
@@ -23,13 +23,16 @@ fn set(world: &World, numbers: &[(&str, i64)]) {
     world.table.merge("meter#t1", "now", &Value::Object(attributes.collect()));
 }
 
-fn number(world: &World, name: &str) -> i64 {
+pub(crate) fn number(world: &World, name: &str) -> i64 {
     world.table.number("meter#t1", "now", name)
 }
 
 fn header<'a>(response: &'a Streamed, name: &str) -> Option<&'a str> {
     response.prelude["multiValueHeaders"][name][0].as_str()
 }
+
+/// Bytes of the line of a metered call, rounded up.
+const LINE_BYTES: usize = 1_150;
 
 fn limits(limits: &Value) -> Value {
     json!({ "limits": limits })
@@ -40,7 +43,7 @@ fn usage() -> Value {
 }
 
 /// A call of a model whose price is known.
-fn priced(world: &World) -> Value {
+pub(crate) fn priced(world: &World) -> Value {
     world.set_prices();
     let mut call = event("POST", PRICED);
     call["body"] = PRICED_BODY.into();
@@ -48,14 +51,14 @@ fn priced(world: &World) -> Value {
 }
 
 /// Bedrock answers that a call used ten tokens of input and five of output.
-fn used_fifteen(world: &World) {
+pub(crate) fn used_fifteen(world: &World) {
     let body = r#"{"usage":{"inputTokens":10,"outputTokens":5}}"#;
     let response = Response::builder().header("content-type", "application/json").body(full(body)).unwrap();
     world.bedrock.answer(response);
 }
 
 /// What is in flight when a response has ended is not its call.
-async fn ended(world: &World) {
+pub(crate) async fn ended(world: &World) {
     while !matches!(world.api.next_seen().await, Seen::End) {}
     assert_eq!(number(world, "inFlight"), 0);
 }
@@ -76,6 +79,27 @@ async fn a_call_costs_two_writes_and_no_read() {
             assert!(world.table.take_reads().is_empty());
             assert_eq!((number(&world, "dayRequests"), number(&world, "inFlight")), (6, 0));
             assert!(now() - number(&world, "lastUsed#k1") < 60);
+        })
+        .await;
+}
+
+/// What `docs/cost.md` reckons with: the line of a call with a budget. Ids are shorter here than in AWS.
+#[tokio::test]
+async fn the_line_of_a_call_is_no_longer_than_its_price_says() {
+    let world = World::with(None, &[]).await;
+    let mut policy = month(10_000_000);
+    policy["namespace"] = "team-search".into();
+    world.set_prices();
+    world.set_policy(1, &policy);
+    world
+        .forwarder(async {
+            used_fifteen(&world);
+            let mut call = priced(&world);
+            call["path"] = "/bedrock-runtime/model/eu.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse".into();
+            assert_eq!(world.call(&call).await.prelude["statusCode"], 200);
+            world.log.lines(1).await;
+            let bytes = world.log.text().len();
+            assert!((LINE_BYTES - 100..=LINE_BYTES).contains(&bytes), "{bytes} bytes: {}", world.log.text());
         })
         .await;
 }

@@ -14,6 +14,7 @@ mod metering;
 mod operations;
 mod probing;
 mod refusing;
+mod rolling;
 mod serving;
 mod starting;
 mod streaming;

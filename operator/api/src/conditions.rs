@@ -88,6 +88,8 @@ pub mod reason {
     pub const RESOURCE_NOT_ALLOWED: &str = "ResourceNotAllowed";
     /// A limit or budget is above what the rule, or the tier, allows.
     pub const LIMIT_NOT_ALLOWED: &str = "LimitNotAllowed";
+    /// What is asked for is more than is left of what the tenants of a namespace may have together.
+    pub const NAMESPACE_CEILING_REACHED: &str = "NamespaceCeilingReached";
     /// The rule does not allow `enforcement: Shadow`.
     pub const SHADOW_NOT_ALLOWED: &str = "ShadowNotAllowed";
     /// A Secret of that name exists and is not the operator's.

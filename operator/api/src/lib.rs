@@ -39,8 +39,8 @@ pub use gateway_status::{
 };
 pub use guardrails::MandatoryGuardrail;
 pub use limits::{
-    Budget, BudgetWindow, EffectiveBudget, EffectiveLimit, Enforcement, LimitCeilings, Limits, OutputCeiling,
-    OutputTokens, Premium, TenantBudget, TenantUsage, WindowUsage,
+    Budget, BudgetWindow, EffectiveBudget, EffectiveLimit, Enforcement, LimitCeilings, Limits, NamespaceLimits,
+    OutputCeiling, OutputTokens, Premium, TenantBudget, TenantUsage, WindowUsage,
 };
 pub use prices::{
     EffectivePrices, FailMode, GatewayModels, LongContextPrice, PriceOverride, TokenPrices, UnknownPrice, Unmetered,
@@ -48,7 +48,8 @@ pub use prices::{
 };
 pub use probe::{EffectiveProbe, Probe, ProbeMode, SuspensionStatus};
 pub use rules::{
-    NamespaceMatch, NamespaceOrigin, RuleAllow, RuleCeilings, RuleDefaults, RuleMatch, TenantRule, Tenants,
+    NamespaceCeilings, NamespaceMatch, NamespaceOrigin, RuleAllow, RuleCeilings, RuleDefaults, RuleMatch, TenantRule,
+    Tenants,
 };
 pub use tenant::{
     ApiKey, CredentialStatus, CredentialsStatus, EffectiveTenant, GatewayRef, SecretGroup, Tenant, TenantSpec,

@@ -65,6 +65,24 @@ pub struct LimitCeilings {
     pub max_output_tokens: Option<OutputCeiling>,
 }
 
+/// The highest sums of limits that the tenants of one namespace can have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceLimits {
+    /// Calls per clock minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub requests_per_minute: Option<i32>,
+    /// Tokens per clock minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 2_000_000_000))]
+    pub tokens_per_minute: Option<i32>,
+    /// Calls at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub concurrency: Option<i32>,
+}
+
 /// How long answers may be, in tokens.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutputCeiling {

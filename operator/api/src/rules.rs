@@ -2,13 +2,14 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::KubeSchema;
+use kube::core::Rule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{ModelMatch, ResourceGrant};
 use crate::auth::IdentityGrants;
 use crate::common::NamedObject;
-use crate::limits::{Budget, LimitCeilings, Premium};
+use crate::limits::{Budget, LimitCeilings, NamespaceLimits, Premium};
 use crate::schema;
 
 /// Who may attach as a tenant, and what they get.
@@ -115,8 +116,12 @@ pub struct RuleAllow {
     pub premiums: Vec<Premium>,
 }
 
-/// The most each tenant under a rule can have.
+/// The most each tenant under a rule can have, and the most all tenants of one namespace can have together.
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = namespace_holds_one("requestsPerMinute"))]
+#[x_kube(validation = namespace_holds_one("tokensPerMinute"))]
+#[x_kube(validation = namespace_holds_one("concurrency"))]
 pub struct RuleCeilings {
     /// Highest limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,6 +131,33 @@ pub struct RuleCeilings {
     #[schemars(length(max = 2))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["window".into()]))]
     pub budgets: Vec<Budget>,
+    /// The most that the tenants of one namespace can have together at this gateway: the sum of what is granted to them.
+    /// A tenant that asks for more than is left is refused; those that were granted something keep it, and where the
+    /// ceiling is lowered the oldest come first. Every tenant then needs a value of its own, from its tier or its spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_namespace: Option<NamespaceCeilings>,
+}
+
+/// The most all tenants of one namespace can have together.
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(validation = Rule::new("has(self.limits) || has(self.budgets)").message("set 'limits', 'budgets' or both"))]
+pub struct NamespaceCeilings {
+    /// Highest sums of limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<NamespaceLimits>,
+    /// Highest sums of budgets, each tenant's in its own time zone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["window".into()]))]
+    pub budgets: Vec<Budget>,
+}
+
+/// A rule that refuses a ceiling for each tenant above the one for its whole namespace.
+fn namespace_holds_one(limit: &str) -> Rule {
+    let (each, all) = (format!("self.limits.{limit}"), format!("self.perNamespace.limits.{limit}"));
+    let have = "has(self.limits) && has(self.perNamespace) && has(self.perNamespace.limits)";
+    let message = format!("limits.{limit} of each tenant must not exceed perNamespace.limits.{limit} of all of them");
+    Rule::new(format!("!({have} && has({each}) && has({all})) || {each} <= {all}")).message(message.as_str())
 }
 
 /// What tenants under a rule get where they ask for nothing.

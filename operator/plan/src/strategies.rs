@@ -262,6 +262,7 @@ fn ceilings() -> impl Strategy<Value = RuleCeilings> {
                 Budget { window: BudgetWindow::Month, usd: month.to_string() },
                 Budget { window: BudgetWindow::Day, usd: day.to_string() },
             ],
+            per_namespace: None,
         },
     )
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aigw_api::conditions::{kind, reason};
 use aigw_api::{AIGateway, Tenant};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
@@ -69,22 +70,31 @@ pub fn tenants_of_namespaces(
         .boxed()
 }
 
-/// Tenants to look at because another one of their namespace and gateway is gone, which may leave room for them.
+/// Tenants to look at because another one of their namespace and gateway is gone, or has other limits by now, which may
+/// leave room for those that were refused for want of it.
 pub fn tenants_of_tenants(
     stores: Stores,
     changes: impl Stream<Item = Change<Tenant>> + Send + 'static,
 ) -> BoxStream<'static, ObjectRef<Tenant>> {
-    changes
-        .filter(|change| std::future::ready(matches!(change, Change::Deleted(_))))
+    predicates::news(changes, tenant_as_its_neighbours_see_it)
         .flat_map(move |change| {
-            let gone = change.object();
-            let (namespace, gateway) = (gone.namespace(), gateway_of(gone));
+            let (gone, other) = (matches!(change, Change::Deleted(_)), change.object());
+            let (namespace, gateway) = (other.namespace(), gateway_of(other));
             stream::iter(references(&stores.tenants.state_filter(|tenant| {
                 tenant.metadata.namespace == namespace
+                    && (gone || lacks_room(tenant))
                     && refers_to(tenant, gateway.namespace.as_deref().unwrap_or_default(), &gateway.name)
             })))
         })
         .boxed()
+}
+
+/// Whether a tenant was refused because of what others of its namespace have. Nothing else makes one tenant's limits
+/// another's business, so a change of one wakes no others.
+fn lacks_room(tenant: &Tenant) -> bool {
+    let conditions = tenant.status.iter().flat_map(|status| &status.conditions);
+    let reasons = [reason::NAMESPACE_CEILING_REACHED, reason::TOO_MANY_TENANTS];
+    conditions.filter(|condition| condition.type_ == kind::ACCEPTED).any(|one| reasons.contains(&&*one.reason))
 }
 
 fn references<K: Resource<DynamicType = ()>>(objects: &[Arc<K>]) -> Vec<ObjectRef<K>> {
@@ -94,6 +104,18 @@ fn references<K: Resource<DynamicType = ()>>(objects: &[Arc<K>]) -> Vec<ObjectRe
 /// What a gateway reads of its tenants: that they are there, and whether they are going.
 fn tenant_as_gateway_sees_it(tenant: &Tenant) -> u64 {
     hash_of(&(gateway_of(tenant), tenant.metadata.deletion_timestamp.is_some()))
+}
+
+/// What tenants of a namespace take from one another: what one has, what it asks for, and whether it is going. Not what a
+/// refused one is told, or two of them would wake each other for ever.
+fn tenant_as_its_neighbours_see_it(tenant: &Tenant) -> u64 {
+    let effective = tenant.status.as_ref().and_then(|status| status.effective.as_ref());
+    let has = effective.map(|effective| {
+        let limits: Vec<_> = effective.limits.iter().map(|limit| (&limit.name, limit.value)).collect();
+        (limits, effective.budgets.iter().map(|budget| (budget.window, &budget.usd)).collect::<Vec<_>>())
+    });
+    let deleting = tenant.metadata.deletion_timestamp.is_some();
+    hash_of(&(gateway_of(tenant), tenant.metadata.generation, deleting, has.map(|has| format!("{has:?}"))))
 }
 
 /// What tenants read of their gateway: its spec, whether it is programmed, its URL and its usage plans. What else its

@@ -6,14 +6,16 @@ use std::convert::Infallible;
 use aigw_api::conditions::reason;
 use aigw_api::{AIGateway, Tenant};
 use aigw_cloud::CloudError;
+use aigw_contract::policy::TenantPolicy;
 use aigw_plan::Plan;
 use aigw_plan::gateway::observed::Document;
-use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, bounds};
+use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, bounds, shares};
 use aigw_plan::tenant::bind::bind;
 use aigw_plan::tenant::diff::{GatewayFacts, diff};
 use aigw_plan::tenant::identities::asked;
 use aigw_plan::tenant::internal_key::key_name;
 use aigw_plan::tenant::lint::lint;
+use aigw_plan::tenant::namespace::{ALONE, Amounts, Neighbour, Neighbours};
 use aigw_plan::tenant::secret::observed;
 use aigw_plan::tenant::simulated::SimulatedTenant;
 use aigw_plan::tenant::step::{ObservedSecret, ObservedTenant, TenantStep};
@@ -50,13 +52,17 @@ pub(super) async fn plan(
         return Ok(report);
     };
     let labels = namespace_labels(planner, manifests, &namespace, &mut report);
+    let (older, younger) = of_namespace(planner, manifests, tenant);
     let facts = TenantFacts {
         namespace: &namespace,
         name: &name,
         namespace_labels: &labels,
-        earlier_in_namespace: earlier(planner, manifests, tenant),
+        earlier_in_namespace: older.iter().filter(|other| other.metadata.deletion_timestamp.is_none()).count(),
+        neighbours: &ALONE,
         rotation_request: rotation_request(tenant),
     };
+    let neighbours = neighbours(gateway, &facts, &older, &younger).await?;
+    let facts = TenantFacts { neighbours: &neighbours, ..facts };
     let tenant_id = gateway.identity.tenant_id(&namespace, &name);
     let in_aws = look(gateway, &tenant_id, &asked(&tenant.spec, &namespace)).await?;
     let in_aws = ObservedTenant { read_at: planner.now.as_second(), ..in_aws };
@@ -147,26 +153,72 @@ async fn secret(
     Ok(observed(found, &admitted.tenant_id, known.uid().as_deref()))
 }
 
-/// Tenants of the same namespace and gateway that were there first: those of the cluster by age, then those that are
-/// only in manifests, by name.
-fn earlier(planner: &Planner<'_>, manifests: &Manifests, tenant: &Tenant) -> usize {
+/// The other tenants of the same namespace and gateway, as the manifests would have them: those that were there first and
+/// those that were not. Those of the cluster come by age, then those that are only in manifests, by name.
+fn of_namespace<'a>(
+    planner: &Planner<'a>,
+    manifests: &'a Manifests,
+    tenant: &Tenant,
+) -> (Vec<&'a Tenant>, Vec<&'a Tenant>) {
     let in_cluster =
         |tenant: &Tenant| planner.cluster.tenant(&tenant.namespace().unwrap_or_default(), &tenant.name_any());
     let order = |tenant: &Tenant| {
         let created = in_cluster(tenant).and_then(ResourceExt::creation_timestamp);
         (created.is_none(), created, tenant.name_any())
     };
-    let own = order(tenant);
-    let only_in_manifests = manifests.tenants.iter().filter(|other| in_cluster(other).is_none());
-    planner
-        .cluster
-        .tenants
-        .iter()
-        .filter(|other| other.metadata.deletion_timestamp.is_none())
-        .chain(only_in_manifests)
+    let same =
+        |one: &Tenant, other: &Tenant| one.namespace() == other.namespace() && one.name_any() == other.name_any();
+    let planned = |other: &Tenant| manifests.tenants.iter().any(|each| same(each, other));
+    let unplanned = planner.cluster.tenants.iter().filter(|other| !planned(other));
+    let mut others: Vec<&Tenant> = unplanned
+        .chain(&manifests.tenants)
         .filter(|other| other.namespace() == tenant.namespace() && gateway_of(other) == gateway_of(tenant))
-        .filter(|other| order(other) < own)
-        .count()
+        .filter(|other| !same(other, tenant))
+        .collect();
+    others.sort_by_cached_key(|other| order(other));
+    let own = order(tenant);
+    others.into_iter().partition(|other| order(other) < own)
+}
+
+/// What the others of the namespace have and ask for, where the rule limits what they may have together.
+async fn neighbours(
+    gateway: &Planned,
+    facts: &TenantFacts<'_>,
+    older: &[&Tenant],
+    younger: &[&Tenant],
+) -> Result<Neighbours, CloudError> {
+    if !shares(facts, &gateway.valid, &gateway.identity) {
+        return Ok(Neighbours::default());
+    }
+    let id = |name: &str| gateway.identity.tenant_id(facts.namespace, name);
+    let names = older.iter().chain(younger).map(|other| other.name_any()).chain([facts.name.to_owned()]);
+    let ids: Vec<String> = names.map(|name| id(&name)).collect();
+    let mut granted = BTreeMap::new();
+    if gateway.has_table {
+        for (id, items) in gateway.cloud.tables.tenants(&gateway.identity.physical_name(), &ids).await? {
+            let policy: Option<Document<TenantPolicy>> = parse(items.policy)?;
+            granted.extend(policy.map(|policy| (id, Amounts::granted(&policy.content))));
+        }
+    }
+    let granted = |name: &str| granted.get(&id(name)).copied().unwrap_or_default();
+    let seen = |(earlier, other): (usize, &&Tenant)| {
+        let name = other.name_any();
+        let of_other = TenantFacts {
+            name: &name,
+            earlier_in_namespace: earlier,
+            rotation_request: rotation_request(other),
+            ..facts.clone()
+        };
+        let admitted = admit(&other.spec, &of_other, &gateway.valid, &gateway.identity).ok();
+        let asks = admitted.map(|admitted| Amounts::asked(&admitted.limits));
+        let stays = other.metadata.deletion_timestamp.is_none();
+        Neighbour { granted: granted(&name), asks: asks.filter(|_| stays) }
+    };
+    Ok(Neighbours {
+        older: older.iter().enumerate().map(seen).collect(),
+        younger: younger.iter().enumerate().map(|(place, other)| seen((older.len() + 1 + place, other))).collect(),
+        granted: granted(facts.name),
+    })
 }
 
 /// Plans and simulates until there is nothing to do.

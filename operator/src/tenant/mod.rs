@@ -7,6 +7,7 @@
 mod execute;
 mod gather;
 mod inventory;
+mod neighbours;
 mod probe;
 mod probe_identity;
 mod report;
@@ -25,8 +26,10 @@ use aigw_plan::tenant::bind::{Bounds, bind};
 use aigw_plan::tenant::diff::{GatewayFacts, diff};
 use aigw_plan::tenant::identities::conflicts;
 use aigw_plan::tenant::lint::lint;
+use aigw_plan::tenant::namespace::{ALONE, Neighbours};
 use aigw_plan::tenant::report::{TenantOutcome, conflict};
 use aigw_plan::tenant::step::{ObservedTenant, TenantStep};
+use aigw_plan::violation::Violation;
 use aigw_plan::{Class, Plan};
 use kube::ResourceExt;
 
@@ -36,6 +39,7 @@ use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
 pub(crate) use gather::identities;
 pub(crate) use inventory::Inventories;
+pub(crate) use neighbours::Grants;
 pub(crate) use probe_identity::{Identity, ensure, execute_in_aws, observe_in_aws};
 pub(crate) use target::Site;
 use target::{GATEWAY_RECHECK, Target};
@@ -101,29 +105,36 @@ impl TenantReconciler {
             name: &name,
             namespace_labels: &labels,
             earlier_in_namespace: earlier_in_namespace(&self.context, tenant, &target.gateway),
+            neighbours: &ALONE,
             rotation_request: rotation_request(tenant),
         };
-        match admit(&tenant.spec, &facts, &target.valid, &target.site.identity) {
+        let (admitted, neighbours) = match neighbours::read(&self.context, tenant, target, &facts).await {
+            Ok(Some(namespace)) => namespace.admit(&self.context.memory.grants, tenant, &facts, target),
+            Ok(None) => (admit(&tenant.spec, &facts, &target.valid, &target.site.identity), Neighbours::default()),
+            Err(error) => return Ok(Pass::failed(&error, None, None, target)),
+        };
+        match admitted {
             Ok(admitted) => self.converge(tenant, target, admitted).await,
             Err(violation) => {
-                let mut pass = Pass::without_look(
-                    TenantOutcome::Refused(violation.clone()),
-                    Outcome::Done { requeue: self.context.settings.drift_interval },
-                );
-                // A tenant that no rule admits loses access; one that asks for too much keeps what it had, as far as
-                // its rule still allows that.
+                let facts = TenantFacts { neighbours: &neighbours, ..facts };
                 let bounds = bounds(&tenant.spec, &facts, &target.valid, &target.site.identity);
-                match self.bind(tenant, target, bounds.as_ref()).await {
-                    Ok((observed, due)) => {
-                        pass.next = next_look(due, look_within(&self.context, &observed));
-                        let place =
-                            if violation.reason == reason::NOT_ALLOWED { &mut pass.observed } else { &mut pass.kept };
-                        *place = Some(observed);
-                    }
-                    Err(error) => pass = Pass::failed(&error, None, None, target),
-                }
-                Ok(pass)
+                Ok(self.refused(tenant, target, violation, bounds.as_ref()).await)
             }
+        }
+    }
+
+    /// A tenant that no rule admits loses access; one that asks for too much keeps what it had, as far as its rule still
+    /// allows that.
+    async fn refused(&self, tenant: &Tenant, target: &Target, violation: Violation, bounds: Option<&Bounds>) -> Pass {
+        let revoked = violation.reason == reason::NOT_ALLOWED;
+        match self.bind(tenant, target, bounds).await {
+            Ok((observed, due)) => {
+                let next = next_look(due, look_within(&self.context, &observed));
+                let pass = Pass::without_look(TenantOutcome::Refused(violation), next);
+                let (observed, kept) = if revoked { (Some(observed), None) } else { (None, Some(observed)) };
+                Pass { observed, kept, ..pass }
+            }
+            Err(error) => Pass::failed(&error, None, None, target),
         }
     }
 

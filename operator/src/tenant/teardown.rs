@@ -67,7 +67,10 @@ async fn remove(context: &Context, tenant: &Tenant) -> Result<Option<Duration>, 
             // A key may be there that no list shows yet.
             let prefix = key_prefix(&site.identity, &tenant_id);
             match context.memory.inventories.unsure_of(&site.identity, &prefix).await {
-                None => return Ok(None),
+                None => {
+                    context.memory.grants.forget(&tenant_id);
+                    return Ok(None);
+                }
                 Some(Duration::ZERO) => continue,
                 Some(left) => return Ok(Some(left)),
             }

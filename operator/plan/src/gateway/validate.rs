@@ -198,6 +198,10 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         violations.extend(resource_violations(index, rule, region));
         let ceilings = rule.ceilings.as_ref().map_or(&[][..], |ceilings| &ceilings.budgets);
         violations.extend(budget_violations(&format!("spec.tenants.rules[{index}].ceilings.budgets"), ceilings));
+        let together = rule.ceilings.as_ref().and_then(|ceilings| ceilings.per_namespace.as_ref());
+        let together = together.map_or(&[][..], |ceilings| &ceilings.budgets);
+        let path = format!("spec.tenants.rules[{index}].ceilings.perNamespace.budgets");
+        violations.extend(budget_violations(&path, together));
     }
     let Some(stage) = stages.first() else {
         violations.push(Violation::new("spec.stages", reason::INVALID, "name one stage, for example v1"));

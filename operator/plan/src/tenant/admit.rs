@@ -12,6 +12,7 @@ use super::access::{self, Ceiling};
 use super::bind::Bounds;
 use super::identities::{self, WantedIdentity};
 use super::limits::{Asked, Ceilings, TenantLimits};
+use super::namespace::{self, Amounts, Neighbours, Share};
 use super::rotation::{self, Rotation};
 use super::zone;
 use crate::gateway::validate::{ValidGateway, ValidTier};
@@ -29,6 +30,8 @@ pub struct TenantFacts<'a> {
     pub namespace_labels: &'a BTreeMap<String, String>,
     /// How many tenants of that namespace attached to this gateway earlier than this one.
     pub earlier_in_namespace: usize,
+    /// What the others of that namespace have and ask for at this gateway. Looked at only where [`shares`] says so.
+    pub neighbours: &'a Neighbours,
     /// Value of the annotation that asks for a rotation.
     pub rotation_request: Option<&'a str>,
 }
@@ -113,6 +116,7 @@ pub fn admit(
     let expires_at = zone::expiry(expires_at.as_deref())?;
     let api_key = api_key.clone().unwrap_or_default();
     let rotation = rotation::rotation(&api_key, facts.rotation_request)?;
+    Share::of(rule, facts.neighbours).admit(&Amounts::asked(&limits), facts.namespace)?;
     let mut groups = api_key.env;
     groups.push(SecretGroup::Aws);
     groups.sort();
@@ -171,10 +175,21 @@ pub fn bounds(
     Some(Bounds {
         ceiling: Ceiling::of(rule),
         limits: Ceilings::of(rule),
+        share: Share::of(rule, facts.neighbours),
         tiers: gateway.tiers.clone(),
         identities: permitted.into_iter().map(|one| one.hash).collect(),
         suspended: suspension(spec.suspend, facts, gateway),
     })
+}
+
+/// Whether what a tenant may have depends on what others of its namespace have.
+pub fn shares(facts: &TenantFacts<'_>, gateway: &ValidGateway, identity: &GatewayIdentity) -> bool {
+    deciding_rule(facts, gateway, identity).is_some_and(namespace::has_ceilings)
+}
+
+/// What the tenant may have of what its namespace may; without bounds where no rule decides.
+pub fn share(facts: &TenantFacts<'_>, gateway: &ValidGateway, identity: &GatewayIdentity) -> Share {
+    deciding_rule(facts, gateway, identity).map(|rule| Share::of(rule, facts.neighbours)).unwrap_or_default()
 }
 
 fn deciding_rule<'a>(

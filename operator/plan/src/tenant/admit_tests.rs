@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::gateway::fixtures::{identity, valid};
+use crate::tenant::namespace::ALONE;
 
 fn gateway(rules: Value) -> ValidGateway {
     valid(json!({
@@ -39,6 +40,7 @@ fn ask_for(
         name,
         namespace_labels: &labels,
         earlier_in_namespace: earlier,
+        neighbours: &ALONE,
         rotation_request: None,
     };
     admit(&spec, &facts, &gateway(rules), &identity())

@@ -12,6 +12,7 @@ use super::access::Ceiling;
 use super::admit::AdmittedTenant;
 use super::diff::{diff_meter, write_policy};
 use super::limits::Ceilings;
+use super::namespace::Share;
 use super::step::{ObservedTenant, TenantStep};
 use super::{identities, internal_key, zone};
 use crate::gateway::observed::Document;
@@ -26,6 +27,8 @@ pub struct Bounds {
     pub ceiling: Ceiling,
     /// Limits and budgets.
     pub limits: Ceilings,
+    /// What it keeps of what its namespace may have.
+    pub share: Share,
     /// The gateway's tiers, whose values are ceilings where the rule has none.
     pub tiers: Vec<ValidTier>,
     /// Hashes of the identities it asks for and may have.
@@ -37,7 +40,8 @@ pub struct Bounds {
 impl Bounds {
     fn bound(&self, policy: &TenantPolicy, now: i64) -> TenantPolicy {
         let tier = self.tiers.iter().find(|tier| tier.name == policy.tier);
-        suspend(self.limits.bound(self.ceiling.bound(policy), tier), self.suspended, now)
+        let within_rule = self.limits.bound(self.ceiling.bound(policy), tier);
+        suspend(self.share.bound(within_rule), self.suspended, now)
     }
 }
 

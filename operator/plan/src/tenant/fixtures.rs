@@ -12,6 +12,7 @@ use super::admit::{AdmittedTenant, TenantFacts, admit};
 use super::bind::{Bounds, bind};
 use super::diff::{GatewayFacts, cleanup, diff};
 use super::lint::lint;
+use super::namespace::ALONE;
 use super::simulated::SimulatedTenant;
 use super::step::{ObservedSecret, ObservedTenant, TenantStep};
 use crate::gateway::fixtures::{NAMED, identity};
@@ -35,6 +36,7 @@ pub(crate) fn facts(labels: &BTreeMap<String, String>) -> TenantFacts<'_> {
         name: "search",
         namespace_labels: labels,
         earlier_in_namespace: 0,
+        neighbours: &ALONE,
         rotation_request: None,
     }
 }

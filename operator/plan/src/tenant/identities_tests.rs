@@ -8,6 +8,7 @@ use crate::tenant::access::Ceiling;
 use crate::tenant::admit::{AdmittedTenant, TenantFacts, admit, bounds};
 use crate::tenant::bind::Bounds;
 use crate::tenant::fixtures::{NOW, World, admitted};
+use crate::tenant::namespace::{ALONE, Share};
 
 fn gateway(auth: &Value, values: &Value) -> ValidGateway {
     let grants = if values.is_null() {
@@ -70,6 +71,7 @@ fn what_neither_gateway_nor_rule_allows_is_refused_by_rule_and_value() {
             name: "t",
             namespace_labels: &labels,
             earlier_in_namespace: 0,
+            neighbours: &ALONE,
             rotation_request: None,
         };
         let violation = admit(spec, &facts, gateway, &identity()).unwrap_err();
@@ -172,6 +174,7 @@ fn a_grant_that_is_withdrawn_binds_although_the_spec_is_refused() {
     let bounds = Bounds {
         ceiling: Ceiling::of(&standard().rules[0]),
         limits: Ceilings::of(&standard().rules[0]),
+        share: Share::default(),
         tiers: standard().tiers,
         identities: permitted.to_vec(),
         suspended: None,

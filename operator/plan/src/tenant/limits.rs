@@ -355,6 +355,12 @@ pub(super) fn of_window(budgets: &[Budget], window: BudgetWindow) -> Option<i64>
     budgets.iter().find(|budget| budget.window == wire_window(window)).map(|budget| budget.micro_usd)
 }
 
+/// Sets the micro-USD of a window, keeping the order of [`WINDOWS`].
+pub(super) fn set_budget(budgets: &mut Vec<Budget>, window: BudgetWindow, micro_usd: Option<i64>) {
+    let value = |other| if other == window { micro_usd } else { of_window(budgets, other) };
+    *budgets = WINDOWS.into_iter().filter_map(|window| value(window).map(|usd| budget(window, usd))).collect();
+}
+
 const fn wire_window(window: BudgetWindow) -> wire::BudgetWindow {
     match window {
         BudgetWindow::Day => wire::BudgetWindow::Day,

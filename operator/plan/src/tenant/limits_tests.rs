@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::super::admit::{AdmittedTenant, TenantFacts, admit, bounds};
 use super::super::fixtures::{World, admitted};
+use super::super::namespace::ALONE;
 use super::*;
 use crate::gateway::fixtures::{identity, valid};
 use crate::gateway::validate::ValidGateway;
@@ -31,6 +32,7 @@ fn facts(labels: &std::collections::BTreeMap<String, String>) -> TenantFacts<'_>
         name: "search",
         namespace_labels: labels,
         earlier_in_namespace: 0,
+        neighbours: &ALONE,
         rotation_request: None,
     }
 }

@@ -12,6 +12,7 @@ pub mod internal_key;
 pub mod issued;
 pub mod limits;
 pub mod lint;
+pub mod namespace;
 #[cfg(test)]
 mod properties;
 pub mod report;

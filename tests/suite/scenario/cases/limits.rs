@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use aigw_contract::limits::{Budget, BudgetWindow, Enforcement, Limits};
+use aigw_tests::cluster::{Object, tenant};
 use aigw_tests::simulation::scenario::{End, Scenario};
-use aigw_tests::{Outcome, ensure, ensure_eq};
+use aigw_tests::{Outcome, ensure, ensure_eq, manifests};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::scenario::objects::{change, converged, policy, search, spend, teams};
+use crate::scenario::objects::{change, converged, nightly, policy, search, spend, teams};
 
 /// The usual tiers, where `silver` gives `limits` and `budgets`.
 fn tiers(limits: &Value, budgets: &Value) -> Value {
@@ -27,6 +28,11 @@ fn capped(allow: &Value, ceilings: &Value) -> Value {
     let mut tenants = teams(allow);
     tenants["rules"][0]["ceilings"] = ceilings.clone();
     tenants
+}
+
+/// Another tenant of `nightly`'s namespace.
+fn daily() -> Object {
+    tenant("team-ads", "daily")
 }
 
 pub fn scenarios() -> Vec<Scenario> {
@@ -83,6 +89,39 @@ pub fn scenarios() -> Vec<Scenario> {
             spend(world, &search(), 600_000_000)?;
             world.condition(&search(), "WithinBudget", "True", Some("BudgetWarning")).await
         }),
+        converged!("namespace_has_no_room_until_others_leave_some", |world| {
+            let (mut given, daily) = (tiers(&json!({"requestsPerMinute": 60}), &month("60")), daily());
+            given[0]["limits"] = json!({"requestsPerMinute": 60});
+            given[0]["budgets"] = month("60");
+            let together = json!({"limits": {"requestsPerMinute": 100}, "budgets": month("100")});
+            let rules = capped(&json!({}), &json!({"perNamespace": together}));
+            change(world, json!({"tiers": given, "tenants": rules})).await?;
+            world.ready(&nightly()).await?;
+            world.apply(&manifests::tenant("team-ads", "daily", ("ai-platform", "prod"), "silver")).await?;
+            world.condition(&daily, "Accepted", "False", Some("NamespaceCeilingReached")).await?;
+            let asking = |requests: i32, usd: &str| json!({"spec": {"limits": {"requestsPerMinute": requests}, "budgets": month(usd)}});
+            world.patch(&nightly(), &asking(40, "40")).await?;
+            world.ready(&daily).await?;
+            // It was there first, but what the other one was granted since is the other one's.
+            world.patch(&nightly(), &asking(60, "60")).await?;
+            world.condition(&nightly(), "Accepted", "False", Some("NamespaceCeilingReached")).await?;
+            world.delete(&daily).await?;
+            world.ready(&nightly()).await
+        }),
+        converged!("namespace_ceiling_lowered_below_what_was_granted", |world| {
+            let mut given = tiers(&json!({"requestsPerMinute": 60}), &json!([]));
+            given[0]["limits"] = json!({"requestsPerMinute": 60});
+            let together = |most: i32| {
+                let ceilings = json!({"perNamespace": {"limits": {"requestsPerMinute": most}}});
+                json!({"tenants": capped(&json!({}), &ceilings)})
+            };
+            change(world, json!({"tiers": given, "tenants": together(150)["tenants"]})).await?;
+            world.apply(&manifests::tenant("team-ads", "daily", ("ai-platform", "prod"), "silver")).await?;
+            world.ready(&daily()).await?;
+            change(world, together(100)).await?;
+            world.condition(&daily(), "Accepted", "False", Some("NamespaceCeilingReached")).await?;
+            world.ready(&nightly()).await
+        }),
         converged!("shadow_that_is_not_allowed", |world| {
             world.patch(&search(), &json!({"spec": {"enforcement": "Shadow"}})).await?;
             world.condition(&search(), "Accepted", "False", Some("ShadowNotAllowed")).await?;
@@ -98,7 +137,8 @@ pub fn check(name: &str, end: &End) -> Outcome {
         let events = end.world.kube.objects("events");
         events.iter().filter(|event| event["reason"] == reason && event["regarding"]["name"] == "search").count()
     };
-    let policy = || policy(&end.world, &search());
+    let policy_of = |tenant: &Object| policy(&end.world, tenant);
+    let policy = || policy_of(&search());
     match name {
         "limits_given_raised_and_lowered" => {
             let wanted = Limits { requests_per_minute: Some(50), concurrency: Some(8), ..Limits::default() };
@@ -122,6 +162,16 @@ pub fn check(name: &str, end: &End) -> Outcome {
             let budget = Budget { window: BudgetWindow::Month, micro_usd: 1_000_000_000 };
             ensure_eq!(policy.budgets, [budget], "the lowered budget");
             ensure_eq!(policy.enforcement, Enforcement::Shadow, "what is still allowed");
+        }
+        "namespace_has_no_room_until_others_leave_some" => {
+            let granted = policy_of(&nightly())?;
+            ensure_eq!(granted.limits.requests_per_minute, Some(60), "the limit there was room for at last");
+            let budget = Budget { window: BudgetWindow::Month, micro_usd: 60_000_000 };
+            ensure_eq!(granted.budgets, [budget], "the budget there was room for at last");
+        }
+        "namespace_ceiling_lowered_below_what_was_granted" => {
+            ensure_eq!(policy_of(&nightly())?.limits.requests_per_minute, Some(60), "what the older one keeps");
+            ensure_eq!(policy_of(&daily())?.limits.requests_per_minute, Some(40), "what is left for the younger one");
         }
         "shadow_that_is_not_allowed" => ensure_eq!(policy()?.enforcement, Enforcement::Enforce, "enforcement"),
         _ => {}
