@@ -95,9 +95,9 @@ impl Cluster {
 
     /// Runs helm in the checkout: `charts/…` and `tests/…` in an argument are made absolute.
     pub fn helm(&self, arguments: &[String]) -> Outcome<String> {
-        let ours = |argument: &String| argument.starts_with("charts/") || argument.starts_with("tests/");
         let absolute = |argument: &String| {
-            if ours(argument) { repository::path(argument).display().to_string() } else { argument.clone() }
+            let ours = argument.starts_with("charts/") || argument.starts_with("tests/");
+            if ours { repository::path(argument).display().to_string() } else { argument.clone() }
         };
         let arguments: Vec<_> = arguments.iter().map(absolute).collect();
         Ok(self.block(self.instance.helm(&arguments))?)

@@ -2,6 +2,7 @@
 //! test in the form of Argo CD's own repository, Applications come in waves, and Kustomize builds what validates.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use aigw_api::AIGateway;
 use aigw_env::tools::Tools;
@@ -60,7 +61,8 @@ fn golden(file: &str, text: &str) -> Outcome {
 
 fn indented(text: &str, by: usize) -> String {
     let indent = " ".repeat(by);
-    text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("{indent}{line}\n") }).collect()
+    let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { indent.clone() + line + "\n" };
+    text.lines().map(line).collect::<Vec<_>>().concat()
 }
 
 fn values() -> Outcome {
@@ -73,10 +75,12 @@ fn values() -> Outcome {
         text += "      definitions:\n";
         for action in actions {
             let code = indented(&script(&format!("actions/{action}/action.lua"))?, 12);
-            text += &format!("        - name: {action}\n          action.lua: |\n{code}");
+            write!(text, "        - name: {action}\n          action.lua: |\n{code}")?;
         }
         text += &(key("ignoreResourceUpdates") + "      jsonPointers:\n");
-        text += &IGNORED.iter().map(|pointer| format!("        - {pointer}\n")).collect::<String>();
+        for pointer in IGNORED {
+            writeln!(text, "        - {pointer}")?;
+        }
     }
     golden(VALUES, &text)?;
     // Argo CD reads each as YAML, or as Lua, by itself.
@@ -109,9 +113,8 @@ fn upstream() -> Outcome {
         for (status, (state, health)) in cases {
             golden(&format!("{FOLDER}/{kind}/testdata/{status}.yaml"), &(serde_json::to_string_pretty(state)? + "\n"))?;
             let (status_text, message) = (&health["status"], &health["message"]);
-            test += &format!(
-                "- healthStatus:\n    status: {status_text}\n    message: {message}\n  inputPath: testdata/{status}.yaml\n"
-            );
+            writeln!(test, "- healthStatus:\n    status: {status_text}\n    message: {message}")?;
+            writeln!(test, "  inputPath: testdata/{status}.yaml")?;
         }
         golden(&format!("{FOLDER}/{kind}/health_test.yaml"), &test)?;
     }

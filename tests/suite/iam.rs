@@ -1,6 +1,8 @@
 //! The IAM documents we ship are those that the recorded calls give. What recorded them is `scenario::rights`, and what
 //! the documents are held against `e2e::rights`.
 
+use std::fmt::Write as _;
+
 use aigw_tests::harness::{Suite, test};
 use aigw_tests::iam::documents::{self, For, MAX_SIZE};
 use aigw_tests::{Outcome, ensure, ensure_eq, iam, repository};
@@ -76,7 +78,7 @@ fn statements(document: &Value, indentation: &str) -> Outcome<String> {
     for statement in document["Statement"].as_array().into_iter().flatten() {
         for (number, line) in serde_json::to_string_pretty(&filled(statement))?.lines().enumerate() {
             let bullet = if number == 0 { "- " } else { "  " };
-            text.push_str(&format!("{indentation}{bullet}{line}\n"));
+            writeln!(text, "{indentation}{bullet}{line}")?;
         }
     }
     Ok(text)

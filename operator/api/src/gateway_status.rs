@@ -150,6 +150,7 @@ pub struct EffectiveGateway {
     pub probe: Option<EffectiveProbe>,
     /// The guardrail that every call carries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
     pub guardrails: Vec<MandatoryGuardrail>,
     /// Whether Bedrock is called at its FIPS endpoints.

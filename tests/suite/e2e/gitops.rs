@@ -27,7 +27,7 @@ struct Applier<'a> {
 
 impl Applier<'_> {
     fn kubectl(&self, arguments: &[&str], objects: &[Value]) -> Outcome<String> {
-        let text: String = objects.iter().map(|object| format!("---\n{object}\n")).collect();
+        let text = objects.iter().map(|object| format!("---\n{object}\n")).collect::<Vec<_>>().concat();
         let arguments = [arguments, &["-f", "-"]].concat();
         Ok(self.world.block(self.instance.kubectl_with_input(&arguments, &text))?)
     }

@@ -88,9 +88,8 @@ fn rights() -> Outcome {
         document["Statement"].as_array().into_iter().flatten().flat_map(|one| policy::texts(&one["Action"])).collect();
     let mut idle = Vec::new();
     for right in &actions {
-        match refused(&without(&document, right), &requests)? {
-            Some(_) => {}
-            None => idle.push(*right),
+        if refused(&without(&document, right), &requests)?.is_none() {
+            idle.push(*right);
         }
     }
     for right in SAMPLED {
