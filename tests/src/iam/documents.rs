@@ -86,10 +86,9 @@ fn document(statements: BTreeMap<&'static str, Statement>) -> Value {
 
 /// Puts a right that `operation` takes into the statement it belongs to.
 fn add(statements: &mut BTreeMap<&'static str, Statement>, operation: &str, right: &str, wanted: &For<'_>) -> Outcome {
-    // A custom domain is the installation's, not a gateway's.
-    let of_domain = path(operation).is_ok_and(|path| path.contains("::/domainnames"));
-    let kind = if of_domain { "Domain" } else { "AIGateway" };
-    let like = |key: &str| json!({"StringLike": {format!("aws:{key}/aigateway.dev/id"): format!("{}/{kind}/*", wanted.installation)}});
+    // A custom domain is an installation's, everything else a gateway's.
+    let ids = ["AIGateway", "Domain"].map(|kind| format!("{}/{kind}/*", wanted.installation));
+    let like = |key: &str| json!({"StringLike": {format!("aws:{key}/aigateway.dev/id"): ids}});
     let bounded = ["iam:CreateRole", "iam:PutRolePolicy"].contains(&right);
     let (sid, resources, condition) = match right {
         _ if LISTS.contains(&right) => ("Find", vec!["*".to_owned()], None),
@@ -103,16 +102,12 @@ fn add(statements: &mut BTreeMap<&'static str, Statement>, operation: &str, righ
             ("GatewayTags", vec!["arn:aws:apigateway:*::/tags/*".to_owned()], None)
         }
         "apigateway:GET" => ("GatewaysRead", vec![path(operation)?], None),
-        _ if CREATIONS.contains(&operation) && of_domain => {
-            ("DomainsCreate", vec![path(operation)?], Some(like("RequestTag")))
-        }
         _ if CREATIONS.contains(&operation) => ("GatewaysCreate", vec![path(operation)?], Some(like("RequestTag"))),
         // What is tagged is changed, whichever of the three it is.
         "apigateway:PATCH" if operation == "apigateway:TagResource" => {
             let paths = ["restapis", "usageplans", "apikeys"].map(|kind| format!("arn:aws:apigateway:*::/{kind}/*"));
             ("GatewaysChange", paths.to_vec(), Some(like("ResourceTag")))
         }
-        _ if of_domain => ("DomainsChange", vec![path(operation)?], Some(like("ResourceTag"))),
         _ if right.starts_with("apigateway:") => ("GatewaysChange", vec![path(operation)?], Some(like("ResourceTag"))),
         _ if right.starts_with("lambda:") => ("Functions", vec![FUNCTIONS.to_owned()], None),
         _ if right.starts_with("dynamodb:") => ("Tables", vec![TABLES.to_owned()], None),

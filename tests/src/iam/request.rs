@@ -23,13 +23,8 @@ const PASSES_ROLE: &str = "lambda:UpdateFunctionConfiguration";
 /// A document with a resource policy takes this right of its own.
 const POLICY: (&str, &str) = ("apigateway:PutRestApi", "apigateway:UpdateRestApiPolicy");
 /// To create with tags takes the right to tag what has no id yet; to tag, the right to change what is tagged.
-const TAGGED_AT_CREATION: [&str; 5] = [
-    "apigateway:CreateRestApi",
-    "apigateway:CreateStage",
-    "apigateway:CreateUsagePlan",
-    "apigateway:CreateApiKey",
-    "apigateway:CreateDomainName",
-];
+const TAGGED_AT_CREATION: [&str; 4] =
+    ["apigateway:CreateRestApi", "apigateway:CreateStage", "apigateway:CreateUsagePlan", "apigateway:CreateApiKey"];
 /// Answers whoever has credentials.
 const FREE: &str = "sts:GetCallerIdentity";
 
