@@ -31,6 +31,7 @@ pub fn tests() -> Vec<Trial> {
     vec![
         test(module_path!(), "a_hundred_clients_spend_the_last_dollar_once", last_dollar),
         test(module_path!(), "limits_bind_the_next_call_and_one_tenant_only", neighbours),
+        test(module_path!(), "a_saturated_tenant_costs_its_neighbour_no_call", saturated),
     ]
 }
 
@@ -95,6 +96,58 @@ fn last_dollar() -> Outcome {
         format!("{CALLS} calls at once, each reserving 2 % of the month's budget"),
         format!("{answered} answered, {} denied, spent what fifty cost", CALLS - answered),
     );
+    own.remove(&shared)
+}
+
+/// How long calls are counted.
+const COUNTED: Duration = Duration::from_secs(8);
+/// Clients of the tenant that is saturated.
+const CROWD: u64 = 4;
+
+/// Calls of one client of a tenant meanwhile: all must be answered. Gives how many there were and the median of their times.
+fn unharmed(client: &Client) -> Outcome<(usize, Duration)> {
+    let load = client.load(1)?;
+    std::thread::sleep(COUNTED);
+    let calls = load.finish()?;
+    let failed = calls.iter().find(|call| call.outcome != "ok");
+    ensure!(failed.is_none(), "a call failed: {failed:?} of {}", calls.len());
+    let mut times: Vec<f64> = calls.iter().map(|call| call.end - call.start).collect();
+    times.sort_by(f64::total_cmp);
+    let median = times.get(times.len() / 2).copied().ok_or("no calls")?;
+    Ok((calls.len(), Duration::from_secs_f64(median)))
+}
+
+fn saturated() -> Outcome {
+    let shared = prod()?;
+    let own = gateway(&shared, "saturated", &[("noisy", json!({})), ("quiet", json!({}))])?;
+    let [noisy, quiet] = [&own.tenants[0], &own.tenants[1]];
+    let (crowd, other) = (Client::of(&shared.world, noisy)?, Client::of(&shared.world, quiet)?);
+    crowd.until_answered()?;
+    other.until_answered()?;
+    let (calls, alone) = unharmed(&other)?;
+    figures::note("calls of a tenant alone", format!("{calls}, median {alone:.0?}"));
+    for (what, limits, class) in [
+        ("calls", json!({"limits": {"requestsPerMinute": 1}}), THROTTLED),
+        ("tokens", json!({"limits": {"tokensPerMinute": 300}}), THROTTLED),
+        ("money", json!({"budgets": [{"window": "Month", "usd": "0.05"}]}), DENIED),
+    ] {
+        // Begun without the limit: a load that is refused from its first call on says nothing.
+        let load = crowd.load(CROWD)?;
+        change(&shared, noisy, &limits)?;
+        wait::until("the limit denies", || crowd.must_fail(class))?;
+        let (calls, beside) = unharmed(&other)?;
+        let denied = load.finish()?.iter().filter(|call| call.outcome == class).count();
+        ensure!(denied > 0, "nothing of the other tenant was denied: it was not saturated in {what}");
+        figures::note(
+            format!("calls of a tenant beside one that is saturated in {what} by {CROWD} clients"),
+            format!(
+                "{calls}, none failed, median {beside:.0?}, {:.2} times that alone; {denied} of the other were denied",
+                beside.as_secs_f64() / alone.as_secs_f64()
+            ),
+        );
+        change(&shared, noisy, &json!({"limits": null, "budgets": null}))?;
+        wait::until("the limit is gone", || crowd.must_answer())?;
+    }
     own.remove(&shared)
 }
 

@@ -10,6 +10,7 @@ mod change;
 mod crash;
 mod credentials;
 mod deletion;
+mod denials;
 mod drift;
 mod endpoints;
 mod faults;
@@ -78,6 +79,7 @@ pub fn suite() -> Suite {
         rotation::tests(),
         limits::tests(),
         budgets::tests(),
+        denials::tests(),
         suspension::tests(),
         steady_state::tests(),
         gitops::tests(),
