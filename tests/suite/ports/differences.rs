@@ -19,6 +19,14 @@ pub struct Difference {
 /// All of them, sorted by case.
 pub const DIFFERENCES: &[Difference] = &[
     Difference {
+        case: "a_domain_is_made_once",
+        aws: "refuses a domain that exists: `ConflictException`, \"The domain name you provided already exists.\"",
+        source: "API Gateway API reference, CreateDomainName; the message as users of Terraform report it",
+        emulator: "refuses it in other words, which tell nothing of another account",
+        reason: "the class follows the words; a name of our own is found by a look before",
+        shows: "a second creation",
+    },
+    Difference {
         case: "a_log_group_takes_a_retention_aws_knows",
         aws: "refuses a retention that is not on its list: `InvalidParameterException`",
         source: "CloudWatch Logs API reference, PutRetentionPolicy, `retentionInDays`",

@@ -15,6 +15,7 @@ const INSTALLATION: &str = "ports";
 pub fn cases() -> Vec<Case> {
     cases![
         a_domain_is_found_by_its_tags_or_by_its_name,
+        a_domain_is_made_once,
         a_domain_changes_its_certificate_and_policy,
         a_base_path_leads_where_it_is_told,
         an_api_that_a_domain_leads_to_is_not_deleted,
@@ -58,6 +59,11 @@ async fn serving(subject: &Subject, name: &str) -> Outcome<ObservedDomain> {
     until("a domain that serves", look).await
 }
 
+async fn a_domain_is_made_once(subject: &Subject) -> Outcome {
+    let spec = made(subject).await?;
+    refused("a second creation", subject.cloud.domains.create(&spec).await, Class::Invalid, "ConflictException")
+}
+
 async fn a_domain_is_found_by_its_tags_or_by_its_name(subject: &Subject) -> Outcome {
     let domains = &subject.cloud.domains;
     let absent = spec(subject);
@@ -66,7 +72,6 @@ async fn a_domain_is_found_by_its_tags_or_by_its_name(subject: &Subject) -> Outc
     domains.unmap(&absent.name, "x").await?;
     domains.delete(&absent.name).await?;
     let spec = made(subject).await?;
-    refused("a second creation", domains.create(&spec).await, Class::Invalid, "ConflictException")?;
     let ours = found(subject, INSTALLATION, None).await?.pop().ok_or("not in the list")?;
     ensure!(ours.ours && ours.target.is_some(), "{ours:?}");
     ensure_eq!((&ours.certificate_arn, &ours.tags), (&spec.certificate_arn, &spec.tags), "domain");
