@@ -19,6 +19,7 @@ pub mod probe;
 mod strategies;
 pub mod sweep;
 pub mod tenant;
+mod time_span;
 pub mod violation;
 
 pub use class::Class;

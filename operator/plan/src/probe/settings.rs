@@ -9,6 +9,7 @@ use aigw_contract::model::{ModelId, Named, Place};
 
 use crate::prices::bundled_patterns;
 use crate::tenant::access::Ceiling;
+use crate::time_span;
 use crate::violation::Violation;
 
 /// Between two probes of a gateway at rest unless the spec says otherwise. A probe is three requests.
@@ -20,8 +21,6 @@ const LONGEST_INTERVAL: Duration = Duration::from_hours(24);
 /// The model asked for where the rules leave the choice: on demand in every commercial Region that has Nova, without a form
 /// to fill in first.
 const USUAL_MODEL: &str = "amazon.nova-micro-v1:0";
-const MINUTE: u64 = 60;
-const HOUR: u64 = 60 * MINUTE;
 
 /// How a gateway is probed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,12 +73,7 @@ pub fn settings(asked: &Probe, rules: &[TenantRule], place: Place<'_>) -> Result
 
 /// As the spec would have it.
 pub fn shown_interval(interval: Duration) -> String {
-    let minutes = interval.as_secs() / MINUTE;
-    match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes}m"),
-        (hours, 0) => format!("{hours}h"),
-        (hours, minutes) => format!("{hours}h{minutes}m"),
-    }
+    time_span::written(i64::try_from(interval.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// A model that a rule names in full, else the usual one, else the first of the price list, as far as a rule allows it.
@@ -100,14 +94,8 @@ fn allows(rules: &[TenantRule], model: &str, place: Place<'_>) -> bool {
 
 /// Hours and minutes. `None` for anything else.
 fn duration(text: &str) -> Option<Duration> {
-    let (hours, rest) = text.split_once('h').map_or((None, text), |(hours, rest)| (Some(hours), rest));
-    let minutes = match rest.strip_suffix('m') {
-        Some(minutes) => Some(minutes),
-        None if rest.is_empty() && hours.is_some() => None,
-        None => return None,
-    };
-    let number = |text: Option<&str>| text.map_or(Some(0), |text| text.parse::<u64>().ok());
-    Some(Duration::from_secs(number(hours)?.checked_mul(HOUR)? + number(minutes)?.checked_mul(MINUTE)?))
+    let seconds = time_span::read(text).filter(|_| !text.ends_with('s'))?;
+    u64::try_from(seconds).ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]

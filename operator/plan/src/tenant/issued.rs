@@ -14,8 +14,9 @@ use jiff::Timestamp;
 use super::admit::AdmittedTenant;
 use super::credentials::{active, is_due, is_still_used, retiring, rotates_at};
 use super::report::InForce;
-use super::rotation::{Rotation, span};
+use super::rotation::Rotation;
 use crate::conditions::ConditionSpec;
+use crate::time_span;
 
 /// How much later a key was used before that is shown, in seconds: of the active key, and of one on its way out, whose owner
 /// looks for what still uses it.
@@ -50,7 +51,7 @@ fn remedy(key: &KeyHash) -> String {
 
 fn end(key: &KeyHash, rotation: &Rotation) -> String {
     let end = key.not_after.map(rfc3339).unwrap_or_default();
-    format!("once it was not used for {}, or at {end}", span(rotation.overlap))
+    format!("once it was not used for {}, or at {end}", time_span::written(rotation.overlap))
 }
 
 /// The status of credentials; `previous` is the one that stands.

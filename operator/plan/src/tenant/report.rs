@@ -9,10 +9,10 @@ use aigw_contract::policy::{Suspension, TenantPolicy};
 
 use super::admit::AdmittedTenant;
 use super::limits::shown_premium;
-use super::rotation::span;
 use super::{access, issued};
 use crate::conditions::{ConditionSpec, Progress};
 use crate::probe::report::Unproven;
+use crate::time_span;
 use crate::violation::Violation;
 
 /// What a pass came to.
@@ -235,8 +235,8 @@ fn effective(tenant: &AdmittedTenant, policy: Option<&TenantPolicy>) -> Effectiv
         time_zone: Some(tenant.time_zone.clone()),
         enforcement: Some(format!("{:?}", tenant.limits.enforcement)),
         expires_at: tenant.expires_at.map(rfc3339),
-        rotate_every: tenant.rotation.every.map(span),
-        overlap: Some(span(tenant.rotation.overlap)),
+        rotate_every: tenant.rotation.every.map(time_span::written),
+        overlap: Some(time_span::written(tenant.rotation.overlap)),
     }
 }
 

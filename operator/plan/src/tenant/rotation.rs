@@ -1,11 +1,10 @@
 //! What a tenant asks for about its credential: how often it is replaced, how long two are valid, and a rotation now.
 
-use std::fmt::Write as _;
-
 use aigw_api::ApiKey;
 use aigw_api::conditions::reason;
 
 use crate::identity::sha256_hex;
+use crate::time_span::{self, HOUR};
 use crate::violation::Violation;
 
 /// How long a replaced credential has to be unused before it ends, where the tenant does not say: longer than a weekend on
@@ -13,8 +12,6 @@ use crate::violation::Violation;
 pub const DEFAULT_OVERLAP: i64 = 72 * HOUR;
 /// Characters of a request's digest that are remembered: enough to tell the requests of one tenant apart.
 const DIGEST_LENGTH: usize = 16;
-const HOUR: i64 = 3600;
-const MINUTE: i64 = 60;
 /// Shortest and longest `rotateEvery`, in seconds; the schema has the same.
 const EVERY: std::ops::RangeInclusive<i64> = HOUR..=8760 * HOUR;
 /// Shortest and longest `overlap`, in seconds; the schema has the same.
@@ -54,58 +51,16 @@ pub(super) fn rotation(api_key: &ApiKey, request: Option<&str>) -> Result<Rotati
 }
 
 fn bounded(path: &str, text: &str, bounds: &std::ops::RangeInclusive<i64>) -> Result<i64, Violation> {
-    seconds(text).filter(|seconds| bounds.contains(seconds)).ok_or_else(|| {
-        let (least, most) = (span(*bounds.start()), span(*bounds.end()));
+    time_span::read(text).filter(|seconds| bounds.contains(seconds)).ok_or_else(|| {
+        let (least, most) = (time_span::written(*bounds.start()), time_span::written(*bounds.end()));
         let message = format!("{text:?} is no time span from {least} to {most}; write it as 36h or 1h30m");
         Violation::new(path, reason::INVALID, message)
     })
 }
 
-/// Seconds of a time span in Go's notation, of whole hours, minutes and seconds.
-fn seconds(text: &str) -> Option<i64> {
-    let (mut total, mut number) = (0_i64, None::<i64>);
-    for character in text.chars() {
-        let unit = match character {
-            'h' => HOUR,
-            'm' => MINUTE,
-            's' => 1,
-            digit => {
-                let digit = i64::from(digit.to_digit(10)?);
-                number = Some(number.unwrap_or(0).checked_mul(10)?.checked_add(digit)?);
-                continue;
-            }
-        };
-        total = total.checked_add(number.take()?.checked_mul(unit)?)?;
-    }
-    (number.is_none() && !text.is_empty()).then_some(total)
-}
-
-/// A time span as it is written in specs.
-pub(super) fn span(seconds: i64) -> String {
-    let mut text = String::new();
-    for (count, unit) in [(seconds / HOUR, 'h'), (seconds % HOUR / MINUTE, 'm'), (seconds % MINUTE, 's')] {
-        if count != 0 {
-            let _ = write!(text, "{count}{unit}");
-        }
-    }
-    if text.is_empty() { "0s".into() } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spans_are_read_and_written_as_go_does() {
-        for (text, count) in [("72h", 259_200), ("1h30m", 5_400), ("90s", 90), ("0s", 0), ("2h0m5s", 7_205)] {
-            assert_eq!(seconds(text), Some(count), "{text}");
-            assert_eq!(seconds(&span(count)), Some(count));
-        }
-        for text in ["", "5", "h", "1d", "-1h", "1.5h", "1h5", "99999999999999999999s", "9223372036854775807h"] {
-            assert_eq!(seconds(text), None, "{text}");
-        }
-        assert_eq!((span(5_400), span(0), span(61)), ("1h30m".into(), "0s".into(), "1m1s".into()));
-    }
 
     #[test]
     fn what_is_out_of_bounds_is_refused_by_its_field() {
