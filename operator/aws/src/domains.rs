@@ -17,6 +17,7 @@ use aws_sdk_apigateway::types::{
 use crate::api_keys::PAGE;
 use crate::patch::Patch;
 use crate::service::{Absence, Service};
+use crate::tags::tag;
 
 /// API Gateway's name of the root.
 const ROOT: &str = "(none)";
@@ -189,14 +190,7 @@ impl Domains for GatewayDomains {
     }
 
     async fn tag(&self, name: &str, tags: &Tags) -> Result<(), CloudError> {
-        let arn = format!("{}{name}", self.arn_prefix);
-        let tags = tags.clone().into_iter().collect();
-        self.gateway
-            .call("apigateway:TagResource", |gateway| {
-                gateway.tag_resource().resource_arn(arn).set_tags(Some(tags)).send()
-            })
-            .await
-            .map(drop)
+        tag(&self.gateway, format!("{}{name}", self.arn_prefix), tags).await
     }
 }
 

@@ -18,6 +18,7 @@ mod rest_apis;
 mod roles;
 mod service;
 mod tables;
+mod tags;
 mod usage_plans;
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::api_keys::PAGE;
 use crate::imported;
 use crate::patch::Patch;
 use crate::service::{Absence, Service, incomplete};
+use crate::tags::tag;
 
 /// Every method of every resource of a stage.
 const ALL_METHODS: &str = "*/*";
@@ -290,13 +291,7 @@ impl RestApis for GatewayRestApis {
             Some(stage) => format!("{}{id}/stages/{stage}", self.arn_prefix),
             None => format!("{}{id}", self.arn_prefix),
         };
-        let tags = tags.clone().into_iter().collect();
-        self.gateway
-            .call("apigateway:TagResource", |gateway| {
-                gateway.tag_resource().resource_arn(arn).set_tags(Some(tags)).send()
-            })
-            .await
-            .map(drop)
+        tag(&self.gateway, arn, tags).await
     }
 }
 

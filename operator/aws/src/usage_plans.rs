@@ -15,6 +15,7 @@ use aws_sdk_apigateway::types::{ApiStage, ThrottleSettings, UsagePlan};
 use crate::api_keys::PAGE;
 use crate::patch::Patch;
 use crate::service::{Absence, Service, incomplete};
+use crate::tags::tag;
 
 /// Usage plans over the SDK.
 pub struct GatewayUsagePlans {
@@ -122,14 +123,7 @@ impl UsagePlans for GatewayUsagePlans {
     }
 
     async fn tag(&self, id: &str, tags: &Tags) -> Result<(), CloudError> {
-        let tags = tags.clone().into_iter().collect();
-        let arn = format!("{}{id}", self.arn_prefix);
-        self.gateway
-            .call("apigateway:TagResource", |gateway| {
-                gateway.tag_resource().resource_arn(arn).set_tags(Some(tags)).send()
-            })
-            .await
-            .map(drop)
+        tag(&self.gateway, format!("{}{id}", self.arn_prefix), tags).await
     }
 
     async fn key_ids(&self, id: &str) -> Result<Vec<String>, CloudError> {
