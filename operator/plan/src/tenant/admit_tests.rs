@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::gateway::fixtures::{identity, valid};
-use crate::tenant::namespace::ALONE;
+use crate::tenant::fixtures::facts;
 
 fn gateway(rules: Value) -> ValidGateway {
     valid(json!({
@@ -35,14 +35,7 @@ fn ask_for(
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let spec: TenantSpec = serde_json::from_value(spec).unwrap();
     let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let facts = TenantFacts {
-        namespace: "team",
-        name,
-        namespace_labels: &labels,
-        earlier_in_namespace: earlier,
-        neighbours: &ALONE,
-        rotation_request: None,
-    };
+    let facts = TenantFacts { namespace: "team", name, earlier_in_namespace: earlier, ..facts(&labels) };
     admit(&spec, &facts, &gateway(rules), &identity())
 }
 

@@ -5,10 +5,10 @@ use super::super::limits::Ceilings;
 use super::*;
 use crate::gateway::fixtures::{identity, valid};
 use crate::tenant::access::Ceiling;
-use crate::tenant::admit::{AdmittedTenant, TenantFacts, admit, bounds};
+use crate::tenant::admit::{AdmittedTenant, admit, bounds};
 use crate::tenant::bind::Bounds;
-use crate::tenant::fixtures::{NOW, World, admitted};
-use crate::tenant::namespace::{ALONE, Share};
+use crate::tenant::fixtures::{NOW, World, admitted, facts};
+use crate::tenant::namespace::Share;
 
 fn gateway(auth: &Value, values: &Value) -> ValidGateway {
     let grants = if values.is_null() {
@@ -66,14 +66,7 @@ fn of_another(held: bool, since: i64) -> ObservedIdentity {
 fn what_neither_gateway_nor_rule_allows_is_refused_by_rule_and_value() {
     let refused = |gateway: &ValidGateway, spec: &TenantSpec| {
         let labels = BTreeMap::new();
-        let facts = TenantFacts {
-            namespace: "n",
-            name: "t",
-            namespace_labels: &labels,
-            earlier_in_namespace: 0,
-            neighbours: &ALONE,
-            rotation_request: None,
-        };
+        let facts = facts(&labels);
         let violation = admit(spec, &facts, gateway, &identity()).unwrap_err();
         assert_eq!(violation.reason, reason::IDENTITY_NOT_ALLOWED);
         let permitted = bounds(spec, &facts, gateway, &identity()).unwrap().identities;

@@ -1,9 +1,8 @@
 use aigw_api::TenantSpec;
 use serde_json::{Value, json};
 
-use super::super::admit::{AdmittedTenant, TenantFacts, admit, bounds};
-use super::super::fixtures::{World, admitted};
-use super::super::namespace::ALONE;
+use super::super::admit::{AdmittedTenant, admit, bounds};
+use super::super::fixtures::{World, admitted, facts};
 use super::*;
 use crate::gateway::fixtures::{identity, valid};
 use crate::gateway::validate::ValidGateway;
@@ -24,17 +23,6 @@ fn spec(more: &Value) -> TenantSpec {
     let mut spec = json!({"gatewayRef": {"name": "prod"}});
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     serde_json::from_value(spec).unwrap()
-}
-
-fn facts(labels: &std::collections::BTreeMap<String, String>) -> TenantFacts<'_> {
-    TenantFacts {
-        namespace: "team-search",
-        name: "search",
-        namespace_labels: labels,
-        earlier_in_namespace: 0,
-        neighbours: &ALONE,
-        rotation_request: None,
-    }
 }
 
 fn admission(gateway: &ValidGateway, more: &Value) -> Result<AdmittedTenant, Violation> {
