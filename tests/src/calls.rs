@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aigw_env::aws_proxy::{Call, Fault, Match, Proxy, Rule};
 
 /// A moment in a proxy's log.
+#[derive(Clone)]
 pub struct Calls {
     proxy: Arc<Proxy>,
     since: u64,

@@ -20,23 +20,28 @@ pub struct Shared {
     pub world: Arc<World>,
     /// Port of the operator's health and metrics.
     pub port: u16,
+    /// The AWS calls since the operator was installed: other suites call the same emulator before.
+    pub since_installed: Calls,
 }
 
-static PORT: Mutex<Option<u16>> = Mutex::new(None);
+static INSTALLED: Mutex<Option<(u16, Calls)>> = Mutex::new(None);
 static PROD: Mutex<bool> = Mutex::new(false);
 
 /// The operator, installed in the shared cluster.
 pub fn operator() -> Outcome<Shared> {
     let world = world()?;
-    let mut port = PORT.lock().unwrap_or_else(PoisonError::into_inner);
-    if port.is_none() {
-        let aws = Aws { endpoint: world.cluster.instance().aws_endpoint()?, front: &world.cluster };
-        if weather::always() {
-            weather::arm(world.proxy()?, 1);
-        }
-        *port = Some(installation::operator(&world.cluster, &aws, INSTALLATION)?);
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((port, since_installed)) = installed.clone() {
+        return Ok(Shared { world, port, since_installed });
     }
-    Ok(Shared { port: port.unwrap_or_default(), world })
+    let since_installed = Calls::from_now(world.proxy()?);
+    let aws = Aws { endpoint: world.cluster.instance().aws_endpoint()?, front: &world.cluster };
+    if weather::always() {
+        weather::arm(world.proxy()?, 1);
+    }
+    let port = installation::operator(&world.cluster, &aws, INSTALLATION)?;
+    *installed = Some((port, since_installed.clone()));
+    Ok(Shared { world, port, since_installed })
 }
 
 /// The operator with the gateway `prod` and the tenants `search` (silver) and `ads` (trial), all Ready.

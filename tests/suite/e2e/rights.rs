@@ -41,7 +41,7 @@ fn a_life(shared: &Shared) -> Outcome {
 /// The operator's calls of this run with the requests they are to IAM.
 fn requests(shared: &Shared) -> Outcome<Vec<(String, Request)>> {
     let id = format!("{INSTALLATION}/AIGateway/ai-platform/prod");
-    let calls = shared.world.proxy()?.calls().since(0).calls;
+    let calls = shared.since_installed.all();
     let name = |call: &Call| format!("{}:{} {}", call.service, call.operation, call.resource);
     let known = recorded()?;
     for call in &calls {
