@@ -1,4 +1,4 @@
-//! Death at a chosen write, and the supervisor that starts the operator again.
+//! A blow at a chosen write, and the supervisor that starts the operator again.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,21 +14,22 @@ use super::process::Options;
 const RESTART: Duration = Duration::from_secs(1);
 
 /// How a write ends.
+///
+/// A process that dies right after its write's answer leaves the same world as one that dies without it, since nothing it
+/// holds lives on: dying is one case. Losing the answer is a case of its own for a process that lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Death {
+pub enum Blow {
     /// The process dies before the write has any effect.
-    Before,
-    /// The write takes effect and its answer arrives; the process dies before it does anything else.
-    After,
-    /// The write takes effect; the process dies without the answer.
-    AnswerLost,
+    DiesBefore,
+    /// The write takes effect; the process dies before it does anything else.
+    DiesAfter,
     /// The write takes effect, the answer is lost, and the process lives on with a connection error.
-    Survived,
+    AnswerLost,
 }
 
-impl Death {
+impl Blow {
     /// Each of them.
-    pub const ALL: [Self; 4] = [Self::Before, Self::After, Self::AnswerLost, Self::Survived];
+    pub const ALL: [Self; 3] = [Self::DiesBefore, Self::DiesAfter, Self::AnswerLost];
 }
 
 #[derive(Default)]
@@ -38,8 +39,6 @@ struct State {
     writes: Vec<String>,
     /// The write that was hit.
     hit: Option<String>,
-    /// Die at the next call, whatever it is.
-    dying: bool,
     dead: bool,
 }
 
@@ -47,7 +46,7 @@ struct State {
 /// for ever, and have scenarios of their own.
 pub struct Crasher {
     pod: String,
-    at: Option<(usize, Death)>,
+    at: Option<(usize, Blow)>,
     state: Mutex<State>,
     died: Notify,
 }
@@ -59,11 +58,11 @@ impl Crasher {
     }
 
     /// One that strikes at the `index`-th write, from 0.
-    pub fn striking(pod: &str, index: usize, death: Death) -> Arc<Self> {
-        Self::new(pod, Some((index, death)))
+    pub fn striking(pod: &str, index: usize, blow: Blow) -> Arc<Self> {
+        Self::new(pod, Some((index, blow)))
     }
 
-    fn new(pod: &str, at: Option<(usize, Death)>) -> Arc<Self> {
+    fn new(pod: &str, at: Option<(usize, Blow)>) -> Arc<Self> {
         Arc::new(Self { pod: pod.into(), at, state: Mutex::default(), died: Notify::new() })
     }
 
@@ -87,7 +86,7 @@ impl Crasher {
     }
 
     fn die(&self, state: &mut State, effect: bool) -> Verdict {
-        (state.dying, state.dead) = (false, true);
+        state.dead = true;
         self.died.notify_one();
         Verdict::Hang { effect }
     }
@@ -102,27 +101,20 @@ impl Intercept for Crasher {
         if state.dead {
             return Verdict::Hang { effect: false };
         }
-        if state.dying {
-            return self.die(&mut state, false);
-        }
         if !state.armed || !call.write || call.operation.ends_with(" leases") {
             return Verdict::Serve;
         }
         let index = state.writes.len();
         state.writes.push(call.to_string());
-        let Some((at, death)) = self.at else { return Verdict::Serve };
+        let Some((at, blow)) = self.at else { return Verdict::Serve };
         if index != at || state.hit.is_some() {
             return Verdict::Serve;
         }
         state.hit = Some(call.to_string());
-        match death {
-            Death::Before => self.die(&mut state, false),
-            Death::AnswerLost => self.die(&mut state, true),
-            Death::After => {
-                state.dying = true;
-                Verdict::Serve
-            }
-            Death::Survived => Verdict::FailAfter(Failure::Connection),
+        match blow {
+            Blow::DiesBefore => self.die(&mut state, false),
+            Blow::DiesAfter => self.die(&mut state, true),
+            Blow::AnswerLost => Verdict::FailAfter(Failure::Connection),
         }
     }
 }

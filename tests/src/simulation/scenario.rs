@@ -1,7 +1,7 @@
 //! A scenario: a moment to start from, what happens then, and what must be true once everything has come to rest.
 //!
 //! The same scenario runs undisturbed, which gives the end state and the number of writes, and once for every write and
-//! every way to die at it, where it must come to the very same end.
+//! every blow at it, where it must come to the very same end.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::crash::{Crasher, Death};
+use super::crash::{Blow, Crasher};
 use super::state::{difference, state};
 use super::{LOOK, Moment, Options, PATIENCE, World, simulate};
 use crate::cluster::{gateway, tenant};
@@ -127,13 +127,13 @@ impl Scenario {
         self.run_with(&alone(), &Crasher::counting("operator-0"))
     }
 
-    /// Runs it with the operator dying at one write; it has to come to the end `expected`. Gives the write, or `None`
-    /// where this run made fewer.
-    pub fn run_dying(&self, expected: &str, index: usize, death: Death) -> Outcome<Option<String>> {
-        let crasher = Crasher::striking("operator-0", index, death);
+    /// Runs it with a blow at one write; it has to come to the end `expected`. Gives the write, or `None` where this run
+    /// made fewer.
+    pub fn run_struck(&self, expected: &str, index: usize, blow: Blow) -> Outcome<Option<String>> {
+        let crasher = Crasher::striking("operator-0", index, blow);
         let end = self.run_with(&alone(), &crasher);
         let hit = crasher.hit();
-        let told = |message: &str| format!("{} dying {death:?} at write {index} ({hit:?}): {message}", self.name);
+        let told = |message: &str| format!("{} with {blow:?} at write {index} ({hit:?}): {message}", self.name);
         let end = end.map_err(|failed| told(failed.message().unwrap_or("no reason")))?;
         if end.state != expected {
             let difference = difference(expected, &end.state);

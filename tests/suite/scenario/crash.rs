@@ -1,7 +1,7 @@
 //! The crash matrix: every scenario, with the operator dying at every write in every way, ends as if nothing had happened.
 
 use aigw_tests::harness::test;
-use aigw_tests::simulation::crash::Death;
+use aigw_tests::simulation::crash::Blow;
 use aigw_tests::simulation::invariants;
 use aigw_tests::simulation::scenario::Scenario;
 use aigw_tests::{Outcome, ensure, figures};
@@ -31,10 +31,10 @@ fn at_every_write(scenario: &Scenario) -> Outcome {
     cases::check(scenario, &undisturbed)?;
     let writes = undisturbed.writes.len();
     let mut runs = 1;
-    for death in Death::ALL {
+    for blow in Blow::ALL {
         for index in 0..writes + MORE {
             // Two tasks that write at the same moment do so in no fixed order, so a run may be a few writes shorter.
-            if scenario.run_dying(&undisturbed.state, index, death)?.is_none() {
+            if scenario.run_struck(&undisturbed.state, index, blow)?.is_none() {
                 break;
             }
             runs += 1;
