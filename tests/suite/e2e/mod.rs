@@ -11,6 +11,7 @@ mod crash;
 mod credentials;
 mod deletion;
 mod denials;
+mod domains;
 mod drift;
 mod endpoints;
 mod faults;
@@ -93,6 +94,7 @@ pub fn suite() -> Suite {
         endpoints::tests(),
         operations::tests(),
         guardrails::tests(),
+        domains::tests(),
         matrix::tests(),
         tokens::tests(),
         deletion::tests(),

@@ -13,7 +13,7 @@ mod target;
 mod tests;
 
 pub use ca::{Ca, CaError};
-pub use target::EXECUTE_API;
+pub use target::{CUSTOM_DOMAIN, EXECUTE_API};
 
 use std::convert::Infallible;
 use std::io;

@@ -7,6 +7,9 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 /// The path under which the emulator serves deployed REST APIs.
 pub const EXECUTE_API: &str = "/_aws/execute-api";
 
+/// Ending of hosts that are custom domains: reserved for tests (RFC 6761), so it can be nobody's real name.
+pub const CUSTOM_DOMAIN: &str = ".test";
+
 /// Where a request goes and as whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -22,10 +25,13 @@ pub struct Target {
 ///
 /// - `/{api}/{stage}/rest` → `{prefix}/{api}/{stage}/rest`
 /// - Host `{api}.execute-api.{region}.amazonaws.com`, `/{stage}/rest` → the same
+/// - a custom domain as Host → unchanged, since its base path and the emulator's mapping say which API it is
 ///
 /// With an empty prefix nothing is mapped.
 pub fn target(prefix: &str, upstream: &Authority, host: &str, path_and_query: &str) -> Option<Target> {
     let (mapped, own_host) = if prefix.is_empty() {
+        (path_and_query.to_owned(), false)
+    } else if name_of(host).ends_with(CUSTOM_DOMAIN) {
         (path_and_query.to_owned(), false)
     } else if let Some(api) = api_of_host(host) {
         segments(path_and_query, 1).then(|| (format!("{prefix}/{api}{path_and_query}"), true))?
@@ -44,9 +50,14 @@ pub fn target(prefix: &str, upstream: &Authority, host: &str, path_and_query: &s
 /// The API a Host of API Gateway's default form names.
 fn api_of_host(host: &str) -> Option<&str> {
     let (api, rest) = host.split_once(".execute-api.")?;
-    let name = rest.rsplit_once(':').map_or(rest, |(name, _)| name);
+    let name = name_of(rest);
     let aws = name.ends_with(".amazonaws.com") || name.ends_with(".amazonaws.com.cn");
     (aws && !api.is_empty() && !api.contains('.')).then_some(api)
+}
+
+/// A Host without its port.
+fn name_of(host: &str) -> &str {
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
 /// Whether the path starts with that many segments that are not empty.
@@ -93,6 +104,14 @@ mod tests {
         assert_eq!(map(host, "/"), None);
         let lookalike = "abc.execute-api.example.com";
         assert_eq!(map(lookalike, "/a/b").unwrap(), ("/_aws/execute-api/a/b".into(), false));
+    }
+
+    #[test]
+    fn a_custom_domain_is_left_to_the_emulator() {
+        for host in ["ai.example.test", "ai.example.test:8443"] {
+            assert_eq!(map(host, "/base/model/a%2Fb"), Some(("/base/model/a%2Fb".into(), false)), "{host}");
+        }
+        assert_eq!(map("test", "/base/model").unwrap().0, "/_aws/execute-api/base/model");
     }
 
     #[test]
