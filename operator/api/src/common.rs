@@ -17,6 +17,10 @@ pub mod annotations {
     /// On a Tenant, any new value: replace its credential once. Which values were acted on is remembered with the tenant
     /// in AWS, so one that comes back, with a restore or from Git, does nothing.
     pub const ROTATE: &str = "aigateway.dev/rotate";
+    /// On an AIGateway, versions such as `forwarder/12,authorizer/9`: let each take all calls now, also after it was sent back.
+    pub const PROMOTE: &str = "aigateway.dev/promote-release";
+    /// On an AIGateway, versions such as `forwarder/12`: send back each that is being rolled out.
+    pub const ABORT: &str = "aigateway.dev/abort-release";
     /// Any new value asks for a reconcile now.
     pub const RECONCILE_REQUESTED_AT: &str = "aigateway.dev/reconcile-requested-at";
 }

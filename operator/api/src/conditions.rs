@@ -30,6 +30,9 @@ pub mod kind {
     pub const GUARDRAILS_ENFORCED: &str = "GuardrailsEnforced";
     /// The custom domain leads to the gateway.
     pub const DOMAIN_READY: &str = "DomainReady";
+    /// Both functions run the versions they should. Only where the gateway's releases are canaries. `Ready` does not depend on
+    /// it: the old version serves.
+    pub const ROLLED_OUT: &str = "RolledOut";
     /// The account's quotas leave room.
     pub const CAPACITY_OK: &str = "CapacityOK";
 }
@@ -176,6 +179,18 @@ pub mod reason {
     pub const DOMAIN_CONFLICT: &str = "DomainConflict";
     /// Calls through the custom domain do not come to the gateway: its DNS record is missing or leads elsewhere.
     pub const DOMAIN_NOT_REACHED: &str = "DomainNotReached";
+    /// Every function runs the version it should.
+    pub const ROLLED_OUT: &str = "RolledOut";
+    /// A new version takes a share of the calls.
+    pub const ROLLING_OUT: &str = "RollingOut";
+    /// A new version waits for the roll-outs of other gateways that began before it.
+    pub const AWAITING_TURN: &str = "AwaitingTurn";
+    /// A new version was sent back: it failed too often, was too slow, or a person said so.
+    pub const ROLLED_BACK: &str = "RolledBack";
+    /// A new version is not begun with, because its code was sent back at another gateway.
+    pub const HELD_BACK: &str = "HeldBack";
+    /// How a new version does cannot be read, so its share of the calls stays as it is.
+    pub const METRICS_UNREADABLE: &str = "MetricsUnreadable";
     /// Not suspended.
     pub const ACTIVE: &str = "Active";
     /// Use is below the quota.

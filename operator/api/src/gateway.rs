@@ -13,6 +13,7 @@ use crate::gateway_status::AIGatewayStatus;
 use crate::limits::{Budget, Limits};
 use crate::prices::{FailMode, GatewayModels, Unmetered};
 use crate::probe::Probe;
+use crate::releases::Releases;
 use crate::rules::Tenants;
 use crate::schema;
 
@@ -84,6 +85,10 @@ pub struct AIGatewaySpec {
     /// Sizes and roles of the two Lambda functions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub functions: Option<Functions>,
+
+    /// How a new version of the functions comes to serve. Default: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub releases: Option<Releases>,
 
     /// Limit of the whole stage, over all tenants. Default: the account's limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,6 +10,7 @@ use crate::gateway::{Architecture, Family};
 use crate::guardrails::MandatoryGuardrail;
 use crate::prices::EffectivePrices;
 use crate::probe::EffectiveProbe;
+use crate::releases::{CanaryStatus, EffectiveReleases, RejectedStatus};
 
 /// What was observed of a gateway.
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -84,6 +85,12 @@ pub struct FunctionStatus {
     pub version: String,
     /// SHA-256 of its code, base64 as Lambda reports it.
     pub code_sha256: String,
+    /// The version that is being rolled out beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryStatus>,
+    /// The last version whose roll-out was aborted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<RejectedStatus>,
 }
 
 /// The usage plan of a tier.
@@ -148,6 +155,9 @@ pub struct EffectiveGateway {
     /// How probes are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<EffectiveProbe>,
+    /// How new versions of the functions come to serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub releases: Option<EffectiveReleases>,
     /// The guardrail that every call carries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1))]

@@ -16,6 +16,7 @@ mod guardrails;
 mod limits;
 mod prices;
 mod probe;
+mod releases;
 mod rules;
 mod schema;
 mod tenant;
@@ -47,6 +48,7 @@ pub use prices::{
     UnmeteredPolicy,
 };
 pub use probe::{EffectiveProbe, Probe, ProbeMode, SuspensionStatus};
+pub use releases::{AbortOn, Canary, CanaryStatus, EffectiveReleases, RejectedStatus, ReleasePolicy, Releases};
 pub use rules::{
     NamespaceCeilings, NamespaceMatch, NamespaceOrigin, RuleAllow, RuleCeilings, RuleDefaults, RuleMatch, TenantRule,
     Tenants,

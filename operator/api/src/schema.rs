@@ -53,6 +53,12 @@ pub(crate) fn probe_mode(_: &mut SchemaGenerator) -> Schema {
     string_enum(description, &["Required", "Report", "Off"])
 }
 
+pub(crate) fn release_policy(_: &mut SchemaGenerator) -> Schema {
+    let description = "AllAtOnce (default): a new version takes all calls as soon as it is ready. Canary: it takes a growing \
+                       share of them, and none any more once it fails too often or is too slow.";
+    string_enum(description, &["AllAtOnce", "Canary"])
+}
+
 pub(crate) fn enforcement(_: &mut SchemaGenerator) -> Schema {
     let description = "Enforce: limits and budgets deny. Shadow: they are counted and logged, and deny nothing; only where \
                        the gateway's rule allows it. Default: Enforce.";

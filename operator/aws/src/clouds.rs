@@ -18,11 +18,13 @@ use crate::account::StsAccount;
 use crate::api_keys::GatewayApiKeys;
 use crate::domains::GatewayDomains;
 use crate::estate::AwsEstate;
+use crate::function_metrics::{self, CloudWatchMetrics};
 use crate::functions::LambdaFunctions;
 use crate::log_groups::CloudWatchLogGroups;
 use crate::rest_apis::GatewayRestApis;
 use crate::roles::IamRoles;
 use crate::service::Service;
+use crate::signed_json::SignedJson;
 use crate::tables::DynamoTables;
 use crate::usage_plans::GatewayUsagePlans;
 
@@ -132,6 +134,12 @@ impl AwsClouds {
             ))),
             functions: Arc::new(LambdaFunctions::new(Service::new(
                 aws_sdk_lambda::Client::from_conf(lambda),
+                unlimited(),
+            ))),
+            function_metrics: Arc::new(CloudWatchMetrics::new(SignedJson::new(
+                self.config.clone(),
+                region,
+                function_metrics::PROTOCOL,
                 unlimited(),
             ))),
             rest_apis: Arc::new(GatewayRestApis::new(Arc::clone(&api_gateway), region)),

@@ -2,14 +2,19 @@
 
 use aigw_cloud::{CloudError, FunctionCode, Functions};
 use aigw_plan::Class;
-use aigw_plan::gateway::observed::{FunctionState, ObservedFunction, ObservedPermission, ObservedVersion, Tags};
-use aigw_plan::gateway::step::FunctionSpec;
+use aigw_plan::gateway::observed::{
+    FunctionState, ObservedCanary, ObservedFunction, ObservedPermission, ObservedVersion, Tags,
+};
+use aigw_plan::gateway::step::{AliasTarget, FunctionSpec};
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Architecture, Environment, FunctionConfiguration, LastUpdateStatus, LogFormat, LoggingConfig, Runtime, State,
+    AliasRoutingConfiguration, Architecture, Environment, FunctionConfiguration, LastUpdateStatus, LogFormat,
+    LoggingConfig, Runtime, State,
 };
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::service::{Absence, Service, incomplete};
@@ -51,6 +56,8 @@ impl LambdaFunctions {
                     version: version.version.filter(|number| number != LATEST)?,
                     description: version.description.unwrap_or_default(),
                     code_sha256: version.code_sha256.unwrap_or_default(),
+                    role_arn: version.role.unwrap_or_default(),
+                    published: version.last_modified.as_deref().and_then(seconds).unwrap_or_default(),
                 })
             }));
             marker = page.next_marker.filter(|marker| !marker.is_empty());
@@ -62,13 +69,11 @@ impl LambdaFunctions {
         Ok(versions)
     }
 
-    async fn live_version(&self, name: &str) -> Result<Option<String>, CloudError> {
-        let alias = self
-            .lambda
+    async fn alias(&self, name: &str) -> Result<Option<GetAliasOutput>, CloudError> {
+        self.lambda
             .call("lambda:GetAlias", |lambda| lambda.get_alias().function_name(name).name(ALIAS).send())
             .await
-            .absent_as_none()?;
-        Ok(alias.and_then(|alias| alias.function_version))
+            .absent_as_none()
     }
 
     async fn permissions(&self, name: &str) -> Result<Vec<ObservedPermission>, CloudError> {
@@ -93,9 +98,9 @@ impl Functions for LambdaFunctions {
         let Some(answer) = answer else { return Ok(None) };
         let configuration = answer.configuration.ok_or_else(|| incomplete(GET_FUNCTION, "configuration"))?;
         let versions = self.versions(name).await?;
-        let live_version = self.live_version(name).await?;
+        let alias = self.alias(name).await?;
         // Without the alias there is no policy of the alias.
-        let permissions = if live_version.is_some() { self.permissions(name).await? } else { Vec::new() };
+        let permissions = if alias.is_some() { self.permissions(name).await? } else { Vec::new() };
         let state = state(&configuration);
         Ok(Some(ObservedFunction {
             arn: configuration.function_arn.ok_or_else(|| incomplete(GET_FUNCTION, "ARN"))?,
@@ -119,7 +124,9 @@ impl Functions for LambdaFunctions {
             revision_id: configuration.revision_id,
             tags: answer.tags.unwrap_or_default().into_iter().collect(),
             versions,
-            live_version,
+            live_version: alias.as_ref().and_then(|alias| alias.function_version.clone()),
+            canary: alias.as_ref().and_then(canary),
+            release_note: alias.and_then(|alias| alias.description).unwrap_or_default(),
             permissions,
         }))
     }
@@ -204,15 +211,21 @@ impl Functions for LambdaFunctions {
         version.version.ok_or_else(|| incomplete(OPERATION, "version"))
     }
 
-    async fn point_alias(&self, name: &str, version: &str, create: bool) -> Result<(), CloudError> {
+    async fn point_alias(&self, name: &str, target: &AliasTarget, create: bool) -> Result<(), CloudError> {
+        let AliasTarget { version, canary, note } = target;
+        // Always there, because to leave it out leaves the weights as they are.
+        let weights = canary.iter().map(|canary| (canary.version.clone(), f64::from(canary.percent) / 100.0)).collect();
+        let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build();
         if create {
             let created = self.lambda.call("lambda:CreateAlias", |lambda| {
-                lambda.create_alias().function_name(name).name(ALIAS).function_version(version).send()
+                let alias = lambda.create_alias().function_name(name).name(ALIAS).function_version(version);
+                alias.description(note).routing_config(routing).send()
             });
             created.await.map(drop)
         } else {
             let updated = self.lambda.call("lambda:UpdateAlias", |lambda| {
-                lambda.update_alias().function_name(name).name(ALIAS).function_version(version).send()
+                let alias = lambda.update_alias().function_name(name).name(ALIAS).function_version(version);
+                alias.description(note).routing_config(routing).send()
             });
             updated.await.map(drop)
         }
@@ -291,6 +304,24 @@ fn environment(function: &FunctionSpec) -> Environment {
 /// format JSON gives Lambda a say in our lines (level filter, wrapping of what it cannot parse).
 fn logging(function: &FunctionSpec) -> LoggingConfig {
     LoggingConfig::builder().log_group(&function.log_group).log_format(LogFormat::Text).build()
+}
+
+/// The version that takes a share of an alias's calls: Lambda allows one.
+fn canary(alias: &GetAliasOutput) -> Option<ObservedCanary> {
+    let weights = alias.routing_config()?.additional_version_weights()?;
+    let (version, weight) = weights.iter().next()?;
+    Some(ObservedCanary { version: version.clone(), percent: percent(*weight) })
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
+fn percent(weight: f64) -> u8 {
+    (weight * 100.0).round().clamp(0.0, 100.0) as u8
+}
+
+/// Seconds since the Unix epoch of a time as Lambda writes it, always in UTC: `2026-11-25T16:35:48.123+0000`.
+fn seconds(text: &str) -> Option<i64> {
+    let time: Timestamp = format!("{}Z", text.get(..19)?).parse().ok()?;
+    Some(time.as_second())
 }
 
 /// A function that AWS put to sleep (`Inactive`) wakes up by itself and can be changed.

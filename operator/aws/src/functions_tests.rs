@@ -54,15 +54,21 @@ async fn a_function_is_read_with_versions_alias_and_permissions() {
             r#"{"Configuration":{"FunctionName":"f","FunctionArn":"arn:f","Role":"arn:r","State":"Active","LastUpdateStatus":"Successful","Architectures":["arm64"],
                "MemorySize":256,"Timeout":900,"CodeSha256":"hash","RevisionId":"r1","Environment":{"Variables":{"A":"b"}}},"Tags":{"k":"v"}}"#,
         ),
-        (200, &[], r#"{"NextMarker":"m","Versions":[{"Version":"$LATEST"},{"Version":"10","Description":"ten","CodeSha256":"h10"}]}"#),
+        (200, &[], r#"{"NextMarker":"m","Versions":[{"Version":"$LATEST"},{"Version":"10","Description":"ten","CodeSha256":"h10","LastModified":"2026-03-02T09:00:00.123+0000","Role":"arn:r"}]}"#),
         (200, &[], r#"{"Versions":[{"Version":"9","Description":"nine","CodeSha256":"h9"}]}"#),
-        (200, &[], r#"{"Name":"live","FunctionVersion":"9"}"#),
+        (
+            200,
+            &[],
+            r#"{"Name":"live","FunctionVersion":"9","Description":"note","RoutingConfig":{"AdditionalVersionWeights":{"10":0.05}}}"#,
+        ),
         (200, &[], &policy),
     ])
     .await;
     let function = aws.cloud.functions.get("f").await.unwrap().expect("found");
     assert_eq!(function.versions.iter().map(|version| version.version.as_str()).collect::<Vec<_>>(), ["9", "10"]);
     assert_eq!((function.live_version.as_deref(), function.architecture.as_str()), (Some("9"), "arm64"));
+    assert_eq!(function.canary, Some(ObservedCanary { version: "10".into(), percent: 5 }));
+    assert_eq!((function.release_note.as_str(), function.versions[1].published), ("note", 1_772_442_000));
     assert_eq!((function.state, function.permissions.len()), (FunctionState::Ready, 3));
     let targets: Vec<_> = aws.requests().into_iter().map(|request| request.target).collect();
     assert!(targets[2].contains("Marker=m") && targets[4].ends_with("/policy?Qualifier=live"), "{targets:?}");
@@ -73,6 +79,22 @@ async fn an_absent_function_is_none() {
     let aws =
         Aws::answering(&[(404, &[error("ResourceNotFoundException")], r#"{"Message":"Function not found"}"#)]).await;
     assert_eq!(aws.cloud.functions.get("f").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_alias_is_written_with_weights_and_note_in_one_call() {
+    let answer: crate::testing::Answer<'_> = (200, &[], "{}");
+    let aws = Aws::answering(&[answer, answer]).await;
+    let canary = Some(ObservedCanary { version: "10".into(), percent: 25 });
+    let mut target = AliasTarget { version: "9".into(), canary, note: "note".into() };
+    aws.cloud.functions.point_alias("f", &target, false).await.unwrap();
+    target.canary = None;
+    aws.cloud.functions.point_alias("f", &target, true).await.unwrap();
+    let [update, create] = &aws.requests()[..] else { panic!("two requests") };
+    assert_eq!(update.body["RoutingConfig"], serde_json::json!({"AdditionalVersionWeights": {"10": 0.25}}));
+    assert_eq!((&update.body["FunctionVersion"], &update.body["Description"]), (&"9".into(), &"note".into()));
+    // Left out, the weights would stay.
+    assert_eq!(create.body["RoutingConfig"], serde_json::json!({"AdditionalVersionWeights": {}}));
 }
 
 #[tokio::test]

@@ -78,6 +78,13 @@ impl Aws {
         };
         self.http.actual_requests().map(parts).collect()
     }
+
+    /// Headers of the first request.
+    pub fn headers(&self) -> std::collections::BTreeMap<String, String> {
+        let mut requests = self.http.actual_requests();
+        let headers = requests.next().unwrap().headers();
+        headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
 }
 
 fn config(http: impl aws_smithy_runtime_api::client::http::HttpClient + 'static) -> SdkConfig {

@@ -16,6 +16,7 @@ mod documents;
 mod domains;
 mod error;
 mod estate;
+mod function_metrics;
 mod gate;
 mod keys;
 mod limiter;
@@ -29,6 +30,7 @@ pub use documents::{DocumentError, Documents, LONGEST_DOCUMENT};
 pub use domains::Domains;
 pub use error::CloudError;
 pub use estate::Estate;
+pub use function_metrics::{CallQuery, FunctionMetrics};
 pub use gate::{Call, Gate, NoObserver, Observer};
 pub use keys::{ApiKeys, UsagePlanList, UsagePlans};
 pub use limiter::{HELD_BACK, Limiter};
@@ -53,6 +55,8 @@ pub struct Cloud {
     pub log_groups: Arc<dyn LogGroups>,
     /// Lambda.
     pub functions: Arc<dyn Functions>,
+    /// CloudWatch: calls of functions.
+    pub function_metrics: Arc<dyn FunctionMetrics>,
     /// API Gateway: REST APIs, deployments, stages.
     pub rest_apis: Arc<dyn RestApis>,
     /// API Gateway: custom domains.

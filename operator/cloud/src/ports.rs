@@ -8,7 +8,7 @@ use aigw_plan::gateway::observed::{
     Document, ImportedApi, ObservedDeployment, ObservedFunction, ObservedLogGroup, ObservedRestApi, ObservedRole,
     ObservedStage, ObservedTable, Tags,
 };
-use aigw_plan::gateway::step::{FunctionSpec, StageThrottle};
+use aigw_plan::gateway::step::{AliasTarget, FunctionSpec, StageThrottle};
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -139,7 +139,7 @@ pub trait Functions: Send + Sync {
     /// Publishes `$LATEST` if its code has that hash; returns the version.
     async fn publish(&self, name: &str, code_sha256: &str, description: &str) -> Result<String, CloudError>;
     /// Creates the alias `live` or points it at a version.
-    async fn point_alias(&self, name: &str, version: &str, create: bool) -> Result<(), CloudError>;
+    async fn point_alias(&self, name: &str, target: &AliasTarget, create: bool) -> Result<(), CloudError>;
     /// Lets API Gateway call the alias from that source; an existing statement of that id is success.
     async fn add_permission(&self, name: &str, statement_id: &str, source_arn: &str) -> Result<(), CloudError>;
     /// Takes the statement away.

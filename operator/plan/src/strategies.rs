@@ -97,6 +97,8 @@ pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + u
                 auth,
                 bedrock,
                 functions,
+                // Their end is another with each step: they have tests of their own.
+                releases: None,
                 throttle,
                 tenants: Tenants { rules: vec![everybody(&tiers, granted)], suspended },
                 tiers,

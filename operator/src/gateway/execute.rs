@@ -154,7 +154,7 @@ async fn function(context: &Context, cloud: &Cloud, step: &GatewayStep) -> Resul
         S::PublishVersion { name, code_sha256, description } => {
             functions.publish(name, code_sha256, description).await.map(drop)
         }
-        S::PointAlias { name, version, create } => functions.point_alias(name, version, *create).await,
+        S::PointAlias { name, target, create } => functions.point_alias(name, target, *create).await,
         S::DeleteVersion { name, version } => functions.delete_version(name, version).await,
         S::AddPermission { name, statement_id, source_arn } => {
             functions.add_permission(name, statement_id, source_arn).await

@@ -13,7 +13,7 @@ use futures::future::try_join_all;
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 
-use super::domains;
+use super::{domains, releases};
 use crate::context::Context;
 
 /// Everything of a gateway that is to be.
@@ -34,6 +34,7 @@ pub(super) async fn gateway(
     context.memory.creations.complete(&gateway.uid().unwrap_or_default(), &mut observed);
     let elsewhere = domains::wanted_elsewhere(context, gateway);
     observed.domains = domains::look(cloud, &identity.installation, gateway, &elsewhere).await?;
+    releases::look(cloud, identity, valid, &mut observed).await;
     Ok(observed)
 }
 

@@ -85,6 +85,7 @@ impl Refusal {
                     changed: false,
                     probed: None,
                     finding: None,
+                    released: None,
                     domain: super::domains::Seen::default(),
                     next: self.outcome(),
                 }

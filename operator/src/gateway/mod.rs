@@ -11,6 +11,7 @@ mod gather;
 mod guard;
 mod issuers;
 mod probe;
+mod releases;
 mod report;
 mod teardown;
 
@@ -26,6 +27,7 @@ use aigw_plan::gateway::diff::{diff, hold_back};
 use aigw_plan::gateway::issuers::{ObservedIssuer, never_read};
 use aigw_plan::gateway::lint::lint;
 use aigw_plan::gateway::observed::ObservedGateway;
+use aigw_plan::gateway::releases::tell::condition as released;
 use aigw_plan::gateway::report::GatewayOutcome;
 use aigw_plan::gateway::validate::{ValidGateway, validate};
 use aigw_plan::probe::Finding;
@@ -41,6 +43,7 @@ pub(crate) use execute::{document, execute};
 pub(crate) use gather::{observe, parse};
 pub(crate) use guard::{HEARTBEAT, Refusal, account, cluster_uid};
 pub(crate) use issuers::Attempts;
+pub(crate) use releases::facts_among as release_facts;
 
 /// Most rounds of observe → plan → execute in one pass. From nothing to serving takes about six.
 const MAX_ROUNDS: usize = 15;
@@ -64,6 +67,8 @@ struct Pass {
     probed: Option<ConditionSpec>,
     /// What the last probe found, where one was made of the gateway as it is.
     finding: Option<Finding>,
+    /// How far releases of its functions are, where they are canaries.
+    released: Option<ConditionSpec>,
     /// What was seen of its custom domain.
     domain: domains::Seen,
     next: Outcome,
@@ -135,9 +140,9 @@ impl GatewayReconciler {
         valid: &ValidGateway,
         cloud: &Cloud,
     ) -> Pass {
-        let (mut observed, mut changed) = (None, false);
+        let (mut observed, mut released, mut changed) = (None, None, false);
         for _ in 0..MAX_ROUNDS {
-            match self.round(gateway, identity, valid, cloud, &mut observed).await {
+            match self.round(gateway, identity, valid, cloud, (&mut observed, &mut released)).await {
                 // A whole plan went through: what fails after it is another matter than what failed before.
                 Ok(Round::Again) => {
                     changed = true;
@@ -150,6 +155,7 @@ impl GatewayReconciler {
                         changed,
                         probed: None,
                         finding: None,
+                        released,
                         domain: domains::Seen::default(),
                         next,
                     };
@@ -164,6 +170,7 @@ impl GatewayReconciler {
             changed,
             probed: None,
             finding: None,
+            released,
             domain: domains::Seen::default(),
             next: Outcome::Waiting { after: POLL },
         }
@@ -175,7 +182,7 @@ impl GatewayReconciler {
         identity: &GatewayIdentity,
         valid: &ValidGateway,
         cloud: &Cloud,
-        observed: &mut Option<ObservedGateway>,
+        (observed, told): (&mut Option<ObservedGateway>, &mut Option<ConditionSpec>),
     ) -> Result<Round, CloudError> {
         // Only replaced by a look that succeeded: a failed one keeps what the round before saw.
         let observed = &*observed.insert(gather::gateway(&self.context, cloud, gateway, identity, valid).await?);
@@ -184,10 +191,17 @@ impl GatewayReconciler {
         }
         let uid = gateway.uid().unwrap_or_default();
         let facts = domains::facts(&self.context, gateway, identity, valid);
-        let desired = match desire(valid, identity, &uid, &self.context.memory.build, (observed, &facts)) {
+        let desired = match desire(
+            valid,
+            identity,
+            &uid,
+            &self.context.memory.build,
+            (observed, &facts, &releases::facts(&self.context, gateway)),
+        ) {
             Ok(desired) => desired,
             Err(error) => return Ok(stalled(reason::INVALID, error.to_string(), Class::Invalid)),
         };
+        *told = released(&desired, observed);
         self.step(gateway, cloud, &desired, observed).await
     }
 
@@ -219,7 +233,10 @@ impl GatewayReconciler {
         if plan.in_sync() {
             // Also a long drift interval must not let the heartbeat lapse.
             let requeue = self.context.settings.drift_interval.min(2 * HEARTBEAT);
-            let next = Outcome::Done { requeue };
+            let next = match plan.recheck.filter(|due| *due < requeue) {
+                Some(due) => Outcome::Waiting { after: due.max(POLL) },
+                None => Outcome::Done { requeue },
+            };
             return Ok(Round::End(GatewayOutcome::InSync, next));
         }
         if plan.steps.is_empty() {
@@ -258,6 +275,7 @@ fn failed(error: &CloudError, observed: Option<ObservedGateway>) -> Pass {
         changed: false,
         probed: None,
         finding: None,
+        released: None,
         domain: domains::Seen::default(),
         next: Outcome::failed(error),
     }

@@ -139,6 +139,8 @@ fn is_warning(condition: &Condition) -> bool {
         reason::DELETING,
         reason::GATEWAY_NOT_READY,
         reason::API_KEYS_DISABLED,
+        reason::ROLLING_OUT,
+        reason::AWAITING_TURN,
         reason::SUSPENDED_BY_PLATFORM,
         reason::SUSPENDED_BY_TEAM,
     ];

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use aigw_cloud::{
-    Account, ApiKeys, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles,
-    Tables, TenantItems, UsagePlanList, UsagePlans,
+    Account, ApiKeys, CallQuery, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, FunctionMetrics, Functions,
+    LogGroups, RestApis, Roles, Tables, TenantItems, UsagePlanList, UsagePlans,
 };
 use aigw_contract::table::{CONFIG_SK, MeterHead, PRICES_SK};
 use aigw_plan::gateway::observed::{
-    Document, ImportedApi, ObservedDeployment, ObservedDomain, ObservedFunction, ObservedGateway, ObservedLogGroup,
-    ObservedMapping, ObservedRestApi, ObservedRole, ObservedStage, ObservedTable, Tags,
+    Calls, Document, ImportedApi, ObservedDeployment, ObservedDomain, ObservedFunction, ObservedGateway,
+    ObservedLogGroup, ObservedMapping, ObservedRestApi, ObservedRole, ObservedStage, ObservedTable, Tags,
 };
-use aigw_plan::gateway::step::{DomainSpec, FunctionSpec, StageThrottle, UsagePlanSpec};
+use aigw_plan::gateway::step::{AliasTarget, DomainSpec, FunctionSpec, StageThrottle, UsagePlanSpec};
 use aigw_plan::identity::{Function, TAG_ID};
 use aigw_plan::sweep::OwnedObject;
 use aigw_plan::tenant::step::{ObservedApiKey, ObservedIdentity, ObservedTenant};
@@ -51,6 +51,7 @@ pub(super) fn cloud(fake: &Arc<Fake>) -> Cloud {
         roles: fake.clone(),
         log_groups: fake.clone(),
         functions: fake.clone(),
+        function_metrics: fake.clone(),
         rest_apis: fake.clone(),
         domains: fake.clone(),
         usage_plans: fake.clone(),
@@ -73,6 +74,13 @@ impl Clouds for Everywhere {
 impl Estate for Fake {
     async fn owned(&self, _: &str) -> Result<Vec<OwnedObject>, CloudError> {
         self.read(Vec::new())
+    }
+}
+
+#[async_trait]
+impl FunctionMetrics for Fake {
+    async fn calls(&self, _: &CallQuery) -> Result<Calls, CloudError> {
+        self.read(Calls::default())
     }
 }
 
@@ -215,7 +223,7 @@ impl Functions for Fake {
     async fn publish(&self, _: &str, _: &str, _: &str) -> Result<String, CloudError> {
         written()
     }
-    async fn point_alias(&self, _: &str, _: &str, _: bool) -> Result<(), CloudError> {
+    async fn point_alias(&self, _: &str, _: &AliasTarget, _: bool) -> Result<(), CloudError> {
         written()
     }
     async fn add_permission(&self, _: &str, _: &str, _: &str) -> Result<(), CloudError> {

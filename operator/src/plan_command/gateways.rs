@@ -11,6 +11,7 @@ use aigw_plan::gateway::domains::DomainFacts;
 use aigw_plan::gateway::lint::lint;
 use aigw_plan::gateway::observed::{ObservedGateway, ObservedTable};
 use aigw_plan::gateway::ownership::{Claimant, Ownership, decide};
+use aigw_plan::gateway::releases::ReleaseFacts;
 use aigw_plan::gateway::simulated::{Place, SimulatedGateway};
 use aigw_plan::gateway::step::GatewayStep;
 use aigw_plan::gateway::validate::{ValidGateway, validate};
@@ -25,7 +26,7 @@ use super::cluster::ClusterView;
 use super::names::{NEW, Names, new_id};
 use super::report::{Block, ObjectReport, Round, Step};
 use super::{PlanError, Planner};
-use crate::gateway::{HEARTBEAT, Refusal, account, claim, look_for_domains, observe};
+use crate::gateway::{HEARTBEAT, Refusal, account, claim, look_for_domains, observe, release_facts};
 use crate::harness::triggers::gateway_of;
 
 /// Rounds after which something is wrong with the plan itself. From nothing to serving takes about eight.
@@ -92,6 +93,7 @@ pub(super) async fn plan(
             claims: Claims::of(planner.cluster, gateway, known, &simulated.aws),
             tiers_in_use: tiers_in_use(planner.cluster, &identity, &simulated),
             domain_facts: facts,
+            release_facts: release_facts(gateway, &planner.cluster.gateways),
         };
         rounds(&intent, &mut simulated, &mut report)?;
     }
@@ -261,6 +263,7 @@ struct Intent<'a> {
     claims: Claims,
     tiers_in_use: BTreeSet<String>,
     domain_facts: DomainFacts,
+    release_facts: ReleaseFacts,
 }
 
 impl Intent<'_> {
@@ -268,7 +271,8 @@ impl Intent<'_> {
     fn next(&self, aws: &ObservedGateway) -> Result<Plan<GatewayStep>, Block> {
         let block = |reason, message: String| Block { reason, message };
         let claim = self.claims.decide(self.planner, self.identity, aws)?;
-        let desired = desire(self.valid, self.identity, &self.claims.owner_uid, &self.build, (aws, &self.domain_facts))
+        let facts = (aws, &self.domain_facts, &self.release_facts);
+        let desired = desire(self.valid, self.identity, &self.claims.owner_uid, &self.build, facts)
             .map_err(|error| block(reason::INVALID, error.to_string()))?;
         let mut plan = diff(&desired, aws, &self.tiers_in_use)
             .map_err(|blocked| block(reason::DUPLICATE_EXTERNAL, blocked.to_string()))?;

@@ -9,16 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_cloud::{
-    Account, ApiKeys, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles,
-    Tables, TenantItems, UsagePlanList, UsagePlans,
+    Account, ApiKeys, CallQuery, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, FunctionMetrics, Functions,
+    LogGroups, RestApis, Roles, Tables, TenantItems, UsagePlanList, UsagePlans,
 };
 use aigw_contract::table::MeterHead;
 use aigw_plan::Class;
 use aigw_plan::gateway::observed::{
-    Document, ImportedApi, ObservedDeployment, ObservedDomain, ObservedFunction, ObservedLogGroup, ObservedMapping,
-    ObservedRestApi, ObservedRole, ObservedStage, ObservedTable, Tags,
+    Calls, Document, ImportedApi, ObservedDeployment, ObservedDomain, ObservedFunction, ObservedLogGroup,
+    ObservedMapping, ObservedRestApi, ObservedRole, ObservedStage, ObservedTable, Tags,
 };
-use aigw_plan::gateway::step::{DomainSpec, FunctionSpec, StageThrottle, UsagePlanSpec};
+use aigw_plan::gateway::step::{AliasTarget, DomainSpec, FunctionSpec, StageThrottle, UsagePlanSpec};
 use aigw_plan::sweep::OwnedObject;
 use aigw_plan::tenant::step::ObservedApiKey;
 use async_trait::async_trait;
@@ -63,14 +63,26 @@ pub(super) struct ReadOnlyClouds(pub(super) Arc<dyn Clouds>);
 impl Clouds for ReadOnlyClouds {
     async fn region(&self, region: &str) -> Cloud {
         // Without `..`: a port that is not wrapped should not compile.
-        let Cloud { account, tables, roles, log_groups, functions, rest_apis, domains, usage_plans, api_keys, estate } =
-            self.0.region(region).await;
+        let Cloud {
+            account,
+            tables,
+            roles,
+            log_groups,
+            functions,
+            function_metrics,
+            rest_apis,
+            domains,
+            usage_plans,
+            api_keys,
+            estate,
+        } = self.0.region(region).await;
         Cloud {
             account: Arc::new(ReadOnly(account)),
             tables: Arc::new(ReadOnly(tables)),
             roles: Arc::new(ReadOnly(roles)),
             log_groups: Arc::new(ReadOnly(log_groups)),
             functions: Arc::new(ReadOnly(functions)),
+            function_metrics: Arc::new(ReadOnly(function_metrics)),
             rest_apis: Arc::new(ReadOnly(rest_apis)),
             domains: Arc::new(ReadOnly(domains)),
             usage_plans: Arc::new(ReadOnly(usage_plans)),
@@ -87,6 +99,13 @@ pub(super) struct ReadOnly<P: ?Sized>(pub(super) Arc<P>);
 impl Estate for ReadOnly<dyn Estate> {
     async fn owned(&self, installation: &str) -> Result<Vec<OwnedObject>, CloudError> {
         patiently(|| self.0.owned(installation)).await
+    }
+}
+
+#[async_trait]
+impl FunctionMetrics for ReadOnly<dyn FunctionMetrics> {
+    async fn calls(&self, query: &CallQuery) -> Result<Calls, CloudError> {
+        patiently(|| self.0.calls(query)).await
     }
 }
 
@@ -209,7 +228,7 @@ impl Functions for ReadOnly<dyn Functions> {
     async fn publish(&self, _: &str, _: &str, _: &str) -> Result<String, CloudError> {
         refused("lambda:PublishVersion")
     }
-    async fn point_alias(&self, _: &str, _: &str, _: bool) -> Result<(), CloudError> {
+    async fn point_alias(&self, _: &str, _: &AliasTarget, _: bool) -> Result<(), CloudError> {
         refused("lambda:UpdateAlias")
     }
     async fn add_permission(&self, _: &str, _: &str, _: &str) -> Result<(), CloudError> {

@@ -8,13 +8,14 @@ use super::super::fakes::{Everywhere, Fake};
 use super::*;
 
 /// The ports' methods that only look. Everything else in the ports' source is a change.
-const READS: [&str; 20] = [
+const READS: [&str; 21] = [
     "Account::id",
     "ApiKeys::is_attached",
     "ApiKeys::list",
     "Domains::list",
     "Domains::mappings",
     "Estate::owned",
+    "FunctionMetrics::calls",
     "Functions::get",
     "LogGroups::get",
     "RestApis::deployments",
@@ -37,7 +38,8 @@ fn methods() -> BTreeSet<String> {
         include_str!("../../cloud/src/ports.rs"),
         include_str!("../../cloud/src/domains.rs"),
         include_str!("../../cloud/src/keys.rs"),
-        include_str!("../../cloud/src/estate.rs")
+        include_str!("../../cloud/src/estate.rs"),
+        include_str!("../../cloud/src/function_metrics.rs")
     );
     let mut port = "";
     let mut found = BTreeSet::new();
@@ -122,11 +124,12 @@ async fn every_change_is_refused_and_none_reaches_the_ports_behind() {
     refusals.check("LogGroups::set_retention", groups.set_retention("", 1).await);
     refusals.check("LogGroups::delete", groups.delete("").await);
     let functions = &cloud.functions;
+    let target = AliasTarget { version: String::new(), canary: None, note: String::new() };
     refusals.check("Functions::create", functions.create(&spec(), &code).await);
     refusals.check("Functions::update_configuration", functions.update_configuration(&spec(), None).await);
     refusals.check("Functions::update_code", functions.update_code(&spec(), &code, None).await);
     refusals.check("Functions::publish", functions.publish("", "", "").await);
-    refusals.check("Functions::point_alias", functions.point_alias("", "", true).await);
+    refusals.check("Functions::point_alias", functions.point_alias("", &target, true).await);
     refusals.check("Functions::add_permission", functions.add_permission("", "", "").await);
     refusals.check("Functions::remove_permission", functions.remove_permission("", "").await);
     refusals.check("Functions::delete_version", functions.delete_version("", "").await);
@@ -191,6 +194,9 @@ async fn every_look_is_passed_on() {
     cloud.api_keys.list("").await.unwrap();
     assert!(!cloud.api_keys.is_attached("", "").await.unwrap());
     cloud.estate.owned("").await.unwrap();
+    let (function, version) = Default::default();
+    let query = CallQuery { function, version, since: 0, until: 0, slow_after_ms: None };
+    cloud.function_metrics.calls(&query).await.unwrap();
     assert_eq!(*fake.reads.lock().unwrap(), READS.len());
 }
 

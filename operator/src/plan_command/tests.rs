@@ -9,6 +9,7 @@ use aigw_plan::gateway::desired::desire;
 use aigw_plan::gateway::diff::diff;
 use aigw_plan::gateway::domains::DomainFacts;
 use aigw_plan::gateway::observed::{Document, ObservedGateway};
+use aigw_plan::gateway::releases::ReleaseFacts;
 use aigw_plan::gateway::simulated::{Place, SimulatedGateway};
 use aigw_plan::gateway::validate::validate;
 use aigw_plan::identity::Function;
@@ -91,8 +92,14 @@ fn served() -> Fake {
     let id = |kind: &str, number: i64| format!("{kind}{number}");
     let mut world = SimulatedGateway::new(ObservedGateway::default(), Vec::new(), place, id);
     loop {
-        let desired =
-            desire(&valid, &identity, "uid-1", &settings().build, (&world.aws, &DomainFacts::default())).unwrap();
+        let desired = desire(
+            &valid,
+            &identity,
+            "uid-1",
+            &settings().build,
+            (&world.aws, &DomainFacts::default(), &ReleaseFacts::default()),
+        )
+        .unwrap();
         let plan = diff(&desired, &world.aws, &BTreeSet::new()).unwrap();
         if plan.in_sync() {
             break;

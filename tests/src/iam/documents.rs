@@ -26,6 +26,8 @@ const CREATIONS: [&str; 4] = [
     "apigateway:CreateApiKey",
     "apigateway:CreateDomainName",
 ];
+/// CloudWatch has nothing to scope this by (service authorization reference, "Amazon CloudWatch").
+const METRICS: &str = "cloudwatch:GetMetricData";
 /// Names of everything of ours.
 const FUNCTIONS: &str = "arn:aws:lambda:*:*:function:aigw-*";
 const TABLES: &str = "arn:aws:dynamodb:*:*:table/aigw-*";
@@ -91,6 +93,7 @@ fn add(statements: &mut BTreeMap<&'static str, Statement>, operation: &str, righ
     let like = |key: &str| json!({"StringLike": {format!("aws:{key}/aigateway.dev/id"): ids}});
     let bounded = ["iam:CreateRole", "iam:PutRolePolicy"].contains(&right);
     let (sid, resources, condition) = match right {
+        METRICS => ("Metrics", vec!["*".to_owned()], None),
         _ if LISTS.contains(&right) => ("Find", vec!["*".to_owned()], None),
         "iam:PassRole" => {
             let given = wanted.given_roles.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>();

@@ -65,7 +65,7 @@ pub fn own(operation: &str) -> Option<String> {
 
 /// The requests that a recorded call is to IAM. `id` is the identity of the gateway it is about.
 pub fn of(call: &Call, id: &str) -> Vec<Request> {
-    let operation = format!("{}:{}", call.service, call.operation);
+    let operation = format!("{}:{}", prefix(&call.service), call.operation);
     let Some(own) = own(&operation) else { return Vec::new() };
     let mut context: BTreeMap<String, String> =
         call.named.tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), value.clone())).collect();
@@ -87,6 +87,11 @@ pub fn of(call: &Call, id: &str) -> Vec<Request> {
         }
     }
     requests
+}
+
+/// How IAM names a service, whose signatures may have another name.
+fn prefix(service: &str) -> &str {
+    if service == "monitoring" { "cloudwatch" } else { service }
 }
 
 /// ARNs that a call is about; `*` where it is about none.

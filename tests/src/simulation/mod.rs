@@ -173,12 +173,12 @@ fn cluster(number: u32, now: Timestamp) -> FakeKube {
     kube
 }
 
-/// Code of the functions in a simulated build: small, and different for each function and architecture.
-fn codes() -> Arc<aigw_cloud::FunctionCodes> {
+/// Code of the functions in a simulated build: small, and different for each function, architecture and build.
+fn codes(build: &str) -> Arc<aigw_cloud::FunctionCodes> {
     use aigw_cloud::{FunctionCode, FunctionCodes};
     let codes = aigw_plan::Function::ALL.into_iter().flat_map(|function| {
         FunctionCodes::ARCHITECTURES.map(|architecture| {
-            let name = format!("{}-{architecture}", function.as_str());
+            let name = format!("{}-{architecture}{build}", function.as_str());
             let code = FunctionCode::held(name.as_bytes(), format!("sha256-{name}"));
             ((function, architecture.to_owned()), code)
         })

@@ -35,6 +35,8 @@ pub struct Options {
     pub account: String,
     /// Longest time between looks at an object that is fine.
     pub drift_interval: Duration,
+    /// Build of the functions it brings along; empty for the first.
+    pub build: &'static str,
     /// Changes to the settings.
     pub adjust: fn(&mut Settings),
 }
@@ -48,6 +50,7 @@ impl Default for Options {
             limiter: true,
             account: super::ACCOUNT.into(),
             drift_interval: Duration::from_mins(10),
+            build: "",
             adjust: |_| {},
         }
     }
@@ -79,7 +82,7 @@ impl Options {
             clouds: aws.clouds_with(&self.pod, calls),
             documents: Arc::new(issuers.clone()),
             prober: aws.prober(),
-            codes: codes(),
+            codes: codes(self.build),
             settings: Arc::new(self.settings()),
             metrics: Arc::new(Metrics::default()),
             health: Arc::new(Health::default()),

@@ -19,8 +19,9 @@ const KINDS: [&str; 4] = ["aigateways", "tenants", "secrets", "namespaces"];
 /// Fields of metadata that say something about what is there.
 const METADATA: [&str; 5] = ["name", "namespace", "labels", "finalizers", "deletionTimestamp"];
 /// Fields of a status that differ from run to run, because AWS makes them up.
-const GENERATED: [&str; 12] = [
+const GENERATED: [&str; 13] = [
     "lastTransitionTime",
+    "at",
     "restApiId",
     "deploymentId",
     "endpoint",

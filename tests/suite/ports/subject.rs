@@ -96,7 +96,16 @@ impl Subject {
 
     /// A role Lambda may assume; gives its ARN.
     pub async fn role(&self) -> Outcome<String> {
-        let name = self.name("role");
+        self.role_of("role").await
+    }
+
+    /// Another one.
+    pub async fn second_role(&self) -> Outcome<String> {
+        self.role_of("other-role").await
+    }
+
+    async fn role_of(&self, what: &str) -> Outcome<String> {
+        let name = self.name(what);
         self.made(Thing::Role(name.clone()));
         self.cloud.roles.create(&name, "/aigw/", &roles::trust(), None, &self.tags()).await?;
         let role = self.cloud.roles.get(&name).await?.ok_or("a new role is not there")?;

@@ -15,6 +15,7 @@ mod objects;
 mod probes;
 mod rbac;
 mod refused;
+mod releases;
 mod rights;
 mod scale;
 mod statuses;
@@ -39,6 +40,7 @@ fn suite() -> Suite {
         leadership::tests(),
         leaks::tests(),
         probes::tests(),
+        releases::tests(),
         rights::tests(),
         scale::tests(),
         throttle::tests(),

@@ -15,6 +15,7 @@ use super::document::{Document, DocumentInput, render};
 use super::domains::{self, DesiredDomain, DomainFacts};
 use super::guardrails::{self, Fence};
 use super::observed::{ObservedGateway, Tags};
+use super::releases::{ReleaseFacts, Releases};
 use super::roles;
 use super::step::{FunctionSpec, UsagePlanSpec};
 use super::validate::ValidGateway;
@@ -66,6 +67,10 @@ pub struct DesiredGateway {
     pub usage_plans: Vec<UsagePlanSpec>,
     /// Source ARNs for the permissions on the aliases; known once the REST API has an id.
     pub permission_sources: BTreeMap<Function, String>,
+    /// How new versions of functions come to serve.
+    pub releases: Releases,
+    /// What else decides about releases.
+    pub release_facts: ReleaseFacts,
     /// Custom domain, and where the gateway is under it.
     pub domain: Option<DesiredDomain>,
     /// What else decides about domains.
@@ -163,7 +168,7 @@ pub fn desire(
     identity: &GatewayIdentity,
     owner_uid: &str,
     build: &Build,
-    (observed, domain_facts): (&ObservedGateway, &DomainFacts),
+    (observed, domain_facts, release_facts): (&ObservedGateway, &DomainFacts, &ReleaseFacts),
 ) -> Result<DesiredGateway, NoCode> {
     let name = identity.physical_name();
     let mut tags: Tags = valid.tags.clone();
@@ -209,6 +214,8 @@ pub fn desire(
             vpc_endpoint_ids: valid.vpc_endpoint_ids.clone(),
             default_endpoint_disabled: domains::default_endpoint_disabled(valid, domain_facts, observed),
         },
+        releases: valid.releases.clone(),
+        release_facts: release_facts.clone(),
         domain: domains::desire(valid, &identity.installation),
         domain_facts: domain_facts.clone(),
         domain_port: build.domain_port,

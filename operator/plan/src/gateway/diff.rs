@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::desired::{DesiredGateway, LOG_RETENTION_DAYS, version_description};
+use super::desired::{DesiredGateway, LOG_RETENTION_DAYS};
 use super::document::{Document, same_policy};
 use super::domains;
 use super::observed::{FunctionState, ObservedFunction, ObservedGateway, ObservedRestApi, ObservedTable, Tags};
 use super::step::{FunctionSpec, GatewayStep, StageThrottle, TaggedResource};
-use super::{guardrails, usage_plans};
+use super::{guardrails, releases, usage_plans};
 use crate::identity::{Function, ROLE_PATH};
 use crate::plan::Plan;
 
@@ -19,8 +19,6 @@ use crate::plan::Plan;
 const SOON: Duration = Duration::from_secs(2);
 /// Deployments kept beside the one that serves, so that a person can look at or return to the last few.
 const KEPT_DEPLOYMENTS: usize = 3;
-/// Function versions kept beside the one that serves.
-const KEPT_VERSIONS: usize = 3;
 
 /// Why no plan can be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -219,7 +217,7 @@ fn diff_function(
         );
         return;
     }
-    diff_versions(spec, actual, plan);
+    releases::diff(desired, observed, (spec, actual), plan);
 }
 
 fn same_configuration(spec: &FunctionSpec, actual: &ObservedFunction) -> bool {
@@ -227,32 +225,6 @@ fn same_configuration(spec: &FunctionSpec, actual: &ObservedFunction) -> bool {
         && spec.memory_mib == actual.memory_mib
         && spec.timeout_seconds == actual.timeout_seconds
         && spec.environment == actual.environment
-}
-
-fn diff_versions(spec: &FunctionSpec, actual: &ObservedFunction, plan: &mut Plan<GatewayStep>) {
-    let description = version_description(spec);
-    let Some(version) = actual
-        .versions
-        .iter()
-        .rev()
-        .find(|version| version.description == description && version.code_sha256 == spec.code_sha256)
-    else {
-        plan.step(GatewayStep::PublishVersion {
-            name: spec.name.clone(),
-            code_sha256: spec.code_sha256.clone(),
-            description,
-        });
-        return;
-    };
-    if actual.live_version.as_ref() != Some(&version.version) {
-        let create = actual.live_version.is_none();
-        plan.step(GatewayStep::PointAlias { name: spec.name.clone(), version: version.version.clone(), create });
-        return;
-    }
-    let spare: Vec<_> = actual.versions.iter().filter(|other| other.version != version.version).collect();
-    for old in spare.iter().take(spare.len().saturating_sub(KEPT_VERSIONS)) {
-        plan.step(GatewayStep::DeleteVersion { name: spec.name.clone(), version: old.version.clone() });
-    }
 }
 
 /// Id of the one statement we put on each alias.

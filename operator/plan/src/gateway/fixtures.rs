@@ -13,6 +13,7 @@ use super::domains::{DomainFacts, mapped, url};
 use super::endpoint::ValidDomain;
 use super::lint::lint;
 use super::observed::{Document, ObservedGateway};
+use super::releases::ReleaseFacts;
 use super::simulated::{NewId, Place, SimulatedGateway};
 use super::step::GatewayStep;
 use super::validate::{ValidGateway, validate};
@@ -65,6 +66,8 @@ pub(crate) struct World {
     pub(crate) tiers_in_use: BTreeSet<String>,
     /// Custom domains another gateway asks for.
     pub(crate) wanted_elsewhere: BTreeSet<String>,
+    /// What people say about releases, and how other gateways are doing.
+    pub(crate) release_facts: ReleaseFacts,
     /// Every step executed, as text.
     pub(crate) log: String,
 }
@@ -83,6 +86,7 @@ impl World {
             owner: "uid-1".into(),
             tiers_in_use: BTreeSet::new(),
             wanted_elsewhere: BTreeSet::new(),
+            release_facts: ReleaseFacts::default(),
             log: String::new(),
         }
     }
@@ -99,7 +103,14 @@ impl World {
     }
 
     pub(crate) fn desired(&self, valid: &ValidGateway) -> DesiredGateway {
-        desire(valid, &identity(), &self.owner, &build(), (&self.sim.aws, &self.domain_facts(valid))).unwrap()
+        desire(
+            valid,
+            &identity(),
+            &self.owner,
+            &build(),
+            (&self.sim.aws, &self.domain_facts(valid), &self.release_facts),
+        )
+        .unwrap()
     }
 
     /// As if a domain worked as soon as it is mapped, and what it replaces were retired at that moment.

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::observed::{ObservedDomain, ObservedGateway, ObservedMapping, ObservedTable, Tags};
-use super::step::{GatewayStep, TaggedResource};
+use super::step::{AliasTarget, GatewayStep, TaggedResource};
 use crate::identity::{Function, TAG_ID, TAG_INSTALLATION};
 
 /// Everything wrong with `steps`; empty means they may be executed.
@@ -48,11 +48,11 @@ fn untouchable(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
         | S::AddPermission { name, .. }
         | S::RemovePermission { name, .. }
         | S::DeleteFunction { name } => has(&observed.functions, name),
-        S::PointAlias { name, version, .. } | S::DeleteVersion { name, version } => observed
-            .functions
-            .iter()
-            .filter(|(function, _)| is_of(name, **function))
-            .any(|(_, function)| function.versions.iter().any(|known| known.version == *version)),
+        S::PointAlias { name, target: AliasTarget { version, canary, note: _ }, .. } => {
+            published(observed, name, version)
+                && canary.as_ref().is_none_or(|canary| published(observed, name, &canary.version))
+        }
+        S::DeleteVersion { name, version } => published(observed, name, version),
         S::CreateRestApi { .. } => observed.rest_apis.is_empty(),
         S::PutDocument { rest_api_id, .. }
         | S::VerifyDocument { rest_api_id, .. }
@@ -96,6 +96,12 @@ fn untouchable(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
         },
     };
     (!fits).then_some("what it names was not observed, or what it creates was")
+}
+
+/// Whether the function of that name has that version.
+fn published(observed: &ObservedGateway, name: &str, version: &str) -> bool {
+    let mut functions = observed.functions.iter().filter(|(function, _)| is_of(name, **function));
+    functions.any(|(_, function)| function.versions.iter().any(|known| known.version == version))
 }
 
 fn mapping<'a>(observed: &'a ObservedGateway, name: &str, base_path: &str) -> Option<&'a ObservedMapping> {
@@ -248,7 +254,7 @@ fn wrong_value(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
         }
         S::DeleteVersion { name, version } => {
             let mut functions = observed.functions.iter().filter(|(function, _)| is_of(name, **function));
-            let live = functions.any(|(_, function)| function.live_version.as_ref() == Some(version));
+            let live = functions.any(|(_, function)| function.uses(version));
             live.then_some("the alias points at it")
         }
         S::ClaimOwnership { expected, record, .. } => {

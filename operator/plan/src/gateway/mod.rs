@@ -17,6 +17,7 @@ pub mod observed;
 pub mod ownership;
 #[cfg(test)]
 mod properties;
+pub mod releases;
 pub mod report;
 pub mod roles;
 #[cfg(test)]

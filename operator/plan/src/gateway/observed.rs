@@ -40,6 +40,8 @@ pub struct ObservedGateway {
     pub usage_plans: Vec<ObservedUsagePlan>,
     /// Usage plans of the whole account in this Region.
     pub usage_plans_in_account: usize,
+    /// Calls of versions that take a share, in the step under way; only looked for where there is one.
+    pub canary_calls: BTreeMap<Function, CanaryCalls>,
     /// Custom domains that concern the gateway; only looked for where it has or had one.
     pub domains: Vec<ObservedDomain>,
 }
@@ -124,8 +126,49 @@ pub struct ObservedFunction {
     pub versions: Vec<ObservedVersion>,
     /// Version behind the alias `live`, if the alias exists.
     pub live_version: Option<String>,
+    /// Version that takes a share of the alias's calls.
+    pub canary: Option<ObservedCanary>,
+    /// Description of the alias: what is remembered of releases.
+    pub release_note: String,
     /// Statements of the alias's resource policy.
     pub permissions: Vec<ObservedPermission>,
+}
+
+impl ObservedFunction {
+    /// Whether the alias leads any calls to a version.
+    pub fn uses(&self, version: &str) -> bool {
+        let shares = self.canary.as_ref().is_some_and(|canary| canary.version == version);
+        shares || self.live_version.as_deref() == Some(version)
+    }
+}
+
+/// A version that takes a share of the alias's calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedCanary {
+    /// Number, as text.
+    pub version: String,
+    /// Percent of the calls.
+    pub percent: u8,
+}
+
+/// What was found out about the calls of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CanaryCalls {
+    /// They were counted.
+    Counted(Calls),
+    /// They could not be, with what AWS said.
+    Unreadable(String),
+}
+
+/// Calls of a version over some time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// All of them.
+    pub calls: u64,
+    /// Those that Lambda counts as errors.
+    pub errors: u64,
+    /// Those that took longer than was asked about.
+    pub slow: u64,
 }
 
 /// State of `$LATEST`.
@@ -148,6 +191,10 @@ pub struct ObservedVersion {
     pub description: String,
     /// SHA-256 of its code, base64.
     pub code_sha256: String,
+    /// Execution role.
+    pub role_arn: String,
+    /// When it was published, in seconds since the Unix epoch; 0 where AWS does not say.
+    pub published: i64,
 }
 
 /// A statement that lets API Gateway call a function.

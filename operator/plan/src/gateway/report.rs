@@ -3,7 +3,7 @@
 use aigw_api::conditions::{kind, reason};
 use aigw_api::{
     AIGatewayStatus, DeletionPolicy, EffectiveGateway, EffectivePrices, EffectiveProbe, EffectiveTier, FailMode,
-    FunctionStatus, MandatoryGuardrail, ProbeMode, StageStatus, TenantsStatus, UnknownPrice, UsagePlanStatus,
+    MandatoryGuardrail, ProbeMode, StageStatus, TenantsStatus, UnknownPrice, UsagePlanStatus,
 };
 use aigw_contract::table::Unmetered;
 
@@ -12,6 +12,7 @@ use aigw_contract::issuer::REMOVED_KEY_SECONDS;
 use super::desired::Build;
 use super::domains::tell;
 use super::observed::ObservedGateway;
+use super::releases;
 use super::validate::{ValidGateway, unwire};
 use crate::conditions::{ConditionSpec, Progress};
 use crate::identity::GatewayIdentity;
@@ -148,15 +149,7 @@ pub fn status(
         functions: observed
             .functions
             .iter()
-            .filter_map(|(function, actual)| {
-                let live = actual.live_version.as_ref()?;
-                let version = actual.versions.iter().find(|version| version.version == *live)?;
-                Some(FunctionStatus {
-                    name: function.as_str().into(),
-                    version: live.clone(),
-                    code_sha256: version.code_sha256.clone(),
-                })
-            })
+            .filter_map(|(function, actual)| releases::tell::function(*function, actual))
             .collect(),
         usage_plans: {
             let mut plans: Vec<_> = observed
@@ -200,6 +193,7 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
             FailMode::Open => "Open".into(),
         },
         probe: Some(effective_probe(valid)),
+        releases: Some(releases::effective(&valid.releases)),
         guardrails: valid
             .guardrail
             .iter()

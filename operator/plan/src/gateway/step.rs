@@ -9,7 +9,7 @@ use aigw_contract::table::{GatewayConfig, OwnerRecord};
 use serde_json::Value;
 
 use super::document::Expectation;
-use super::observed::Tags;
+use super::observed::{ObservedCanary, Tags};
 use crate::identity::Function;
 
 /// One change in AWS. Each is idempotent, or collides visibly when repeated.
@@ -48,8 +48,8 @@ pub enum GatewayStep {
     UpdateFunctionCode { function: Box<FunctionSpec>, revision_id: Option<String> },
     /// Publish `$LATEST`, if its code still has that hash.
     PublishVersion { name: String, code_sha256: String, description: String },
-    /// Point the alias `live` at a version, creating it where `create`.
-    PointAlias { name: String, version: String, create: bool },
+    /// Let the alias `live` lead to a version, or to two, creating it where `create`.
+    PointAlias { name: String, target: AliasTarget, create: bool },
     /// Delete a published version nobody points at.
     DeleteVersion { name: String, version: String },
     /// Let API Gateway call the alias `live`.
@@ -189,6 +189,17 @@ pub struct FunctionSpec {
     pub tags: Tags,
 }
 
+/// Where the alias of a function leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasTarget {
+    /// Version that takes the calls.
+    pub version: String,
+    /// Version that takes a share of them.
+    pub canary: Option<ObservedCanary>,
+    /// What is remembered of releases; the alias's description.
+    pub note: String,
+}
+
 /// Throttle of a whole stage; `None` takes the setting away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageThrottle(pub Option<(i32, i32)>);
@@ -257,12 +268,12 @@ impl fmt::Display for GatewayStep {
             S::PublishVersion { name, description, .. } => {
                 write!(formatter, "publish function {name} as {description}")
             }
-            S::PointAlias { name, version, create } => {
-                write!(
-                    formatter,
-                    "{} alias live of function {name} at version {version}",
-                    if *create { "create" } else { "point" }
-                )
+            S::PointAlias { name, target: AliasTarget { version, canary, note: _ }, create } => {
+                let verb = if *create { "create" } else { "point" };
+                write!(formatter, "{verb} alias live of function {name} at version {version}")?;
+                canary.iter().try_for_each(|canary| {
+                    write!(formatter, ", {} % of the calls at version {}", canary.percent, canary.version)
+                })
             }
             S::DeleteVersion { name, version } => write!(formatter, "delete version {version} of function {name}"),
             S::AddPermission { name, statement_id, source_arn } => {

@@ -20,6 +20,7 @@ use super::document::Access;
 use super::endpoint::{self, ValidDomain};
 use super::guardrails;
 use super::issuers::{self, ValidIssuer};
+use super::releases::Releases;
 use super::roles;
 use crate::prices::{own_prices, price_list, usd_per_call};
 use crate::probe::{self, ValidProbe};
@@ -92,6 +93,8 @@ pub struct ValidGateway {
     pub forwarder_role_arn: Option<String>,
     /// Given role of the authorizer.
     pub authorizer_role_arn: Option<String>,
+    /// How new versions of the functions come to serve.
+    pub releases: Releases,
     /// Throttle of the stage.
     pub throttle: Option<Throttle>,
     /// Tiers in the order of the spec.
@@ -150,6 +153,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         auth,
         bedrock,
         functions,
+        releases,
         throttle,
         tiers,
         models,
@@ -245,6 +249,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         authorizer_memory_mib: authorizer.memory_mib.unwrap_or(DEFAULT_AUTHORIZER_MEMORY),
         forwarder_role_arn: forwarder.role_arn,
         authorizer_role_arn: authorizer.role_arn,
+        releases: Releases::of(releases.as_ref()),
         throttle: throttle.clone(),
         tiers: tiers
             .iter()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import emulator as emulator_module
 import pytest
-from world import ANSWERS, ECHO, World, alive, processes, wait_until, zipped
+from world import ANSWERS, ECHO, TRUST, World, alive, processes, wait_until, zipped
 
 VERSIONED = ANSWERS + '''
 VERSION = "{version}"
@@ -179,3 +179,45 @@ def test_supervisor_chooses_credentials_and_endpoint_and_nothing_survives_sigkil
         wait_until(lambda: not processes(tmp_path))
     finally:
         running.stop()
+
+
+def test_an_alias_splits_calls_and_metrics_are_by_version(world: World):
+    world.function("split", VERSIONED.format(version="one"))
+    world.lambda_.update_function_code(FunctionName="split", ZipFile=zipped(VERSIONED.format(version="two")))
+    world.lambda_.get_waiter("function_updated_v2").wait(FunctionName="split", WaiterConfig={"Delay": 0.1})
+    second = world.lambda_.publish_version(FunctionName="split")["Version"]
+    world.lambda_.get_waiter("function_active_v2").wait(FunctionName="split", Qualifier=second, WaiterConfig={"Delay": 0.1})
+    weights = {"AdditionalVersionWeights": {second: 0.5}}
+    world.lambda_.update_alias(FunctionName="split", Name="live", FunctionVersion="1", RoutingConfig=weights, Description="note")
+    began = int(time.time()) // 60 * 60
+    seen = [invoke(world, "split", {}, Qualifier="live")[0]["version"] for _ in range(30)]
+    assert set(seen) == {"one", "two"}
+
+    def total(version: str, metric: str) -> float:
+        dimensions = [
+            {"Name": "FunctionName", "Value": "split"},
+            {"Name": "Resource", "Value": "split:live"},
+            {"Name": "ExecutedVersion", "Value": version},
+        ]
+        stat = {"Metric": {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions}, "Period": 60, "Stat": "Sum"}
+        answer = world.cloudwatch.get_metric_data(
+            MetricDataQueries=[{"Id": "sum", "MetricStat": stat}], StartTime=began, EndTime=began + 600
+        )
+        return sum(answer["MetricDataResults"][0]["Values"])
+
+    wait_until(lambda: total("1", "Invocations") + total(second, "Invocations") == 30)
+    assert (total("1", "Invocations"), total(second, "Errors")) == (seen.count("one"), 0)
+    with pytest.raises(world.lambda_.exceptions.ResourceConflictException):
+        world.lambda_.delete_function(FunctionName="split", Qualifier=second)
+
+
+def test_an_alias_gives_no_share_to_a_version_of_another_role(world: World):
+    world.function("roles", ECHO)
+    other = world.iam.create_role(RoleName="other", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    world.lambda_.update_function_configuration(FunctionName="roles", Role=other)
+    world.lambda_.get_waiter("function_updated_v2").wait(FunctionName="roles", WaiterConfig={"Delay": 0.1})
+    second = world.lambda_.publish_version(FunctionName="roles")["Version"]
+    with pytest.raises(world.lambda_.exceptions.InvalidParameterValueException):
+        world.lambda_.update_alias(
+            FunctionName="roles", Name="live", FunctionVersion="1", RoutingConfig={"AdditionalVersionWeights": {second: 0.05}}
+        )

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::data_plane::DataPlane;
+use super::lambda::METRICS_LATE;
 
 /// 2026-01-01T00:00:00Z.
 const NEW_YEAR: i64 = 1_767_225_600;
@@ -36,6 +37,8 @@ pub struct Behaviour {
     pub latency: Duration,
     /// Whether a `PutRestApi` whose answer is lost leaves a half-imported API: some methods, and those open to anyone.
     pub half_import: bool,
+    /// How late points of metrics come.
+    pub metrics_late: Duration,
     /// How calls of gateways go.
     pub data_plane: DataPlane,
     /// Seconds since the Unix epoch at the fake's time zero.
@@ -74,6 +77,7 @@ impl Default for Behaviour {
             limits: AccountLimits::default(),
             latency: Duration::from_millis(5),
             half_import: false,
+            metrics_late: METRICS_LATE,
             data_plane: DataPlane::default(),
             epoch: NEW_YEAR,
         }

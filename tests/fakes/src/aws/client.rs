@@ -11,7 +11,7 @@ use super::api_gateway::{ApiKeysPort, DomainsPort, RestApisPort, UsagePlansPort}
 use super::dynamodb::TablesPort;
 use super::estate::EstatePort;
 use super::iam::RolesPort;
-use super::lambda::FunctionsPort;
+use super::lambda::{FunctionsPort, MetricsPort};
 use super::logs::LogGroupsPort;
 use super::refusal::Answer;
 use super::server::{Context, Server};
@@ -72,6 +72,7 @@ impl FakeClouds {
             roles: Arc::new(RolesPort(unlimited.clone())),
             log_groups: Arc::new(LogGroupsPort(unlimited.clone())),
             estate: Arc::new(EstatePort { api_gateway: api_gateway.clone(), others: unlimited.clone() }),
+            function_metrics: Arc::new(MetricsPort(unlimited.clone())),
             functions: Arc::new(FunctionsPort(unlimited)),
             rest_apis: Arc::new(RestApisPort(api_gateway.clone())),
             domains: Arc::new(DomainsPort(api_gateway.clone())),

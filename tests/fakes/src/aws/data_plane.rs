@@ -3,7 +3,8 @@
 //! A [`Prober`] that judges by what exists: a part that is missing, not attached or not allowed refuses as AWS's does. What
 //! is in no state (functions that fail, a table or Bedrock out of reach) is a knob of [`DataPlane`].
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ use serde_json::{Value, json};
 use super::api_gateway::{Definition, RestApi};
 use super::behaviour::Behaviour;
 use super::dynamodb::{Attribute, Table, TableStatus};
-use super::lambda::Configuration;
-use super::server::Server;
+use super::lambda::{Configuration, Invocations};
+use super::server::{Inner, Server};
 use super::state::{AccountState, RegionState};
 
 /// What of the way of a call stands in no state.
@@ -51,6 +52,10 @@ pub struct DataPlane {
     pub lax: bool,
     /// Age below which API Gateway does not know that a key is in a plan.
     pub key_lag: Duration,
+    /// Percent of calls that a version of a function fails, by function (`forwarder`) and version.
+    pub failing: BTreeMap<(String, u64), u8>,
+    /// Versions whose every call is slow.
+    pub slow: BTreeSet<(String, u64)>,
     /// Requests so far.
     pub requests: usize,
 }
@@ -66,14 +71,23 @@ impl Prober for FakeProber {
         let now = self.0.clock.now();
         let mut inner = self.0.inner();
         inner.behaviour.data_plane.requests += 1;
-        Call { state: &inner.state, behaviour: &inner.behaviour, now }.answer(request)
+        let Inner { state, behaviour, invocations, .. } = &mut *inner;
+        Call { state, behaviour, invocations: RefCell::new(invocations), now }.answer(request)
     }
 }
 
-struct Call<'a> {
+struct Call<'a, 'i> {
     state: &'a AccountState,
     behaviour: &'a Behaviour,
+    invocations: RefCell<&'i mut Invocations>,
     now: Duration,
+}
+
+/// What a call is taken by.
+struct Invoked<'a> {
+    configuration: &'a Configuration,
+    /// The function fails.
+    fails: bool,
 }
 
 /// Where a request goes.
@@ -87,7 +101,7 @@ struct Place<'a> {
     definition: &'a Definition,
 }
 
-impl<'a> Call<'a> {
+impl<'a> Call<'a, '_> {
     fn answer(&self, request: &Request) -> Result<Answer, Unreachable> {
         let knobs = &self.behaviour.data_plane;
         let host = request.url.split('/').nth(2).unwrap_or_default();
@@ -146,10 +160,11 @@ impl<'a> Call<'a> {
         let uri = uri.ok_or_else(|| refused(403, "INVALID_API_KEY"))?;
         let authorizer = self.function(place, uri, "/authorizers/");
         let authorizer = authorizer.ok_or_else(|| refused(503, "AUTHORIZER_CONFIGURATION_ERROR"))?;
-        if knobs.authorizer_fails {
+        if knobs.authorizer_fails || authorizer.fails {
             return Err(refused(503, "AUTHORIZER_FAILURE"));
         }
         let Presented::Credential(credential) = &request.presented else { return Err(refused(401, "UNAUTHORIZED")) };
+        let authorizer = authorizer.configuration;
         let readable = table(place.region, authorizer).filter(|_| self.may(authorizer, "dynamodb:GetItem"));
         let table = readable.ok_or_else(|| refused(503, "AUTHORIZER_FAILURE"))?;
         let policy = authorized(table, credential).ok_or_else(|| refused(401, "UNAUTHORIZED"))?;
@@ -161,19 +176,36 @@ impl<'a> Call<'a> {
         }
         let forwarder = self.function(place, &method.integration_uri, "/*/");
         let forwarder = forwarder.ok_or_else(|| refused(503, "API_CONFIGURATION_ERROR"))?;
+        if forwarder.fails {
+            return Err(refused(502, "INTEGRATION_FAILURE"));
+        }
+        let forwarder = forwarder.configuration;
         Ok(self.forwarded(place, request, credential, &policy, table, forwarder))
     }
 
-    /// What a version that is live is made of, if API Gateway may call it.
-    fn function(&self, place: &Place<'_>, uri: &str, source: &str) -> Option<&'a Configuration> {
+    /// Invokes the version that the alias takes for this call, if API Gateway may call it.
+    fn function(&self, place: &Place<'_>, uri: &str, source: &str) -> Option<Invoked<'a>> {
         let name = uri.split(":function:").nth(1)?.split(':').next()?;
         let region = self.state.regions.values().find(|region| region.functions.contains_key(name))?;
         let function = region.functions.get(name)?;
         let live = function.live.as_ref()?;
         let of_api = format!(":{}{source}", place.id);
         let permitted = live.permissions.values().any(|arn| arn.contains(&of_api));
-        let version = function.versions.get(&live.version)?;
-        (permitted && !self.behaviour.data_plane.invocation_denied).then_some(&version.configuration)
+        if !permitted || self.behaviour.data_plane.invocation_denied {
+            return None;
+        }
+        let mut invocations = self.invocations.borrow_mut();
+        let version = invocations.choose(name, live);
+        let fails = self.counted(&mut invocations, name, version);
+        Some(Invoked { configuration: &function.versions.get(&version)?.configuration, fails })
+    }
+
+    /// Counts a call that a version takes; gives whether it fails.
+    fn counted(&self, invocations: &mut Invocations, name: &str, version: u64) -> bool {
+        let knobs = &self.behaviour.data_plane;
+        let key = (name.rsplit('-').next().unwrap_or_default().to_owned(), version);
+        let percent = knobs.failing.get(&key).copied().unwrap_or_default();
+        invocations.count((name, version), percent, knobs.slow.contains(&key), self.unix_time())
     }
 
     /// Whether the function's role has a statement that allows an action.

@@ -141,6 +141,11 @@ impl FakeAws {
         inventory::text(&self.state(), options)
     }
 
+    /// Calls that each version of a function took.
+    pub fn invocations(&self, function: &str) -> BTreeMap<u64, u64> {
+        self.server.inner().invocations.of_function(function)
+    }
+
     /// CPU time spent inside the fake, for benches.
     pub fn cpu_time(&self) -> Duration {
         self.server.cpu_time()

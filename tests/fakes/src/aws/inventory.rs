@@ -33,7 +33,8 @@ pub struct InventoryOptions {
 
 impl Default for InventoryOptions {
     fn default() -> Self {
-        let hidden = ["heartbeat", "usageKeySince", "notAfter", "fetchedAt", "removedAt", "since", "suspendedSince"];
+        let hidden =
+            ["heartbeat", "usageKeySince", "notAfter", "fetchedAt", "removedAt", "since", "suspendedSince", "at"];
         Self {
             counters: false,
             hidden_fields: hidden.map(str::to_owned).into(),
@@ -192,20 +193,35 @@ impl Lines<'_> {
         }
         let _ = writeln!(text, "  latest: {}", of_configuration(configuration));
         let serving = live.as_ref().map(|alias| alias.version);
-        for (number, Version { description, configuration }) in versions {
-            if self.options.spare_versions || serving == Some(*number) {
+        for (number, Version { description, configuration, published: _ }) in versions {
+            let shares = live.as_ref().and_then(|alias| alias.canary).is_some_and(|(version, _)| version == *number);
+            if self.options.spare_versions || shares || serving == Some(*number) {
                 let number = if self.options.counters { format!(" {number}") } else { String::new() };
                 let _ = writeln!(text, "  version{number} {description}: {}", of_configuration(configuration));
             }
         }
-        if let Some(Alias { version, permissions }) = live {
+        if let Some(Alias { version, canary, description: note, permissions }) = live {
             let description = versions.get(version).map_or("", |version| version.description.as_str());
             let _ = writeln!(text, "  live: version {description}");
+            if let Some((version, percent)) = canary {
+                let description = versions.get(version).map_or("", |version| version.description.as_str());
+                let _ = writeln!(text, "  {percent} % of calls: version {description}");
+            }
+            if !note.is_empty() {
+                let _ = writeln!(text, "  note: {}", self.without_times(note));
+            }
             for (statement, source) in permissions {
                 let _ = writeln!(text, "  permission {statement}: {source}");
             }
         }
         text
+    }
+
+    /// What is remembered of releases, without what differs from run to run.
+    fn without_times(&self, note: &str) -> String {
+        let mut note: Value = serde_json::from_str(note).unwrap_or_else(|_| Value::String(note.to_owned()));
+        self.hide(&mut note);
+        note.to_string()
     }
 
     fn of_table(&self, name: &str, table: &Table) -> String {

@@ -15,6 +15,7 @@ use super::behaviour::Behaviour;
 use super::client::Caller;
 use super::clock::Clock;
 use super::failure;
+use super::lambda::Invocations;
 use super::log::{CallRecord, Log, NO_ANSWER};
 use super::quotas::Quotas;
 use super::refusal::Answer;
@@ -37,6 +38,7 @@ pub(crate) struct Inner {
     pub behaviour: Behaviour,
     pub quotas: BTreeMap<String, Quotas>,
     pub log: Log,
+    pub invocations: Invocations,
     pub intercept: Option<SharedIntercept>,
 }
 
@@ -46,6 +48,8 @@ pub(crate) struct Context<'a> {
     pub region: &'a str,
     pub now: Duration,
     pub behaviour: &'a Behaviour,
+    /// What functions were invoked.
+    pub invocations: &'a Invocations,
     /// The call breaks off in the middle, where the service does not do it in one piece.
     pub partial: bool,
 }
@@ -64,7 +68,14 @@ impl Context<'_> {
 
 impl Server {
     pub fn new(account_id: String, clock: Clock, state: Arc<AccountState>, behaviour: Behaviour) -> Self {
-        let inner = Inner { state, behaviour, quotas: BTreeMap::new(), log: Log::default(), intercept: None };
+        let inner = Inner {
+            state,
+            behaviour,
+            quotas: BTreeMap::new(),
+            log: Log::default(),
+            invocations: Invocations::default(),
+            intercept: None,
+        };
         Self { account_id, clock, inner: Mutex::new(inner), cpu_nanoseconds: AtomicU64::new(0) }
     }
 
@@ -161,7 +172,7 @@ impl Server {
         lost: bool,
         rule: impl FnOnce(&mut AccountState, &Context<'_>) -> Answer<T>,
     ) -> Result<T, CloudError> {
-        let Inner { state, behaviour, quotas, log: _, intercept: _ } = inner;
+        let Inner { state, behaviour, quotas, log: _, invocations, intercept: _ } = inner;
         let region = caller.region.as_str();
         if !quotas.contains_key(region) {
             quotas.insert(region.to_owned(), Quotas::new(now));
@@ -170,7 +181,7 @@ impl Server {
             quotas.take(operation, now, behaviour).map_err(|refusal| refusal.into_error(operation))?;
         }
         let partial = lost && behaviour.half_import;
-        let context = Context { account_id: &self.account_id, region, now, behaviour, partial };
+        let context = Context { account_id: &self.account_id, region, now, behaviour, invocations, partial };
         rule(Arc::make_mut(state), &context).map_err(|refusal| refusal.into_error(operation))
     }
 }

@@ -5,6 +5,7 @@ use aigw_plan::gateway::step::FunctionSpec;
 use aigw_tests::{Outcome, ensure, ensure_eq};
 
 use super::cases;
+use super::versions::alone;
 use crate::ports::subject::{ACCOUNT, Case, REGION, Subject, more_tags, refused};
 
 pub fn cases() -> Vec<Case> {
@@ -104,7 +105,7 @@ async fn changes_of_an_absent_function_are_conflicts(subject: &Subject) -> Outco
         ("configuration", functions.update_configuration(&spec, None).await),
         ("code", functions.update_code(&spec, &subject.codes[0], None).await),
         ("publication", functions.publish(&spec.name, &spec.code_sha256, "v").await.map(drop)),
-        ("alias", functions.point_alias(&spec.name, "1", true).await),
+        ("alias", functions.point_alias(&spec.name, &alone("1"), true).await),
         ("tags", functions.tag(&arn, &subject.tags()).await),
     ];
     for (what, result) in changes {

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod domains;
+mod function_metrics;
 mod functions;
 mod items;
 mod log_groups;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Case> {
         log_groups::cases(),
         functions::cases(),
         versions::cases(),
+        function_metrics::cases(),
         rest_apis::cases(),
         stages::cases(),
         domains::cases(),

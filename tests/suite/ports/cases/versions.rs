@@ -1,12 +1,12 @@
 //! Functions: versions, the alias and its permissions.
 
 use aigw_plan::Class;
-use aigw_plan::gateway::observed::ObservedPermission;
-use aigw_plan::gateway::step::FunctionSpec;
+use aigw_plan::gateway::observed::{ObservedCanary, ObservedPermission};
+use aigw_plan::gateway::step::{AliasTarget, FunctionSpec};
 use aigw_tests::{Outcome, ensure, ensure_eq};
 
 use super::cases;
-use crate::ports::subject::{Case, Subject, refused};
+use crate::ports::subject::{Case, Subject, refused, until};
 
 pub fn cases() -> Vec<Case> {
     cases![
@@ -15,11 +15,18 @@ pub fn cases() -> Vec<Case> {
         a_changed_configuration_is_a_new_version,
         an_alias_is_created_once_and_moved,
         an_alias_points_only_at_versions_that_exist,
+        an_alias_gives_a_version_a_share_and_takes_it_back,
+        an_alias_gives_no_share_to_a_version_of_another_role,
         a_version_behind_the_alias_is_not_deleted,
         a_permission_is_given_and_taken_once,
         a_permission_needs_the_alias,
         a_function_goes_with_versions_and_alias,
     ]
+}
+
+/// All calls to one version.
+pub(super) fn alone(version: &str) -> AliasTarget {
+    AliasTarget { version: version.to_owned(), canary: None, note: String::new() }
 }
 
 const SOURCE: &str = "arn:aws:execute-api:eu-central-1:111122223333:abcdef1234/*";
@@ -55,15 +62,15 @@ async fn a_changed_configuration_is_a_new_version(subject: &Subject) -> Outcome 
 async fn an_alias_is_created_once_and_moved(subject: &Subject) -> Outcome {
     let functions = &subject.cloud.functions;
     let (spec, first) = subject.published().await?;
-    functions.point_alias(&spec.name, &first, true).await?;
-    let again = functions.point_alias(&spec.name, &first, true).await;
+    functions.point_alias(&spec.name, &alone(&first), true).await?;
+    let again = functions.point_alias(&spec.name, &alone(&first), true).await;
     refused("a second creation", again, Class::Conflict, "ResourceConflictException")?;
     ensure_eq!(subject.ready(&spec.name).await?.live_version, Some(first), "alias");
 
     functions.update_code(&spec, &subject.codes[1], None).await?;
     subject.ready(&spec.name).await?;
     let second = functions.publish(&spec.name, &subject.codes[1].sha256, "second").await?;
-    functions.point_alias(&spec.name, &second, false).await?;
+    functions.point_alias(&spec.name, &alone(&second), false).await?;
     ensure_eq!(subject.ready(&spec.name).await?.live_version, Some(second), "moved alias");
     Ok(())
 }
@@ -71,19 +78,60 @@ async fn an_alias_is_created_once_and_moved(subject: &Subject) -> Outcome {
 async fn an_alias_points_only_at_versions_that_exist(subject: &Subject) -> Outcome {
     let functions = &subject.cloud.functions;
     let (spec, first) = subject.published().await?;
-    let absent = functions.point_alias(&spec.name, "7", true).await;
+    let absent = functions.point_alias(&spec.name, &alone("7"), true).await;
     refused("creation", absent, Class::Conflict, "ResourceNotFoundException")?;
-    let moved = functions.point_alias(&spec.name, &first, false).await;
+    let moved = functions.point_alias(&spec.name, &alone(&first), false).await;
     refused("a move of no alias", moved, Class::Conflict, "ResourceNotFoundException")?;
-    functions.point_alias(&spec.name, &first, true).await?;
-    let absent = functions.point_alias(&spec.name, "7", false).await;
+    functions.point_alias(&spec.name, &alone(&first), true).await?;
+    let absent = functions.point_alias(&spec.name, &alone("7"), false).await;
     refused("a move", absent, Class::Conflict, "ResourceNotFoundException")
+}
+
+async fn an_alias_gives_a_version_a_share_and_takes_it_back(subject: &Subject) -> Outcome {
+    let functions = &subject.cloud.functions;
+    let (spec, first) = subject.published().await?;
+    functions.point_alias(&spec.name, &alone(&first), true).await?;
+    functions.update_code(&spec, &subject.codes[1], None).await?;
+    subject.ready(&spec.name).await?;
+    let second = functions.publish(&spec.name, &subject.codes[1].sha256, "second").await?;
+    let canary = Some(ObservedCanary { version: second.clone(), percent: 25 });
+    let shared = AliasTarget { version: first.clone(), canary: canary.clone(), note: "{\"since\":1}".into() };
+    functions.point_alias(&spec.name, &shared, false).await?;
+    let found = subject.ready(&spec.name).await?;
+    ensure_eq!((found.live_version, found.canary), (Some(first.clone()), canary), "alias");
+    ensure_eq!(found.release_note, shared.note, "description");
+    let in_use = functions.delete_version(&spec.name, &second).await;
+    refused("deletion of a version with a share", in_use, Class::Conflict, "ResourceConflictException")?;
+    functions.point_alias(&spec.name, &alone(&first), false).await?;
+    let found = subject.ready(&spec.name).await?;
+    ensure_eq!((found.canary, found.release_note.as_str()), (None, ""), "alias without a share");
+    functions.delete_version(&spec.name, &second).await?;
+    Ok(())
+}
+
+async fn an_alias_gives_no_share_to_a_version_of_another_role(subject: &Subject) -> Outcome {
+    let functions = &subject.cloud.functions;
+    let (spec, first) = subject.published().await?;
+    let other = FunctionSpec { role_arn: subject.second_role().await?, ..spec.clone() };
+    let change = async || match functions.update_configuration(&other, None).await {
+        Err(error) if error.class == Class::Eventual => Ok(None),
+        other => Ok(Some(other?)),
+    };
+    until("a role Lambda can assume", change).await?;
+    subject.ready(&spec.name).await?;
+    let second = functions.publish(&spec.name, &spec.code_sha256, "second").await?;
+    let versions = subject.ready(&spec.name).await?.versions;
+    ensure_eq!((&versions[0].role_arn, &versions[1].role_arn), (&spec.role_arn, &other.role_arn), "roles");
+    let canary = Some(ObservedCanary { version: second, percent: 5 });
+    let shared = AliasTarget { version: first, canary, note: String::new() };
+    let created = functions.point_alias(&spec.name, &shared, true).await;
+    refused("a share", created, Class::Invalid, "InvalidParameterValueException")
 }
 
 async fn a_version_behind_the_alias_is_not_deleted(subject: &Subject) -> Outcome {
     let functions = &subject.cloud.functions;
     let (spec, first) = subject.published().await?;
-    functions.point_alias(&spec.name, &first, true).await?;
+    functions.point_alias(&spec.name, &alone(&first), true).await?;
     functions.update_code(&spec, &subject.codes[1], None).await?;
     subject.ready(&spec.name).await?;
     let second = functions.publish(&spec.name, &subject.codes[1].sha256, "second").await?;
@@ -100,7 +148,7 @@ async fn a_version_behind_the_alias_is_not_deleted(subject: &Subject) -> Outcome
 async fn a_permission_is_given_and_taken_once(subject: &Subject) -> Outcome {
     let functions = &subject.cloud.functions;
     let (spec, first) = subject.published().await?;
-    functions.point_alias(&spec.name, &first, true).await?;
+    functions.point_alias(&spec.name, &alone(&first), true).await?;
     for _ in 0..2 {
         functions.add_permission(&spec.name, "aigw-one", SOURCE).await?;
     }
@@ -122,7 +170,7 @@ async fn a_permission_needs_the_alias(subject: &Subject) -> Outcome {
 async fn a_function_goes_with_versions_and_alias(subject: &Subject) -> Outcome {
     let functions = &subject.cloud.functions;
     let (spec, first) = subject.published().await?;
-    functions.point_alias(&spec.name, &first, true).await?;
+    functions.point_alias(&spec.name, &alone(&first), true).await?;
     functions.delete(&spec.name).await?;
     ensure!(functions.get(&spec.name).await?.is_none(), "it is still there");
     let created = functions.create(&spec, &subject.codes[0]).await;

@@ -7,8 +7,8 @@ use aigw_tests::simulation::state::difference;
 use aigw_tests::{Outcome, ensure, ensure_eq};
 
 use super::{limits, rotation};
-use crate::scenario::domains;
 use crate::scenario::objects::{policy, search};
+use crate::scenario::{domains, releases};
 
 /// Scenarios after which nothing is left in AWS.
 const LEAVE_NOTHING: [&str; 4] = [
@@ -41,6 +41,7 @@ pub fn check(scenario: &Scenario, end: &End) -> Outcome {
         ensure!(!end.state.lines().any(needless), "a credential was replaced needlessly:\n{}", end.state);
     }
     match scenario.name {
+        "release_aborted_and_the_next_one_rolled_out" => releases::check(&end.world)?,
         "table_retained" => {
             let account = end.world.aws.state();
             let region = &account.regions["eu-central-1"];

@@ -4,7 +4,7 @@ use aigw_contract::Partition;
 
 use super::{MISROUTED, Place, SimulatedGateway, absent, function_of, holds};
 use crate::gateway::observed::{FunctionState, ObservedFunction, ObservedPermission, ObservedVersion};
-use crate::gateway::step::{FunctionSpec, GatewayStep};
+use crate::gateway::step::{AliasTarget, FunctionSpec, GatewayStep};
 use crate::identity::ROLE_PATH;
 
 impl SimulatedGateway {
@@ -33,20 +33,29 @@ impl SimulatedGateway {
                 actual.state = FunctionState::Pending;
             }
             S::PublishVersion { name, code_sha256, description } => {
-                let version = self.next_id("version");
+                let (version, published) = (self.next_id("version"), self.aws.observed_at);
                 let actual = self.changeable(&name)?;
                 holds(actual.code_sha256 == code_sha256, "the code is another")?;
-                actual.versions.push(ObservedVersion { version, description, code_sha256 });
+                let role_arn = actual.role_arn.clone();
+                actual.versions.push(ObservedVersion { version, description, code_sha256, role_arn, published });
             }
-            S::PointAlias { name, version, create } => {
+            S::PointAlias { name, target: AliasTarget { version, canary, note }, create } => {
                 let actual = self.function(&name)?;
                 holds(create == actual.live_version.is_none(), "the alias exists, or does not")?;
-                holds(actual.versions.iter().any(|known| known.version == version), "there is no such version")?;
-                actual.live_version = Some(version);
+                let role = |number: &String| {
+                    let known = actual.versions.iter().find(|known| known.version == *number);
+                    known.map(|known| &known.role_arn).ok_or("there is no such version")
+                };
+                if let Some(canary) = &canary {
+                    holds(canary.version != version, "the version has the calls already")?;
+                    holds(role(&canary.version)? == role(&version)?, "the versions have different roles")?;
+                }
+                role(&version)?;
+                (actual.live_version, actual.canary, actual.release_note) = (Some(version), canary, note);
             }
             S::DeleteVersion { name, version } => {
                 let actual = self.function(&name)?;
-                holds(actual.live_version.as_ref() != Some(&version), "the alias points at this version")?;
+                holds(!actual.uses(&version), "the alias points at this version")?;
                 actual.versions.retain(|known| known.version != version);
             }
             S::AddPermission { name, statement_id, source_arn } => {
@@ -84,6 +93,8 @@ impl SimulatedGateway {
             tags: spec.tags.clone(),
             versions: Vec::new(),
             live_version: None,
+            canary: None,
+            release_note: String::new(),
             permissions: Vec::new(),
         };
         self.aws.functions.insert(spec.function, function);

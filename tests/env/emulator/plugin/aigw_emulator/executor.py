@@ -18,7 +18,7 @@ from localemu.services.lambda_.invocation.lambda_models import FunctionVersion, 
 from localemu.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localemu.services.lambda_.invocation.runtime_executor import RuntimeExecutor
 
-from . import function_env, function_process, log_writer
+from . import function_env, function_metrics, function_process, log_writer
 from .function_output import FunctionOutput
 from .runtime_api import Job, Outcome, RuntimeApi, error_payload
 from .stream import ResponseStream
@@ -122,7 +122,9 @@ class ProcessExecutor(RuntimeExecutor):
         sandbox.api.submit(job)
         outcome = self._wait(sandbox, job, started + timeout, timeout)
         sandbox.api.forget(job)
-        logs = self._log_text(request_id, sandbox.output.take(), time.monotonic() - started)
+        seconds = time.monotonic() - started
+        function_metrics.record(self.function_version.id, payload["invoked-function-arn"], seconds, outcome.is_error)
+        logs = self._log_text(request_id, sandbox.output.take(), seconds)
         return InvocationResult(request_id, outcome.payload, is_error=outcome.is_error, logs=logs)
 
     def _wait(self, sandbox: Sandbox, job: Job, deadline: float, timeout: int) -> Outcome:

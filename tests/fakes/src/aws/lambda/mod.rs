@@ -1,8 +1,10 @@
 //! Lambda: functions, versions, the alias `live` and its permissions.
 
+mod metrics;
 mod port;
 mod rules;
 
+pub(crate) use metrics::{Invocations, METRICS_LATE, MetricsPort};
 pub(crate) use port::FunctionsPort;
 
 use std::collections::BTreeMap;
@@ -58,6 +60,8 @@ pub struct Version {
     pub description: String,
     /// What it runs.
     pub configuration: Configuration,
+    /// When it was published, in seconds since the Unix epoch.
+    pub published: i64,
 }
 
 /// An alias.
@@ -65,6 +69,10 @@ pub struct Version {
 pub struct Alias {
     /// Version it points at.
     pub version: u64,
+    /// Version that takes a share of the calls, with its percent.
+    pub canary: Option<(u64, u8)>,
+    /// Description.
+    pub description: String,
     /// Statements of its resource policy: id to source ARN.
     pub permissions: BTreeMap<String, String>,
 }

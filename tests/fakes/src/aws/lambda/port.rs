@@ -2,11 +2,11 @@
 
 use aigw_cloud::{CloudError, FunctionCode, Functions};
 use aigw_plan::Class;
-use aigw_plan::gateway::observed::{ObservedFunction, Tags};
-use aigw_plan::gateway::step::FunctionSpec;
+use aigw_plan::gateway::observed::{ObservedCanary, ObservedFunction, Tags};
+use aigw_plan::gateway::step::{AliasTarget, FunctionSpec};
 use async_trait::async_trait;
 
-use super::rules;
+use super::{Alias, rules};
 use crate::aws::client::{Absence, Port};
 
 /// Functions.
@@ -22,8 +22,12 @@ impl Functions for FunctionsPort {
             .call("lambda:ListVersionsByFunction", name, |state, context| rules::versions(state, context, name))
             .await;
         function.versions = versions.absent_as_none()?.unwrap_or_default();
-        let live = port.call("lambda:GetAlias", name, |state, context| rules::live_version(state, context, name)).await;
-        function.live_version = live.absent_as_none()?;
+        let live = port.call("lambda:GetAlias", name, |state, context| rules::live(state, context, name)).await;
+        if let Some(Alias { version, canary, description, permissions: _ }) = live.absent_as_none()? {
+            let canary = canary.map(|(version, percent)| ObservedCanary { version: version.to_string(), percent });
+            (function.live_version, function.canary) = (Some(version.to_string()), canary);
+            function.release_note = description;
+        }
         if function.live_version.is_some() {
             let permissions =
                 port.call("lambda:GetPolicy", name, |state, context| rules::permissions(state, context, name)).await;
@@ -67,14 +71,14 @@ impl Functions for FunctionsPort {
         self.0.call("lambda:PublishVersion", name, |state, context| rules::publish(state, context, request)).await
     }
 
-    async fn point_alias(&self, name: &str, version: &str, create: bool) -> Result<(), CloudError> {
+    async fn point_alias(&self, name: &str, target: &AliasTarget, create: bool) -> Result<(), CloudError> {
         if create {
             self.0
-                .call("lambda:CreateAlias", name, |state, context| rules::create_alias(state, context, name, version))
+                .call("lambda:CreateAlias", name, |state, context| rules::create_alias(state, context, name, target))
                 .await
         } else {
             self.0
-                .call("lambda:UpdateAlias", name, |state, context| rules::update_alias(state, context, name, version))
+                .call("lambda:UpdateAlias", name, |state, context| rules::update_alias(state, context, name, target))
                 .await
         }
     }

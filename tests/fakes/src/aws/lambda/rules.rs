@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aigw_contract::Partition;
 use aigw_plan::gateway::observed::{FunctionState, ObservedFunction, ObservedPermission, ObservedVersion, Tags};
-use aigw_plan::gateway::step::FunctionSpec;
+use aigw_plan::gateway::step::{AliasTarget, FunctionSpec};
 
 use super::{Alias, Configuration, Function, Version};
 use crate::aws::refusal::{Answer, Refusal};
@@ -68,6 +68,8 @@ impl Function {
             tags: self.tags.clone(),
             versions: Vec::new(),
             live_version: None,
+            canary: None,
+            release_note: String::new(),
             permissions: Vec::new(),
         }
     }
@@ -149,12 +151,14 @@ pub(super) fn versions(state: &mut AccountState, context: &Context<'_>, name: &s
         version: number.to_string(),
         description: version.description.clone(),
         code_sha256: version.configuration.code_sha256.clone(),
+        role_arn: version.configuration.role_arn.clone(),
+        published: version.published,
     };
     Ok(function.versions.iter().map(of).collect())
 }
 
-pub(super) fn live_version(state: &mut AccountState, context: &Context<'_>, name: &str) -> Answer<String> {
-    Ok(alias(state.region(context.region), context, name)?.version.to_string())
+pub(super) fn live(state: &mut AccountState, context: &Context<'_>, name: &str) -> Answer<Alias> {
+    Ok(alias(state.region(context.region), context, name)?.clone())
 }
 
 /// An alias without statements has no policy.
@@ -251,7 +255,8 @@ pub(super) fn publish(
     let last = function.versions.get(&function.last_version);
     if last.is_none_or(|last| last.configuration != function.configuration) {
         function.last_version += 1;
-        let version = Version { description, configuration: function.configuration.clone() };
+        let published = context.unix_time();
+        let version = Version { description, configuration: function.configuration.clone(), published };
         function.versions.insert(function.last_version, version);
     }
     Ok(function.last_version.to_string())
@@ -262,19 +267,52 @@ fn published(function: &Function, version: &str) -> Answer<u64> {
     number.ok_or_else(|| not_found(format!("Function not found: {}:{version}", function.arn)))
 }
 
-pub(super) fn create_alias(state: &mut AccountState, context: &Context<'_>, name: &str, version: &str) -> Answer {
+/// What an alias is to lead to: versions that exist, two at most, of one role (Lambda guide, "Lambda alias routing").
+fn led(function: &Function, target: &AliasTarget) -> Answer<(u64, Option<(u64, u8)>)> {
+    let version = published(function, &target.version)?;
+    let Some(canary) = &target.canary else { return Ok((version, None)) };
+    let second = published(function, &canary.version)?;
+    if second == version {
+        let message = format!(
+            "Invalid function version {version}. Function version {version} is already included in routing configuration."
+        );
+        return Err(invalid(message));
+    }
+    if canary.percent > 100 {
+        return Err(Refusal::new(400, "ValidationException", "Member must have value less than or equal to 1.0"));
+    }
+    let role = |version: &u64| &function.versions[version].configuration.role_arn;
+    if role(&version) != role(&second) {
+        return Err(invalid("The versions of an alias must have the same execution role"));
+    }
+    Ok((version, Some((second, canary.percent))))
+}
+
+pub(super) fn create_alias(
+    state: &mut AccountState,
+    context: &Context<'_>,
+    name: &str,
+    target: &AliasTarget,
+) -> Answer {
     let function = function(state.region(context.region), context, name)?;
-    let version = published(function, version)?;
+    let (version, canary) = led(function, target)?;
     if function.live.is_some() {
         return Err(conflict(format!("Alias already exists: {}:live", function.arn)));
     }
-    function.live = Some(Alias { version, permissions: BTreeMap::new() });
+    function.live = Some(Alias { version, canary, description: target.note.clone(), permissions: BTreeMap::new() });
     Ok(())
 }
 
-pub(super) fn update_alias(state: &mut AccountState, context: &Context<'_>, name: &str, version: &str) -> Answer {
-    let version = published(function(state.region(context.region), context, name)?, version)?;
-    alias(state.region(context.region), context, name)?.version = version;
+pub(super) fn update_alias(
+    state: &mut AccountState,
+    context: &Context<'_>,
+    name: &str,
+    target: &AliasTarget,
+) -> Answer {
+    let (version, canary) = led(function(state.region(context.region), context, name)?, target)?;
+    let alias = alias(state.region(context.region), context, name)?;
+    (alias.version, alias.canary) = (version, canary);
+    alias.description.clone_from(&target.note);
     Ok(())
 }
 
@@ -307,7 +345,8 @@ pub(super) fn remove_permission(
 pub(super) fn delete_version(state: &mut AccountState, context: &Context<'_>, name: &str, version: &str) -> Answer {
     let function = function(state.region(context.region), context, name)?;
     let number = published(function, version)?;
-    if function.live.as_ref().is_some_and(|alias| alias.version == number) {
+    let leads_to = |alias: &Alias| alias.version == number || alias.canary.is_some_and(|(second, _)| second == number);
+    if function.live.as_ref().is_some_and(leads_to) {
         let message = "Unable to delete version because the following aliases reference it: [live]";
         return Err(conflict(message));
     }

@@ -1,0 +1,181 @@
+//! Where the alias of a function should lead now.
+
+use std::time::Duration;
+
+use super::LOOK;
+use super::facts::ReleaseFacts;
+use super::note::{Cause, Note, Rejected};
+use super::policy::{Canary, Releases, Verdict};
+use crate::gateway::observed::{Calls, CanaryCalls, ObservedCanary, ObservedFunction, ObservedVersion};
+use crate::gateway::step::AliasTarget;
+use crate::identity::Function;
+
+/// Everything that decides.
+pub(super) struct Case<'a> {
+    pub policy: &'a Releases,
+    pub facts: &'a ReleaseFacts,
+    pub function: Function,
+    pub actual: &'a ObservedFunction,
+    /// The version that should serve in the end.
+    pub wanted: &'a ObservedVersion,
+    /// Calls of the version that takes a share, in the step under way; `None` where nobody looked.
+    pub calls: Option<&'a CanaryCalls>,
+    /// Seconds since the Unix epoch.
+    pub now: i64,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// The alias leads where it should in the end.
+    Done,
+    /// Let it lead there.
+    Lead(AliasTarget),
+    /// It leads where it should for now.
+    Hold(Hold),
+}
+
+/// Why the version that should serve in the end does not yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// It takes a share of the calls, and the step is not over.
+    Step { percent: u8, next: u8, again: Duration },
+    /// How it does cannot be read.
+    Unreadable { percent: u8, message: String },
+    /// It is not this gateway's turn.
+    Turn { again: Duration },
+    /// Its code was sent back at another gateway.
+    HeldBack { gateway: String },
+    /// It was sent back.
+    Rejected(Rejected),
+}
+
+impl Hold {
+    /// When to look again, where the usual look would be too late.
+    pub(super) fn again(&self) -> Option<Duration> {
+        match self {
+            Self::Step { again, .. } | Self::Turn { again } => Some(*again),
+            Self::Unreadable { .. } => Some(LOOK),
+            Self::HeldBack { .. } | Self::Rejected(_) => None,
+        }
+    }
+}
+
+/// Decides.
+pub(super) fn decide(case: &Case<'_>) -> Decision {
+    let Case { policy, facts, function, actual, wanted, .. } = case;
+    let note = Note::read(&actual.release_note);
+    let Some(live) = &actual.live_version else { return all_to(wanted, Note::default()) };
+    if *live == wanted.version {
+        // A share of another version is left from a roll-out that nobody wants any more.
+        let kept = Note { since: None, ..note };
+        return if actual.canary.is_some() { all_to(wanted, kept) } else { Decision::Done };
+    }
+    let Releases::Canary(policy) = policy else { return all_to(wanted, Note::default()) };
+    let named = (*function, wanted.version.clone());
+    if facts.abort.contains(&named) {
+        let verdict = Verdict { cause: Cause::Person, bad: 0, bound: 0 };
+        return reject(case, live, &verdict, Calls::default());
+    }
+    let serving = actual.versions.iter().find(|version| version.version == *live);
+    let shareable = serving.filter(|serving| can_share(serving, wanted));
+    let Some(serving) = shareable.filter(|_| !facts.promote.contains(&named)) else {
+        return all_to(wanted, Note::default());
+    };
+    if let Some(rejected) = note.rejected.as_ref().filter(|rejected| rejected.build == wanted.description) {
+        return match &actual.canary {
+            Some(_) => lead(live, None, Note { since: None, ..note }),
+            None => Decision::Hold(Hold::Rejected(rejected.clone())),
+        };
+    }
+    match &actual.canary {
+        Some(canary) if canary.version == wanted.version => go_on(case, policy, live, canary, note),
+        _ => begin(case, policy, serving, note),
+    }
+}
+
+/// An alias may lead to two versions of one role only (Lambda guide, "Lambda alias routing").
+fn can_share(serving: &ObservedVersion, wanted: &ObservedVersion) -> bool {
+    serving.role_arn == wanted.role_arn
+}
+
+fn begin(case: &Case<'_>, policy: &Canary, serving: &ObservedVersion, note: Note) -> Decision {
+    let Case { facts, wanted, now, .. } = case;
+    if let Some(gateway) = facts.rejected_elsewhere.get(&wanted.code_sha256) {
+        return Decision::Hold(Hold::HeldBack { gateway: gateway.clone() });
+    }
+    // Who changes the spec of one gateway is not made to wait for others: only an upgrade brings code to all at once.
+    let turns = if serving.code_sha256 == wanted.code_sha256 { 0 } else { facts.ahead };
+    let due = wanted.published.saturating_add(turns.saturating_mul(policy.interval));
+    if *now < due && turns > 0 {
+        return Decision::Hold(Hold::Turn { again: seconds(due - now) });
+    }
+    shift(case, &serving.version, policy.after(0), note)
+}
+
+fn go_on(case: &Case<'_>, policy: &Canary, live: &str, canary: &ObservedCanary, note: Note) -> Decision {
+    let percent = canary.percent;
+    let next = policy.after(percent);
+    // Somebody changed it by hand: the step begins now.
+    let Some(since) = note.since else { return shift(case, live, percent, note) };
+    let hold = |again| Decision::Hold(Hold::Step { percent, next, again });
+    let calls = match case.calls {
+        None => return hold(LOOK),
+        Some(CanaryCalls::Unreadable(message)) => {
+            return Decision::Hold(Hold::Unreadable { percent, message: message.clone() });
+        }
+        Some(CanaryCalls::Counted(calls)) => *calls,
+    };
+    if let Some(verdict) = policy.verdict(calls) {
+        return reject(case, live, &verdict, calls);
+    }
+    let left = policy.pause().saturating_sub(seconds(case.now - since));
+    if !left.is_zero() {
+        return hold(left.min(LOOK));
+    }
+    if calls.calls < policy.min_calls {
+        return hold(LOOK);
+    }
+    shift(case, live, next, note)
+}
+
+/// The share of the wanted version becomes `percent`.
+fn shift(case: &Case<'_>, live: &str, percent: u8, note: Note) -> Decision {
+    if percent >= 100 {
+        return all_to(case.wanted, Note::default());
+    }
+    let canary = ObservedCanary { version: case.wanted.version.clone(), percent };
+    lead(live, Some(canary), Note { since: Some(case.now), ..note })
+}
+
+/// Sends the wanted version back, and remembers that.
+fn reject(case: &Case<'_>, live: &str, verdict: &Verdict, calls: Calls) -> Decision {
+    let Case { actual, wanted, now, .. } = case;
+    let known = Note::read(&actual.release_note).rejected.filter(|rejected| rejected.build == wanted.description);
+    if let (Some(known), None) = (&known, &actual.canary) {
+        return Decision::Hold(Hold::Rejected(known.clone()));
+    }
+    let rejected = Rejected {
+        build: wanted.description.clone(),
+        version: wanted.version.clone(),
+        percent: actual.canary.as_ref().map_or(0, |canary| canary.percent),
+        cause: verdict.cause,
+        bad: verdict.bad,
+        calls: calls.calls,
+        bound: verdict.bound,
+        at: *now,
+    };
+    lead(live, None, Note { since: None, rejected: Some(rejected) })
+}
+
+fn all_to(version: &ObservedVersion, note: Note) -> Decision {
+    lead(&version.version, None, note)
+}
+
+fn lead(version: &str, canary: Option<ObservedCanary>, note: Note) -> Decision {
+    Decision::Lead(AliasTarget { version: version.to_owned(), canary, note: note.text() })
+}
+
+fn seconds(number: i64) -> Duration {
+    Duration::from_secs(u64::try_from(number).unwrap_or_default())
+}

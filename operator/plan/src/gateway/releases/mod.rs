@@ -1,0 +1,95 @@
+//! Releases of the functions: how a new version comes to serve by growing shares of the calls, goes back by itself, and is
+//! collected once nobody uses it.
+//!
+//! The alias is the whole state: which version serves, which one takes a share, and in its description since when, and
+//! which was sent back ([`note`]). One call writes all of it, so no crash leaves a part. What follows from it is decided
+//! in [`decide`], turned into steps here, and told in [`tell`].
+
+mod decide;
+mod facts;
+mod note;
+mod policy;
+pub mod tell;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use facts::{Contender, ReleaseFacts};
+pub use note::Note;
+pub(super) use policy::effective;
+pub use policy::{Canary, Releases};
+
+use self::decide::{Case, Decision, decide};
+use super::desired::{DesiredGateway, version_description};
+use super::observed::{ObservedFunction, ObservedGateway, ObservedVersion};
+use super::step::{FunctionSpec, GatewayStep};
+use crate::plan::Plan;
+
+/// Function versions kept beside those in use, so that a person can look at or return to the last few.
+const KEPT_VERSIONS: usize = 3;
+/// When to look again at calls under way: CloudWatch has a point a minute.
+const LOOK: Duration = Duration::from_mins(1);
+
+/// The published version that a function should run, if it was published.
+fn wanted<'a>(spec: &FunctionSpec, actual: &'a ObservedFunction) -> Option<&'a ObservedVersion> {
+    let description = version_description(spec);
+    let fits =
+        |version: &&ObservedVersion| version.description == description && version.code_sha256 == spec.code_sha256;
+    actual.versions.iter().rev().find(fits)
+}
+
+/// Everything that decides about one function.
+fn case<'a>(
+    desired: &'a DesiredGateway,
+    observed: &'a ObservedGateway,
+    (spec, actual, wanted): (&'a FunctionSpec, &'a ObservedFunction, &'a ObservedVersion),
+) -> Case<'a> {
+    Case {
+        policy: &desired.releases,
+        facts: &desired.release_facts,
+        function: spec.function,
+        actual,
+        wanted,
+        calls: observed.canary_calls.get(&spec.function),
+        now: observed.observed_at,
+    }
+}
+
+/// Plans the version, the alias, and the end of versions nobody uses.
+pub(super) fn diff(
+    desired: &DesiredGateway,
+    observed: &ObservedGateway,
+    (spec, actual): (&FunctionSpec, &ObservedFunction),
+    plan: &mut Plan<GatewayStep>,
+) {
+    let Some(wanted) = wanted(spec, actual) else {
+        plan.step(GatewayStep::PublishVersion {
+            name: spec.name.clone(),
+            code_sha256: spec.code_sha256.clone(),
+            description: version_description(spec),
+        });
+        return;
+    };
+    match decide(&case(desired, observed, (spec, actual, wanted))) {
+        Decision::Done => {}
+        Decision::Hold(hold) => {
+            if let Some(again) = hold.again() {
+                plan.recheck(again);
+            }
+        }
+        Decision::Lead(target) => {
+            let create = actual.live_version.is_none();
+            plan.step(GatewayStep::PointAlias { name: spec.name.clone(), target, create });
+            return;
+        }
+    }
+    let spare: Vec<_> = actual
+        .versions
+        .iter()
+        .filter(|version| version.version != wanted.version && !actual.uses(&version.version))
+        .collect();
+    for old in spare.iter().take(spare.len().saturating_sub(KEPT_VERSIONS)) {
+        plan.step(GatewayStep::DeleteVersion { name: spec.name.clone(), version: old.version.clone() });
+    }
+}
