@@ -15,7 +15,7 @@ mod tests;
 
 pub use parse::{EndpointUrlTemplate, duration};
 pub use plan::PlanArgs;
-pub use plugin::{ExplainArgs, Named, PluginCommand, Which};
+pub use plugin::{DoctorArgs, ExplainArgs, Named, PluginCommand, Which};
 
 /// AI Gateway Operator for Amazon Bedrock.
 #[derive(Debug, Clone, Parser)]
@@ -73,7 +73,7 @@ pub struct RunArgs {
     /// Name of this pod; who holds the lease and reports Events.
     #[arg(long, env = "POD_NAME", global = true)]
     pub pod_name: Option<String>,
-    /// Namespaces to act in, separated by commas. Empty: all.
+    /// Namespaces to act in, separated by commas. Empty: all. With a list the operator needs Roles only, no ClusterRole.
     #[arg(long, env = "AIGW_WATCH_NAMESPACES", value_delimiter = ',', global = true)]
     pub watch_namespaces: Vec<String>,
     /// Longest time between looks at an object that is fine.
@@ -248,6 +248,12 @@ impl Settings {
                 max_concurrent_tenants,
             )?,
         })
+    }
+
+    /// The namespace whose UID tells this cluster from others: kube-system, which every cluster has and nobody re-creates. An
+    /// operator of some namespaces has no right to read that one, and takes its own.
+    pub fn home(&self) -> &str {
+        if self.watch_namespaces.is_empty() { "kube-system" } else { &self.namespace }
     }
 
     /// Settings of an installation with everything else at its default; for tests.

@@ -9,17 +9,16 @@ use tokio::time::Instant;
 use crate::harness::{error, timing};
 
 /// Waits for the definitions to be served and for the cluster's UID, without which ownership cannot be told. Definitions
-/// are found by discovery, which needs no rights of its own.
-pub(crate) async fn cluster(client: &Client) -> String {
+/// are found by discovery, which needs no rights of its own. `home` is the namespace whose UID names the cluster.
+pub(crate) async fn cluster(client: &Client, home: &str) -> String {
     let mut reminded: Option<Instant> = None;
     loop {
         let problem = match missing(client).await {
-            Ok(missing) if missing.is_empty() => match cluster_uid(client).await {
+            Ok(missing) if missing.is_empty() => match cluster_uid(client, home).await {
                 Ok(uid) => return uid,
-                Err(failure) => format!(
-                    "cannot read namespace kube-system, whose UID names the cluster: {}",
-                    error::chain(&failure)
-                ),
+                Err(failure) => {
+                    format!("cannot read namespace {home}, whose UID names the cluster: {}", error::chain(&failure))
+                }
             },
             Ok(missing) => format!(
                 "the custom resource definitions of {} are not installed; install the chart aigw-crds, or apply the output of 'aigw-operator crd'",
@@ -48,7 +47,7 @@ async fn missing(client: &Client) -> Result<Vec<String>, kube::Error> {
     Ok(absent.map(ToString::to_string).collect())
 }
 
-async fn cluster_uid(client: &Client) -> Result<String, kube::Error> {
+async fn cluster_uid(client: &Client, home: &str) -> Result<String, kube::Error> {
     let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
-    Ok(namespaces.get("kube-system").await?.uid().unwrap_or_default())
+    Ok(namespaces.get(home).await?.uid().unwrap_or_default())
 }

@@ -4,7 +4,8 @@ use std::process::exit;
 use std::sync::Arc;
 
 use aigw_aws::{AwsClouds, Call, Observer};
-use aigw_operator::args::{Args, Command, PlanArgs, RunArgs, Settings};
+use aigw_cloud::Callers;
+use aigw_operator::args::{Args, Command, PlanArgs, PluginCommand, RunArgs, Settings};
 use aigw_operator::harness::error::chain;
 use aigw_operator::health_command::{HealthError, health};
 use aigw_operator::plan_command::{self, PlanSettings};
@@ -47,7 +48,8 @@ async fn operator() {
     }
     if let Some(Command::Plugin(command)) = args.command {
         let (mut input, mut out) = (std::io::stdin(), std::io::stdout());
-        match plugin::run(command, args.run.namespace, &mut input, &mut out).await {
+        let surroundings = surroundings(&command, args.run).await;
+        match plugin::run(command, surroundings, &mut input, &mut out).await {
             Ok(code) => exit(code),
             Err(error) => fail(&error, 1),
         }
@@ -81,6 +83,22 @@ async fn ask_health(url: &str, patience: &str) -> i32 {
     match health(url, patience).await {
         Ok(()) => 0,
         Err(error) => fail(&error, if matches!(error, HealthError::Url(_)) { USAGE } else { 1 }),
+    }
+}
+
+/// What a command for people is given; AWS only where it is to be asked.
+async fn surroundings(command: &PluginCommand, run: RunArgs) -> plugin::Surroundings {
+    let callers: Option<Arc<dyn Callers>> = match command {
+        PluginCommand::Doctor(arguments) if !arguments.offline => {
+            Some(Arc::new(AwsClouds::new(Default::default()).await))
+        }
+        _ => None,
+    };
+    plugin::Surroundings {
+        namespace: run.namespace,
+        installation: run.installation,
+        boundary: run.permissions_boundary_arn,
+        callers,
     }
 }
 

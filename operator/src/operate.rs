@@ -67,7 +67,7 @@ pub async fn operate(parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
 
 /// Waits for what the operator needs, then leads: under the lease where there is one.
 async fn campaign(parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
-    let Some(cluster_uid) = unless(&shutdown, cluster(&parts.client)).await else {
+    let Some(cluster_uid) = unless(&shutdown, cluster(&parts.client, parts.settings.home())).await else {
         return Ok(());
     };
     let settings = parts.settings.clone();
@@ -90,7 +90,7 @@ async fn campaign(parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
 /// Watches, controllers, and the sweeper beside them.
 async fn lead(parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     let (health, metrics) = (parts.health.clone(), parts.metrics.clone());
-    let watches = Watches::new(&parts.client, &parts.settings.watch_namespaces);
+    let watches = Watches::new(&parts.client, &parts.settings);
     let stores = watches.stores();
     health.controllers_started(watches.activities());
     metrics.set_leader(true);

@@ -107,21 +107,21 @@ pub struct Watches {
 }
 
 impl Watches {
-    /// Watches over `namespaces`, or over all where there is none.
-    pub fn new(client: &Client, namespaces: &[String]) -> Self {
-        // Its UID names the cluster.
-        let by_name =
-            namespaces.iter().map(String::as_str).chain(["kube-system"]).collect::<BTreeSet<_>>().into_iter().map(
-                |name| {
-                    // The one form of watching a cluster-scoped kind that rights on single names allow.
-                    (Api::all(client.clone()), watcher::Config::default().fields(&format!("metadata.name={name}")))
-                },
-            );
-        let all = || vec![(Api::all(client.clone()), watcher::Config::default())];
+    /// Watches over the namespaces that `settings` name, or over all where they name none.
+    pub fn new(client: &Client, settings: &Settings) -> Self {
+        let watched = settings.watch_namespaces.as_slice();
+        let namespaces = if watched.is_empty() {
+            Watch::new("namespaces", vec![(Api::all(client.clone()), watcher::Config::default())])
+        } else {
+            // A Role can allow to get its own namespace, but never to list or watch it.
+            let names = watched.iter().map(String::as_str).chain([settings.home()]).collect::<BTreeSet<_>>();
+            let names = names.into_iter().map(str::to_owned);
+            Watch::polling("namespaces", &Api::all(client.clone()), names, timing::NAMESPACE_POLL)
+        };
         Self {
-            gateways: Watch::new("aigateways", scopes(client, namespaces)),
-            tenants: Watch::new("tenants", scopes(client, namespaces)),
-            namespaces: Watch::new("namespaces", if namespaces.is_empty() { all() } else { by_name.collect() }),
+            gateways: Watch::new("aigateways", scopes(client, watched)),
+            tenants: Watch::new("tenants", scopes(client, watched)),
+            namespaces,
         }
     }
 

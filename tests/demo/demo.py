@@ -24,6 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "aigw-system"
 # Where the operator reaches AWS, if its cluster has a network of its own; else it is a process of this machine.
 OWN_NETWORK = os.environ.get("AIGW_OPERATOR_AWS_ENDPOINT_URL")
+# The authority of the gateways' certificate, where the operator finds it. Without one, an operator in a network of its own is
+# taken not to reach the gateways' URL.
+CA_FILE = os.environ.get("AIGW_OPERATOR_CA_FILE") or (None if OWN_NETWORK else os.environ.get("AWS_CA_BUNDLE"))
 GATEWAY = ["aigw/prod", "-n", "ai-platform"]
 SEARCH = ["aitn/search", "-n", "team-search"]
 ADS = ["aitn/ads", "-n", "team-ads"]
@@ -207,15 +210,15 @@ class Demo:
         # On a cluster IAM roles do this; here any credentials do, and the key id is the emulator's account.
         variables = [{"name": name, "value": os.environ[name]} for name in names]
         variables.append({"name": "AWS_EC2_METADATA_DISABLED", "value": "true"})
-        if not OWN_NETWORK:
-            # The gateway's certificate is of this machine's own authority, and the operator calls it as clients do.
-            variables.append({"name": "SSL_CERT_FILE", "value": os.environ["AWS_CA_BUNDLE"]})
+        if CA_FILE:
+            # The gateway's certificate is of an authority of its own, and the operator calls it as clients do.
+            variables.append({"name": "SSL_CERT_FILE", "value": CA_FILE})
         # In a cluster of its own network the operator reaches AWS elsewhere than the programs here.
         endpoint = OWN_NETWORK or os.environ["AWS_ENDPOINT_URL"]
         template = os.environ["AIGW_GATEWAY_URL"].rstrip("/") + "/{restApiId}/{stage}"
         run(
             "helm", "install", "aigw-operator", "charts/aigw-operator", "-n", NAMESPACE,
-            "--values", self.values,
+            *(word for file in self.values for word in ("--values", file)),
             "--set", f"httpPort={free_port()}",
             "--set", f"aws.region={os.environ['AWS_REGION']}",
             "--set-literal", f"aws.endpointUrl={endpoint}",
@@ -234,8 +237,8 @@ class Demo:
         edit = ["patch", "--local", "-f", source, "--type=merge", f"--patch-file={patch}", "-o=yaml"]
         gateway = kubectl(*edit, quiet=True)[1]
         kubectl("apply", "-f", "-", stdin=gateway, shown=f"kubectl {shlex.join(edit)} | kubectl apply -f -")
-        if OWN_NETWORK:
-            # There the operator cannot reach the gateway's URL, which is on this machine's loopback interface.
+        if not CA_FILE:
+            # Whether calls go through is then shown by the clients below only.
             report = '{"spec": {"probe": {"mode": "Report"}}}'
             kubectl("patch", "aigw/prod", "-n", "ai-platform", "--type=merge", "-p", report)
         for tenant in ("3-tenant-search", "4-tenant-ads"):
@@ -379,7 +382,7 @@ def explain():
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--clients", type=Path, required=True, help="where tests/clients/setup.sh put the SDKs")
-    arguments.add_argument("--values", default="tests/demo/values.yaml", help="values of chart aigw-operator")
+    arguments.add_argument("--values", action="append", help="values of chart aigw-operator; may be repeated")
     given = arguments.parse_args()
     needed = ("KUBECONFIG", "AWS_ENDPOINT_URL", "AIGW_GATEWAY_URL", "AIGW_ENV_DIR")
     missing = [name for name in needed if name not in os.environ]
@@ -389,7 +392,7 @@ def main():
     results, failed = [], None
     # Inside the instance's folder, which goes with the instance.
     with tempfile.TemporaryDirectory(prefix="home-", dir=os.environ["AIGW_ENV_DIR"]) as home:
-        demo = Demo(given.clients.resolve(), home, given.values)
+        demo = Demo(given.clients.resolve(), home, given.values or ["tests/demo/values.yaml"])
         for number, step in enumerate(Demo.STEPS, 1):
             if failed:
                 results.append(("–", None, step.__doc__))

@@ -2,6 +2,7 @@
 # The demo from nothing: builds what it needs, brings up a temporary local environment, runs demo.py in it and leaves
 # nothing running. Prints what each stage took. Exit code: the demo's.
 #
+# AIGW_IMAGE: an image as operator/image/build.sh writes it; it is unpacked, and its operator and functions are used.
 # AIGW_OPERATOR_BINARY: another operator than the one built here, for example out of an unpacked image; then with
 # AIGW_FUNCTIONS_DIR, the functions it brings along, which are not built either.
 set -euo pipefail
@@ -26,6 +27,12 @@ summary() {
 }
 
 target=${CARGO_TARGET_DIR:-target}
+if [ -n "${AIGW_IMAGE:-}" ]; then
+    unpacked=$(mktemp -d "${TMPDIR:-/tmp}/aigw-image.XXXXXX")
+    trap 'rm -rf "$unpacked"' EXIT
+    python3 -B operator/image/unpack.py "$AIGW_IMAGE" "$unpacked" >/dev/null
+    export AIGW_OPERATOR_BINARY=$unpacked/usr/bin/aigw-operator AIGW_FUNCTIONS_DIR=$unpacked/functions
+fi
 export AIGW_FUNCTIONS_DIR=${AIGW_FUNCTIONS_DIR:-$PWD/target/functions}
 
 # The whole workspace, as the tests do: with fewer packages, shared dependencies would be compiled again.

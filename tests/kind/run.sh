@@ -49,6 +49,7 @@ kind create cluster --name "$cluster" --config tests/kind/cluster.yaml --wait 12
 made=1
 kind load image-archive --name "$cluster" "$work/operator.tar"
 
+values=(--values tests/kind/values.yaml)
 if [ -z "${AIGW_KIND_OPERATOR_AWS_URL:-}" ]; then
     say 'build and start the emulated AWS'
     docker build --file tests/kind/Dockerfile --tag aigw-emulator:test .
@@ -58,8 +59,16 @@ if [ -z "${AIGW_KIND_OPERATOR_AWS_URL:-}" ]; then
     kubectl exec --namespace aws deployment/aws -- cat /home/aws/ca.pem >"$work/ca.pem"
     AIGW_KIND_OPERATOR_AWS_URL=http://aws.aws.svc:4566
     AIGW_KIND_AWS_URL=http://127.0.0.1:4566
-    AIGW_KIND_GATEWAY_URL=https://127.0.0.1:8443
+    AIGW_KIND_GATEWAY_URL=https://localhost:8443
     export AWS_CA_BUNDLE=$work/ca.pem NODE_EXTRA_CA_CERTS=$work/ca.pem
+    # The operator probes gateways under the URL that clients have. On this machine that leads to the node's port; in the
+    # operator's pod, where nothing listens at 8443, the name has a second address: the Service's.
+    kubectl create namespace aigw-system
+    kubectl create configmap --namespace aigw-system aigw-emulator-authority --from-file="$work/ca.pem"
+    address=$(kubectl get service --namespace aws aws --output 'jsonpath={.spec.clusterIP}')
+    printf 'hostAliases: [{ip: "%s", hostnames: [localhost]}]\n' "$address" >"$work/hosts.yaml"
+    export AIGW_OPERATOR_CA_FILE=/etc/aigw-emulator/ca.pem
+    values+=(--values tests/kind/emulator-values.yaml --values "$work/hosts.yaml")
 fi
 
 say 'run the demo in it'
@@ -68,4 +77,4 @@ mkdir -p "$work/logs"
 export AIGW_ENV_DIR=$work AWS_ENDPOINT_URL=$AIGW_KIND_AWS_URL AIGW_GATEWAY_URL=$AIGW_KIND_GATEWAY_URL
 export AIGW_OPERATOR_AWS_ENDPOINT_URL=$AIGW_KIND_OPERATOR_AWS_URL
 export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=local AWS_REGION=eu-central-1 AWS_DEFAULT_REGION=eu-central-1
-"$clients/venv/bin/python" tests/demo/demo.py --clients "$clients" --values tests/kind/values.yaml
+"$clients/venv/bin/python" tests/demo/demo.py --clients "$clients" "${values[@]}"

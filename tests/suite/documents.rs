@@ -10,6 +10,8 @@ use aigw_tests::markdown::{Block, anchors, blocks, headings, links};
 use aigw_tests::{Outcome, ensure, reference, repository};
 use serde_json::Value;
 
+use crate::demo_text;
+
 /// Folders whose Markdown is ours; those below `tests` have leftovers of builds in them.
 const FOLDERS: [&str; 4] = ["docs", "examples", "charts", ".github"];
 const GUIDE: &str = "docs/tenant-guide.md";
@@ -17,7 +19,7 @@ const TROUBLESHOOTING: &str = "docs/troubleshooting.md";
 const REASONS: &str = "operator/api/src/conditions.rs";
 
 pub fn suite() -> Suite {
-    let tests = vec![
+    let mut tests = vec![
         test(module_path!(), "every_link_leads_somewhere", every_link),
         test(module_path!(), "a_broken_link_and_a_broken_anchor_are_found", broken_links),
         test(module_path!(), "every_page_is_in_the_index", index),
@@ -26,6 +28,7 @@ pub fn suite() -> Suite {
         test(module_path!(), "every_snippet_of_the_tenant_guide_is_tested", snippets),
         test(module_path!(), "manifests_in_the_documentation_are_valid", manifests),
     ];
+    tests.extend(demo_text::tests());
     Suite::new("documents", tests)
 }
 

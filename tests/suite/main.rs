@@ -5,6 +5,7 @@ mod architecture;
 mod charts;
 mod conformance;
 mod crd;
+mod demo_text;
 mod documents;
 mod e2e;
 mod functions;

@@ -86,6 +86,14 @@ impl AwsClouds {
         Self { config, settings, regions: Mutex::default() }
     }
 
+    pub(crate) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    pub(crate) fn observer(&self) -> Arc<dyn Observer> {
+        Arc::clone(&self.settings.observer)
+    }
+
     fn connect(&self, region: &str) -> Cloud {
         let place = Region::new(region.to_owned());
         let observer = || Arc::clone(&self.settings.observer);

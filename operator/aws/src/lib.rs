@@ -6,6 +6,7 @@
 
 mod account;
 mod api_keys;
+mod caller;
 mod clouds;
 mod domains;
 mod estate;

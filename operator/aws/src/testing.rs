@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use aigw_cloud::{Cloud, Clouds};
+use aigw_cloud::{Caller, Callers, Cloud, Clouds};
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -21,6 +21,7 @@ pub type Answer<'a> = (u16, &'a [(&'a str, &'a str)], &'a str);
 /// AWS that gives these answers, one after the other.
 pub struct Aws {
     pub cloud: Cloud,
+    pub caller: Arc<dyn Caller>,
     pub calls: Arc<Calls>,
     http: StaticReplayClient,
 }
@@ -63,8 +64,14 @@ impl Aws {
         let http = StaticReplayClient::new(events.collect());
         let calls = Arc::new(Calls::default());
         let settings = Settings { observer: calls.clone(), ..Settings::default() };
-        let cloud = AwsClouds::with_config(config(http.clone()), settings).region(REGION).await;
-        Self { cloud, calls, http }
+        let clouds = AwsClouds::with_config(config(http.clone()), settings);
+        Self { cloud: clouds.region(REGION).await, caller: clouds.caller(REGION), calls, http }
+    }
+
+    /// Bodies of the requests, as they were sent.
+    pub fn sent(&self) -> Vec<String> {
+        let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
+        self.http.actual_requests().filter_map(|request| request.body().bytes().map(text)).collect()
     }
 
     pub fn requests(&self) -> Vec<Request> {

@@ -10,6 +10,7 @@
 //! What both need stands here too, free of the SDK: the [`Gate`] every call passes, with the [`Limiter`] behind it, and
 //! what an error of AWS means ([`classify`]).
 
+mod caller;
 pub mod classify;
 mod code;
 mod documents;
@@ -25,6 +26,7 @@ mod prober;
 pub mod quotas;
 mod stable_text;
 
+pub use caller::{Attempt, Caller, CallerIdentity, Callers};
 pub use code::{CodeError, FunctionCode, FunctionCodes};
 pub use documents::{DocumentError, Documents, LONGEST_DOCUMENT};
 pub use domains::Domains;

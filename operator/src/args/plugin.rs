@@ -21,7 +21,7 @@ pub enum PluginCommand {
     /// What became of a call, and why, from the forwarder's log lines.
     Explain(ExplainArgs),
     /// Look for what is wrong, without changing anything. Exit code 1 where something is.
-    Doctor,
+    Doctor(DoctorArgs),
     /// Everything a person who helps wants to see, as one JSON document without Secrets.
     SupportBundle,
     /// Print a shell's completion.
@@ -46,6 +46,17 @@ pub struct Which {
 pub struct Named {
     /// Name of the Tenant.
     pub tenant: String,
+}
+
+/// What the doctor asks, and about whom.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Ask the Kubernetes API only: neither AWS nor the resolver.
+    #[arg(long)]
+    pub offline: bool,
+    /// The operator's role, whose rights are simulated. Needs --installation.
+    #[arg(long)]
+    pub role_arn: Option<String>,
 }
 
 /// Which call, and where its line is.

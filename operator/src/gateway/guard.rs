@@ -142,8 +142,8 @@ pub(super) fn claim(context: &Context, gateway: &AIGateway, observed: &ObservedG
     decide(observed.owner.as_ref(), &claimant)
 }
 
-/// What tells this cluster from another: the UID of the namespace every cluster has and nobody re-creates.
+/// What tells this cluster from another: the UID of a namespace, see [`crate::Settings::home`].
 pub(crate) fn cluster_uid(context: &Context) -> String {
-    let namespace = context.stores.namespaces.get(&ObjectRef::new("kube-system"));
+    let namespace = context.stores.namespaces.get(&ObjectRef::new(context.settings.home()));
     namespace.and_then(|namespace| namespace.uid()).unwrap_or_default()
 }

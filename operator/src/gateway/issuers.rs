@@ -207,7 +207,9 @@ async fn apiserver(context: &Context, path: &str) -> Result<String, String> {
     let request = Request::get(path).body(Vec::new()).map_err(|_| "the apiserver cannot be asked".to_owned())?;
     context.client.request_text(request).await.map_err(|error| match error {
         kube::Error::Api(status) if status.code == 403 => {
-            format!("the operator may not read {path} of the apiserver; the chart's ClusterRole grants it")
+            format!(
+                "the operator may not read {path} of the apiserver; the chart's ClusterRole grants it, or the ClusterRoleBinding system:service-account-issuer-discovery"
+            )
         }
         kube::Error::Api(status) => format!("the apiserver answers {path} with status {}", status.code),
         _ => format!("the apiserver cannot be asked for {path}"),

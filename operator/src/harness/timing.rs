@@ -41,6 +41,10 @@ pub const RELEASE: Duration = Duration::from_secs(3);
 /// Between looks for the custom resource definitions at start.
 pub const CRD_POLL: Duration = Duration::from_secs(5);
 
+/// Between looks at the labels of a namespace where they cannot be watched. Rules select by them, and a namespace's team waits
+/// for nothing longer than that; it costs one small read per namespace.
+pub const NAMESPACE_POLL: Duration = Duration::from_secs(15);
+
 /// Between log lines while waiting for the custom resource definitions.
 pub const CRD_REMINDER: Duration = Duration::from_mins(1);
 

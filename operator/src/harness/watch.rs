@@ -3,7 +3,8 @@
 //! Both controllers need both kinds, so each kind is watched once. Not kube-runtime's shared streams: those pass on no
 //! deletions, neither watched ones nor those found by a re-list after a gap, and a gateway must learn that a tenant is
 //! gone. One malformed object is counted and left out, and never stops a watch; what it was before stays in the store,
-//! because "cannot be read" must not look like "was deleted".
+//! because "cannot be read" must not look like "was deleted". Where there is no right to watch, single objects are looked at
+//! from time to time instead, which fills the same store.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::stream::{BoxStream, SelectAll};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::store::Writer;
@@ -166,6 +167,17 @@ where
         Self { merge: Merge::new(sources.len(), activity.clone()), sources, activity }
     }
 
+    /// Instead of a watch: looks at the objects of those names once every `every`. For cluster-scoped kinds of which only
+    /// single objects may be read.
+    pub fn polling(kind: &'static str, api: &Api<K>, names: impl IntoIterator<Item = String>, every: Duration) -> Self {
+        let activity = Arc::new(Activity::new(kind));
+        let sources: Vec<Source<K>> = names
+            .into_iter()
+            .map(|name| Alive { stream: looks(api.clone(), name, every), activity: activity.clone() }.boxed())
+            .collect();
+        Self { merge: Merge::new(sources.len(), activity.clone()), sources, activity }
+    }
+
     /// The store this watch fills.
     pub fn store(&self) -> Store<K> {
         self.merge.writer.as_reader()
@@ -206,6 +218,28 @@ where
             }
         }
     }
+}
+
+/// One object again and again, each time as a list of one, or of none where it is gone.
+fn looks<K>(api: Api<K>, name: String, every: Duration) -> Source<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let look = move |pause: Duration| {
+        let (api, name) = (api.clone(), name.clone());
+        async move {
+            tokio::time::sleep(pause).await;
+            let events = match api.get_opt(&name).await {
+                Ok(found) => {
+                    let found = found.map(|object| Ok(Event::InitApply(Seen::Valid(object))));
+                    [Ok(Event::Init)].into_iter().chain(found).chain([Ok(Event::InitDone)]).collect()
+                }
+                Err(failure) => vec![Err(watcher::Error::InitialListFailed(failure))],
+            };
+            Some((stream::iter(events), every))
+        }
+    };
+    stream::unfold(Duration::ZERO, look).flatten().boxed()
 }
 
 fn see<K: Resource>(event: Event<DeserializeGuard<K>>) -> Event<Seen<K>> {

@@ -1,7 +1,8 @@
 //! What `kubectl aigw` offers beside `plan`: the operator's binary under the name `kubectl-aigw`, for people at a cluster.
 //!
 //! It acts with the rights of whoever runs it, reads through the API server, and changes nothing but `spec.suspend` and
-//! one annotation of a Tenant, when told to. AWS is not asked. What it prints is made by pure functions, one file each.
+//! one annotation of a Tenant, when told to. AWS is asked by the doctor alone, and only read. What is printed is made by
+//! pure functions, one file each.
 
 mod bundle;
 mod doctor;
@@ -10,8 +11,10 @@ mod usage;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use aigw_api::{AIGateway, Tenant, annotations};
+use aigw_cloud::Callers;
 use clap::CommandFactory as _;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client};
@@ -46,13 +49,26 @@ impl From<kube::Error> for PluginError {
     }
 }
 
-/// Does what was asked and prints to `out`; gives the exit code. `namespace` is where it is not the context's.
+/// What commands are given beside their own arguments.
+#[derive(Default)]
+pub struct Surroundings {
+    /// Namespace, where it is not the context's.
+    pub namespace: Option<String>,
+    /// Installation of the operator, where it is said.
+    pub installation: Option<String>,
+    /// Permissions boundary of the operator's roles, where it is said.
+    pub boundary: Option<String>,
+    /// AWS, with the credentials of whoever asks; `None` where it is not to be asked.
+    pub callers: Option<Arc<dyn Callers>>,
+}
+
+/// Does what was asked and prints to `out`; gives the exit code.
 ///
 /// # Errors
 /// [`PluginError`] where the cluster, a file or `out` fails.
 pub async fn run(
     command: PluginCommand,
-    namespace: Option<String>,
+    surroundings: Surroundings,
     input: &mut (dyn Read + Send),
     out: &mut (dyn Write + Send),
 ) -> Result<i32, PluginError> {
@@ -61,8 +77,7 @@ pub async fn run(
         PluginCommand::Explain(arguments) => explained(&arguments, input)?,
         asked => {
             let client = Client::try_default().await.map_err(|error| PluginError::NoCluster(Box::new(error)))?;
-            let namespace = namespace.unwrap_or_else(|| client.default_namespace().to_owned());
-            of_cluster(asked, &client, &namespace).await?
+            of_cluster(asked, &client, surroundings).await?
         }
     };
     out.write_all(text.as_bytes()).map_err(|error| PluginError::Io("cannot write the answer".into(), error))?;
@@ -70,7 +85,13 @@ pub async fn run(
 }
 
 /// What needs a cluster.
-async fn of_cluster(command: PluginCommand, client: &Client, namespace: &str) -> Result<(String, i32), PluginError> {
+async fn of_cluster(
+    command: PluginCommand,
+    client: &Client,
+    surroundings: Surroundings,
+) -> Result<(String, i32), PluginError> {
+    let Surroundings { namespace, installation, boundary, callers } = surroundings;
+    let namespace = &namespace.unwrap_or_else(|| client.default_namespace().to_owned());
     Ok(match command {
         PluginCommand::Usage(which) => (usage::table(&tenants(client, namespace, which).await?), 0),
         PluginCommand::Top => {
@@ -81,9 +102,10 @@ async fn of_cluster(command: PluginCommand, client: &Client, namespace: &str) ->
         PluginCommand::Suspend(named) => (suspend(client, namespace, &named, true).await?, 0),
         PluginCommand::Resume(named) => (suspend(client, namespace, &named, false).await?, 0),
         PluginCommand::Rotate(named) => (rotate(client, namespace, &named).await?, 0),
-        PluginCommand::Doctor => {
-            let findings = doctor::findings(&doctor::Seen::read(client).await?);
-            (doctor::text(&findings), if findings.is_empty() { 0 } else { WRONG })
+        PluginCommand::Doctor(arguments) => {
+            let asked = doctor::Asked { arguments, installation, boundary, callers };
+            let (text, fine) = doctor::examine(client, &asked).await?;
+            (text, if fine { 0 } else { WRONG })
         }
         PluginCommand::SupportBundle => (bundle::bundle(client).await?, 0),
         PluginCommand::Explain(_) | PluginCommand::Completion { .. } => (String::new(), 0),

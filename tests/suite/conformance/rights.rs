@@ -57,7 +57,16 @@ pub async fn operator(target: &Target) -> Outcome {
     let here = |kind: &str| any(client.clone(), kind, &target.namespace);
     let elsewhere = |kind: &str| any(client.clone(), kind, ELSEWHERE);
     may(target, &here("Tenant")?, &here("Secret")?, &here("Event")?).await?;
-    any(client.clone(), "Namespace", "")?.list(&ListParams::default()).await?;
+    let namespaces = any(client.clone(), "Namespace", "")?;
+    for name in [&target.namespace, SYSTEM] {
+        namespaces.get(name).await?;
+    }
+    // By no rule of the chart: by one that Kubernetes has for every ServiceAccount.
+    for path in ["/.well-known/openid-configuration", "/openid/v1/jwks"] {
+        client.request_text(http::Request::get(path).body(Vec::new())?).await?;
+    }
+    forbidden("reading another namespace", namespaces.get(ELSEWHERE).await)?;
+    forbidden("listing namespaces", namespaces.list(&ListParams::default()).await)?;
     leases(&any(client.clone(), "Lease", SYSTEM)?).await?;
     let tenant = manifests::tenant(&target.namespace, "one", ("ai-platform", "prod"), "silver");
     forbidden("listing Secrets", here("Secret")?.list(&ListParams::default()).await)?;
@@ -82,7 +91,6 @@ pub async fn operator(target: &Target) -> Outcome {
         "patching a definition",
         definitions.patch("tenants.aigateway.dev", &PatchParams::default(), &patch).await,
     )?;
-    let namespaces = any(client, "Namespace", "")?;
     forbidden("patching a namespace", namespaces.patch(ELSEWHERE, &PatchParams::default(), &patch).await)?;
     for name in [SYSTEM, ELSEWHERE] {
         target.api("Namespace").delete(name, &DeleteParams::default()).await?;

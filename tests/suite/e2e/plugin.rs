@@ -30,6 +30,25 @@ fn aigw(shared: &Shared, arguments: &[&str]) -> Outcome<Ended> {
     run(kubectl, &[&["aigw"], arguments].concat(), &env)
 }
 
+/// What the doctor says of AWS, names and probes, and of what it could not ask.
+fn examined(shared: &Shared) -> Outcome {
+    let role = ["--installation", "e2e", "--role-arn", "arn:aws:iam::111122223333:role/aigw-operator"];
+    let told = aigw(shared, &[&["doctor"], &role[..]].concat())?.ok()?.stdout;
+    for part in [
+        "nothing is wrong",
+        "fine: AIGateway ai-platform/prod: you are arn:aws:",
+        "fine: AIGateway ai-platform/prod: probes have passed since ",
+        "names of gateways and AWS resolve here",
+        // The emulator does not simulate policies.
+        "not known: rights of the operator in eu-central-1: iam:SimulatePrincipalPolicy",
+    ] {
+        ensure!(told.contains(part), "the doctor does not say {part:?}:\n{told}");
+    }
+    let offline = aigw(shared, &["doctor", "--offline"])?.ok()?.stdout;
+    ensure!(offline.contains("--offline") && !offline.contains("you are"), "{offline}");
+    Ok(())
+}
+
 fn commands() -> Outcome {
     let shared = prod()?;
     let client = shared.ads_client()?;
@@ -46,6 +65,7 @@ fn commands() -> Outcome {
     aigw(&shared, &[&["resume"], &tenant[..]].concat())?.ok()?;
     client.until_answered()?;
     wait::until("the doctor finds nothing", || aigw(&shared, &["doctor"])?.ok().map(drop))?;
+    examined(&shared)?;
 
     let usage = aigw(&shared, &["usage", "-A"])?.ok()?.stdout;
     for each in ["ads", "search"] {

@@ -13,7 +13,7 @@ use super::observed::Document;
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimant<'a> {
-    /// UID of the asking cluster's `kube-system` namespace.
+    /// UID of a namespace of the asking cluster that stands for it.
     pub cluster_uid: &'a str,
     /// UID of the asking AIGateway.
     pub object_uid: &'a str,

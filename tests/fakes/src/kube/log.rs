@@ -88,13 +88,16 @@ pub(super) fn access(user: &str, head: &Head) -> Option<Access> {
         Verb::List | Verb::Watch => head.selected_name().unwrap_or_default(),
         _ => head.name(),
     };
+    // A namespace by its name is in itself, so a Role there can allow to read it; of a list that is not so.
+    let itself = group.is_empty() && plural == "namespaces" && !matches!(verb, Verb::List | Verb::Watch);
+    let namespace = if itself { name } else { head.namespace() };
     Some(Access {
         user: user.to_owned(),
         verb: verb.name().to_owned(),
         group: group.clone(),
         resource: plural.clone(),
         subresource: head.subresource().to_owned(),
-        namespace: head.namespace().to_owned(),
+        namespace: namespace.to_owned(),
         name: name.to_owned(),
     })
 }

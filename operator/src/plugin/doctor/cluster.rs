@@ -1,7 +1,6 @@
-//! What is wrong, as far as it can be seen through the API server: definitions, lease, conditions. Reading is apart from
-//! judging, which is pure.
+//! What is wrong, as far as it can be seen through the API server: definitions, lease, conditions, the outcomes of probes.
 
-use aigw_api::conditions::kind;
+use aigw_api::conditions::{kind, reason};
 use aigw_api::{AIGateway, GROUP, Tenant, VERSION};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -9,7 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt as _};
 
-use super::PluginError;
+use super::super::PluginError;
+use super::report::{Finding, Report};
 
 /// A lease that was not renewed for this many times its duration is nobody's.
 const SILENT: i64 = 2;
@@ -25,6 +25,11 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// The gateways of the cluster.
+    pub(super) fn gateways(&self) -> &[AIGateway] {
+        &self.gateways
+    }
+
     /// Reads the cluster.
     pub(super) async fn read(client: &Client) -> Result<Self, PluginError> {
         if client.list_api_group_resources(&format!("{GROUP}/{VERSION}")).await.is_err() {
@@ -50,28 +55,36 @@ fn renewed(lease: &Lease) -> Option<(i64, i64)> {
     Some((age, i64::from(spec.lease_duration_seconds?)))
 }
 
-/// What is wrong, worst first: each is a sentence with what to do.
-pub(super) fn findings(seen: &Seen) -> Vec<String> {
+/// What that means.
+pub(super) fn judge(seen: &Seen) -> Report {
+    let mut report = Report::default();
     if !seen.served {
-        return vec!["the custom resource definitions are not installed: install the chart aigw-crds".into()];
+        let finding = Finding::new("the custom resource definitions are not installed", "install the chart aigw-crds");
+        report.findings.push(finding);
+        return report;
     }
-    let mut found = Vec::new();
     if let Some(leases) = &seen.leases
         && !leases.iter().any(|(age, duration)| *age <= duration * SILENT)
     {
-        found.push("no operator works: no lease of one was renewed lately; look at its pods, or it runs without leader election".into());
+        report.findings.push(Finding::new(
+            "no operator works: no lease of one was renewed lately",
+            "look at its pods, or it runs without leader election",
+        ));
+    }
+    if seen.leases.is_none() {
+        report.unknown.push("whether an operator works: you may not list leases".to_owned());
     }
     for gateway in &seen.gateways {
         let status = gateway.status.clone().unwrap_or_default();
         let about = About { kind: "AIGateway", object: gateway, observed: status.observed_generation };
-        about.judge(&status.conditions, &mut found);
+        about.judge(&status.conditions, &mut report);
     }
     for tenant in &seen.tenants {
         let status = tenant.status.clone().unwrap_or_default();
         let about = About { kind: "Tenant", object: tenant, observed: status.observed_generation };
-        about.judge(&status.conditions, &mut found);
+        about.judge(&status.conditions, &mut report);
     }
-    found
+    report
 }
 
 struct About<'a, K> {
@@ -81,37 +94,41 @@ struct About<'a, K> {
 }
 
 impl<K: kube::Resource> About<'_, K> {
-    fn judge(&self, conditions: &[Condition], found: &mut Vec<String>) {
+    fn judge(&self, conditions: &[Condition], report: &mut Report) {
         let name = format!("{} {}/{}", self.kind, self.object.namespace().unwrap_or_default(), self.object.name_any());
         if self.observed != self.object.meta().generation {
-            found.push(format!("{name}: the operator has not looked at its present spec; does it run, and does it watch this namespace?"));
+            report.findings.push(Finding::new(
+                format!("{name}: the operator has not looked at its present spec"),
+                "see whether the operator runs, and whether it watches this namespace",
+            ));
             return;
         }
-        // What is wrong although Ready may be True, beside Ready itself.
-        let bad = |condition: &&Condition| match condition.type_.as_str() {
-            kind::RECONCILING | kind::STALLED => false,
-            kind::SUSPENDED => condition.status == "True",
-            _ => condition.status == "False",
-        };
         let mut told: Vec<String> = Vec::new();
-        for condition in conditions.iter().filter(bad) {
+        for condition in conditions.iter().filter(|condition| is_bad(condition)) {
             let why = format!("{}: {}", condition.reason, condition.message);
             // Several conditions often have one cause.
             if !told.contains(&why) {
+                let next = format!("docs/troubleshooting.md#{}", condition.reason.to_lowercase());
+                report.findings.push(Finding::new(format!("{name}: {why}"), next));
                 told.push(why);
             }
         }
-        found.extend(told.into_iter().map(|why| format!("{name}: {why}")));
+        let passed = |condition: &&Condition| condition.type_ == kind::PROBED && condition.status == "True";
+        if let Some(probed) = conditions.iter().find(passed) {
+            report.fine.push(format!("{name}: probes have passed since {}", probed.last_transition_time.0));
+        }
     }
 }
 
-/// For people.
-pub(super) fn text(findings: &[String]) -> String {
-    if findings.is_empty() {
-        return "nothing is wrong, as far as the Kubernetes API shows\n".into();
+/// What is wrong although Ready may be True, beside Ready itself.
+fn is_bad(condition: &Condition) -> bool {
+    match condition.type_.as_str() {
+        kind::RECONCILING | kind::STALLED => false,
+        kind::SUSPENDED => condition.status == "True",
+        // Nothing is held against a gateway that the operator cannot reach, but whether it works is not known.
+        kind::PROBED => condition.status == "False" || condition.reason == reason::UNREACHABLE,
+        _ => condition.status == "False",
     }
-    let lines = findings.iter().map(|finding| format!("- {finding}")).collect::<Vec<_>>().join("\n");
-    format!("{lines}\nWhat reasons mean, and what to do: docs/troubleshooting.md\n")
 }
 
 #[cfg(test)]
@@ -136,8 +153,12 @@ mod tests {
         .unwrap()
     }
 
+    fn whats(seen: &Seen) -> Vec<String> {
+        judge(seen).findings.into_iter().map(|finding| finding.what).collect()
+    }
+
     fn of(tenant: Tenant) -> Vec<String> {
-        findings(&Seen { served: true, tenants: vec![tenant], leases: Some(vec![(3, 15)]), ..Seen::default() })
+        whats(&Seen { served: true, tenants: vec![tenant], leases: Some(vec![(3, 15)]), ..Seen::default() })
     }
 
     #[test]
@@ -163,11 +184,28 @@ mod tests {
     }
 
     #[test]
+    fn the_outcome_of_the_last_probe_is_told_and_what_to_do_about_it() {
+        let seen = |probe| Seen {
+            served: true,
+            tenants: vec![tenant(2, &[probe])],
+            leases: Some(vec![(3, 15)]),
+            ..Seen::default()
+        };
+        let passed = judge(&seen(("Probed", "True", "ProbePassed")));
+        assert!(passed.findings.is_empty() && passed.fine[0].contains("passed since 2026-11-25"), "{passed:?}");
+        let failed = judge(&seen(("Probed", "False", "RoleDenied")));
+        assert_eq!(failed.findings[0].next, "docs/troubleshooting.md#roledenied");
+        // Unknown: of one nothing can be known, the other is on its way.
+        assert_eq!(judge(&seen(("Probed", "Unknown", "Unreachable"))).findings.len(), 1);
+        assert!(judge(&seen(("Probed", "Unknown", "Probing"))).findings.is_empty());
+    }
+
+    #[test]
     fn what_nobody_looks_at_is_told() {
         assert!(of(tenant(1, &[("Ready", "True", "Ready")]))[0].contains("has not looked at"));
         let silent = Seen { served: true, leases: Some(vec![(60, 15)]), ..Seen::default() };
-        assert!(findings(&silent)[0].contains("no operator works"));
-        assert!(findings(&Seen { served: true, leases: None, ..Seen::default() }).is_empty());
-        assert!(findings(&Seen::default())[0].contains("aigw-crds"));
+        assert!(whats(&silent)[0].contains("no operator works"));
+        assert!(whats(&Seen { served: true, leases: None, ..Seen::default() }).is_empty());
+        assert!(judge(&Seen::default()).findings[0].next.contains("aigw-crds"));
     }
 }
