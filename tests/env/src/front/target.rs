@@ -29,9 +29,7 @@ pub struct Target {
 ///
 /// With an empty prefix nothing is mapped.
 pub fn target(prefix: &str, upstream: &Authority, host: &str, path_and_query: &str) -> Option<Target> {
-    let (mapped, own_host) = if prefix.is_empty() {
-        (path_and_query.to_owned(), false)
-    } else if name_of(host).ends_with(CUSTOM_DOMAIN) {
+    let (mapped, own_host) = if prefix.is_empty() || name_of(host).ends_with(CUSTOM_DOMAIN) {
         (path_and_query.to_owned(), false)
     } else if let Some(api) = api_of_host(host) {
         segments(path_and_query, 1).then(|| (format!("{prefix}/{api}{path_and_query}"), true))?
