@@ -14,6 +14,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
@@ -61,7 +62,7 @@ impl SignedJson {
             .map_err(|error| CloudError::new(operation, Class::Denied, "NoCredentials", error.to_string()))?;
         let http = self.config.http_client().ok_or_else(|| failed("RequestNotBuilt", "no HTTP client".into()))?;
         let name = operation.split_once(':').map_or(operation, |(_, name)| name);
-        let signed = self.signed(name, input.to_string(), credentials.into());
+        let signed = self.signed(name, &input.to_string(), &credentials.into());
         let signed = signed.map_err(|error| failed("RequestNotBuilt", error.to_string()))?;
         let operation_call = Operation::builder()
             .service_name(self.protocol.name)
@@ -90,14 +91,14 @@ impl SignedJson {
     fn signed(
         &self,
         operation: &str,
-        body: String,
-        identity: aws_smithy_runtime_api::client::identity::Identity,
+        body: &str,
+        identity: &Identity,
     ) -> Result<HttpRequest, Box<dyn std::error::Error + Send + Sync>> {
         let Protocol { name, target, content_type } = self.protocol;
         let target = format!("{target}.{operation}");
         let headers = [("content-type", content_type), ("x-amz-target", target.as_str())];
         let params = v4::SigningParams::builder()
-            .identity(&identity)
+            .identity(identity)
             .region(&self.region)
             .name(name)
             .time(SystemTime::now())
@@ -107,7 +108,7 @@ impl SignedJson {
         let url = format!("{}/", self.endpoint().trim_end_matches('/'));
         let signable = SignableRequest::new("POST", url, headers.into_iter(), SignableBody::Bytes(body.as_bytes()))?;
         let (instructions, _) = sign(signable, &params)?.into_parts();
-        let mut request = HttpRequest::new(SdkBody::from(body.clone()));
+        let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method("POST")?;
         request.set_uri("/")?;
         for (name, value) in headers.into_iter().chain(instructions.headers()) {

@@ -65,13 +65,13 @@ impl Hold {
 pub(super) fn decide(case: &Case<'_>) -> Decision {
     let Case { policy, facts, function, actual, wanted, .. } = case;
     let note = Note::read(&actual.release_note);
-    let Some(live) = &actual.live_version else { return all_to(wanted, Note::default()) };
+    let Some(live) = &actual.live_version else { return all_to(wanted, &Note::default()) };
     if *live == wanted.version {
         // A share of another version is left from a roll-out that nobody wants any more.
         let kept = Note { since: None, ..note };
-        return if actual.canary.is_some() { all_to(wanted, kept) } else { Decision::Done };
+        return if actual.canary.is_some() { all_to(wanted, &kept) } else { Decision::Done };
     }
-    let Releases::Canary(policy) = policy else { return all_to(wanted, Note::default()) };
+    let Releases::Canary(policy) = policy else { return all_to(wanted, &Note::default()) };
     let named = (*function, wanted.version.clone());
     if facts.abort.contains(&named) {
         let verdict = Verdict { cause: Cause::Person, bad: 0, bound: 0 };
@@ -80,11 +80,11 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
     let serving = actual.versions.iter().find(|version| version.version == *live);
     let shareable = serving.filter(|serving| can_share(serving, wanted));
     let Some(serving) = shareable.filter(|_| !facts.promote.contains(&named)) else {
-        return all_to(wanted, Note::default());
+        return all_to(wanted, &Note::default());
     };
     if let Some(rejected) = note.rejected.as_ref().filter(|rejected| rejected.build == wanted.description) {
         return match &actual.canary {
-            Some(_) => lead(live, None, Note { since: None, ..note }),
+            Some(_) => lead(live, None, &Note { since: None, ..note }),
             None => Decision::Hold(Hold::Rejected(rejected.clone())),
         };
     }
@@ -142,10 +142,10 @@ fn go_on(case: &Case<'_>, policy: &Canary, live: &str, canary: &ObservedCanary, 
 /// The share of the wanted version becomes `percent`.
 fn shift(case: &Case<'_>, live: &str, percent: u8, note: Note) -> Decision {
     if percent >= 100 {
-        return all_to(case.wanted, Note::default());
+        return all_to(case.wanted, &Note::default());
     }
     let canary = ObservedCanary { version: case.wanted.version.clone(), percent };
-    lead(live, Some(canary), Note { since: Some(case.now), ..note })
+    lead(live, Some(canary), &Note { since: Some(case.now), ..note })
 }
 
 /// Sends the wanted version back, and remembers that.
@@ -165,14 +165,14 @@ fn reject(case: &Case<'_>, live: &str, verdict: &Verdict, calls: Calls) -> Decis
         bound: verdict.bound,
         at: *now,
     };
-    lead(live, None, Note { since: None, rejected: Some(rejected) })
+    lead(live, None, &Note { since: None, rejected: Some(rejected) })
 }
 
-fn all_to(version: &ObservedVersion, note: Note) -> Decision {
+fn all_to(version: &ObservedVersion, note: &Note) -> Decision {
     lead(&version.version, None, note)
 }
 
-fn lead(version: &str, canary: Option<ObservedCanary>, note: Note) -> Decision {
+fn lead(version: &str, canary: Option<ObservedCanary>, note: &Note) -> Decision {
     Decision::Lead(AliasTarget { version: version.to_owned(), canary, note: note.text() })
 }
 

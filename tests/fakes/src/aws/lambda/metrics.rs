@@ -100,4 +100,4 @@ impl FunctionMetrics for MetricsPort {
 }
 
 /// How late CloudWatch is on an ordinary day.
-pub(crate) const METRICS_LATE: Duration = Duration::from_secs(60);
+pub(crate) const METRICS_LATE: Duration = Duration::from_mins(1);
