@@ -94,7 +94,7 @@ async fn ask_health(url: &str, patience: &str) -> i32 {
 async fn surroundings(command: &PluginCommand, run: RunArgs) -> plugin::Surroundings {
     let callers: Option<Arc<dyn Callers>> = match command {
         PluginCommand::Doctor(arguments) if !arguments.offline => {
-            Some(Arc::new(AwsClouds::new(Default::default()).await))
+            Some(Arc::new(AwsClouds::new(aigw_aws::Settings::default()).await))
         }
         _ => None,
     };
