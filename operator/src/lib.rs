@@ -27,6 +27,7 @@ pub mod run;
 mod sweep;
 pub mod telemetry;
 pub mod tenant;
+pub mod traces;
 
 pub use args::{Args, Command, Settings};
 pub use context::{Clock, Context, Random, Stores, SystemClock, SystemRandom};

@@ -9,7 +9,7 @@ use aigw_operator::args::{Args, Command, PlanArgs, PluginCommand, RunArgs, Setti
 use aigw_operator::harness::error::chain;
 use aigw_operator::health_command::{HealthError, health};
 use aigw_operator::plan_command::{self, PlanSettings};
-use aigw_operator::{Clock, Metrics, SystemClock, allocator, crdgen, plugin, run, telemetry};
+use aigw_operator::{Clock, Metrics, SystemClock, allocator, crdgen, plugin, run, telemetry, traces};
 use clap::Parser;
 
 /// Bad arguments, as `clap` and shells have it.
@@ -54,7 +54,11 @@ async fn operator() {
             Err(error) => fail(&error, 1),
         }
     }
-    let started = telemetry::start(&args.run.log_level, args.run.log_format);
+    let traces = match traces::Settings::from_variables(|name| std::env::var(name).ok()) {
+        Ok(traces) => traces,
+        Err(error) => fail(&error, USAGE),
+    };
+    let started = telemetry::start(&args.run.log_level, args.run.log_format, traces);
     let settings = match started.and_then(|()| Settings::from_args(args.run)) {
         Ok(settings) => settings,
         Err(error) => fail(&error, USAGE),
@@ -90,7 +94,7 @@ async fn ask_health(url: &str, patience: &str) -> i32 {
 async fn surroundings(command: &PluginCommand, run: RunArgs) -> plugin::Surroundings {
     let callers: Option<Arc<dyn Callers>> = match command {
         PluginCommand::Doctor(arguments) if !arguments.offline => {
-            Some(Arc::new(AwsClouds::new(Default::default()).await))
+            Some(Arc::new(AwsClouds::new(aigw_aws::Settings::default()).await))
         }
         _ => None,
     };

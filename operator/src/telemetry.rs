@@ -1,9 +1,15 @@
-//! Logs: one JSON object per line. Spans carry kind, namespace, object and generation, and never a value from a Secret.
+//! Logs: one JSON object per line; and, where asked for, traces beside them. Spans carry kind, namespace, object and
+//! generation, and never a value from a Secret.
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use std::sync::Arc;
+
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::args::{ArgsError, LogFormat};
+use crate::context::SystemClock;
+use crate::traces;
 
 /// Libraries whose more detailed levels print headers, bodies and signatures, among them credentials. No log level
 /// given to us opens these.
@@ -11,17 +17,26 @@ use crate::args::{ArgsError, LogFormat};
 /// These are prefixes of targets. `tower` is here for its noise: a line for every request.
 const CAPPED: [&str; 6] = ["aws_", "h2", "hyper", "kube_client", "rustls", "tower"];
 
-/// Starts logging for the whole process.
+/// Starts logging for the whole process, and the delivery of traces where there are settings for it. Within a runtime.
 ///
 /// # Errors
 /// [`ArgsError`] where `level` is no level and no list of directives.
-pub fn start(level: &str, format: LogFormat) -> Result<(), ArgsError> {
+pub fn start(level: &str, format: LogFormat, traces: Option<traces::Settings>) -> Result<(), ArgsError> {
     let filter = filter(level)?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE);
-    // A subscriber is there already where a test started one.
-    let _ = match format {
-        LogFormat::Json => logs.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
-        LogFormat::Text => logs.try_init(),
+    let logs = tracing_subscriber::fmt::layer();
+    let logs = match format {
+        LogFormat::Json => logs.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
+        LogFormat::Text => logs.boxed(),
+    };
+    let logging = tracing_subscriber::registry().with(logs.with_filter(filter));
+    // An error means that a subscriber is there already, where a test started one.
+    let _ = match traces {
+        None => logging.try_init(),
+        Some(settings) => {
+            let (layer, spans) = traces::Layer::listening(Arc::new(SystemClock));
+            tokio::spawn(traces::deliver(settings, spans));
+            logging.with(layer).try_init()
+        }
     };
     Ok(())
 }

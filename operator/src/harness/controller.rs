@@ -93,11 +93,14 @@ async fn pass<R: Reconciler>(reconciler: &R, context: &Context, object: Arc<R::O
         // Not `name`: the JSON of a span has one of its own.
         object = object.name_any(),
         generation = meta.generation,
+        outcome = tracing::field::Empty,
     );
     async {
         let recording = Recording::start(context, R::NAME, phase);
         let result = bounded(reconciler, object).await;
-        recording.finish(label(&result));
+        let outcome = label(&result);
+        tracing::Span::current().record("outcome", outcome);
+        recording.finish(outcome);
         next(R::NAME, context, &uid, result)
     }
     .instrument(span)

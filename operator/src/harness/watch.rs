@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::stream::{BoxStream, SelectAll};
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::store::Writer;
@@ -29,6 +29,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::error;
+
+mod polled;
 
 /// Annotation in which `kubectl apply` keeps what it was given.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -173,7 +175,7 @@ where
         let activity = Arc::new(Activity::new(kind));
         let sources: Vec<Source<K>> = names
             .into_iter()
-            .map(|name| Alive { stream: looks(api.clone(), name, every), activity: activity.clone() }.boxed())
+            .map(|name| Alive { stream: polled::looks(api.clone(), name, every), activity: activity.clone() }.boxed())
             .collect();
         Self { merge: Merge::new(sources.len(), activity.clone()), sources, activity }
     }
@@ -218,28 +220,6 @@ where
             }
         }
     }
-}
-
-/// One object again and again, each time as a list of one, or of none where it is gone.
-fn looks<K>(api: Api<K>, name: String, every: Duration) -> Source<K>
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-{
-    let look = move |pause: Duration| {
-        let (api, name) = (api.clone(), name.clone());
-        async move {
-            tokio::time::sleep(pause).await;
-            let events = match api.get_opt(&name).await {
-                Ok(found) => {
-                    let found = found.map(|object| Ok(Event::InitApply(Seen::Valid(object))));
-                    [Ok(Event::Init)].into_iter().chain(found).chain([Ok(Event::InitDone)]).collect()
-                }
-                Err(failure) => vec![Err(watcher::Error::InitialListFailed(failure))],
-            };
-            Some((stream::iter(events), every))
-        }
-    };
-    stream::unfold(Duration::ZERO, look).flatten().boxed()
 }
 
 fn see<K: Resource>(event: Event<DeserializeGuard<K>>) -> Event<Seen<K>> {

@@ -3,16 +3,37 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aigw_operator::Clock;
+use aigw_operator::traces::{Layer, Span, Spans};
+use jiff::Timestamp;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
-/// Everything logged at a level and above.
+/// Everything logged at a level and above; and, where that is everything, all traces.
 #[derive(Clone)]
 pub struct Captured {
     lines: Arc<Mutex<Vec<u8>>>,
     level: LevelFilter,
+    traces: Arc<Mutex<Traces>>,
+}
+
+/// Traces so far, and where more come from.
+#[derive(Default)]
+struct Traces {
+    coming: Option<Spans>,
+    spans: Vec<Span>,
+}
+
+/// The time of the spans, which no test looks at: a log has no clock of the world it is of.
+struct NoClock;
+
+impl Clock for NoClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
 }
 
 /// Gives each log line a place to go.
@@ -22,7 +43,7 @@ pub struct Sink(Captured);
 impl Captured {
     /// Nothing yet, of what will be logged at `level` and above.
     pub fn at(level: LevelFilter) -> Self {
-        Self { lines: Arc::default(), level }
+        Self { lines: Arc::default(), level, traces: Arc::default() }
     }
 
     /// Captures what is logged on this thread for as long as the guard lives.
@@ -33,7 +54,23 @@ impl Captured {
             .with_default(LevelFilter::WARN)
             .with_target("aigw_operator", self.level)
             .with_target("aigw_cloud", self.level);
-        tracing::subscriber::set_default(tracing_subscriber::registry().with(ours).with(lines))
+        let logging = tracing_subscriber::registry().with(lines.with_filter(ours));
+        if self.level < LevelFilter::TRACE {
+            return tracing::subscriber::set_default(logging);
+        }
+        let (layer, spans) = Layer::listening(Arc::new(NoClock));
+        self.traces.lock().unwrap_or_else(PoisonError::into_inner).coming = Some(spans);
+        tracing::subscriber::set_default(logging.with(layer))
+    }
+
+    /// All spans that have ended.
+    pub fn spans(&self) -> Vec<Span> {
+        let mut traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        let Traces { coming, spans } = &mut *traces;
+        while let Some(span) = coming.as_mut().and_then(|coming| coming.try_recv().ok()) {
+            spans.push(span);
+        }
+        spans.clone()
     }
 
     /// All of it.

@@ -12,6 +12,7 @@ use aigw_contract::Credential;
 use aigw_fakes::aws::FakeAws;
 use aigw_fakes::intercept::{Call, Intercept, ServeAll, SharedIntercept, Verdict};
 use aigw_fakes::kube::FakeKube;
+use aigw_operator::traces;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -77,6 +78,7 @@ impl Witness {
         places.insert("calls".into(), seen.calls.clone());
         places.insert("answers of AWS".into(), answers);
         places.insert("log".into(), world.log.text());
+        places.insert("traces".into(), traces::batch(&[], &world.log.spans()).to_string());
         places.insert("metrics".into(), process.metrics.encode(&[]).unwrap_or_default());
         places.insert("plan".into(), plan);
         places

@@ -62,7 +62,7 @@ fn clean(scenario: &Scenario, secrets: &BTreeSet<String>, places: &BTreeMap<Stri
     ensure!(leaks.is_empty(), "{name}: {}", leaks.join("\n"));
     // What begins with nothing may end before there is a credential.
     ensure!(!secrets.is_empty() || scenario.start == Start::Empty, "{name}: nothing secret was there");
-    for wanted in ["log", "metrics", "calls", "answers of AWS", "aigateways", "events"] {
+    for wanted in ["log", "traces", "metrics", "calls", "answers of AWS", "aigateways", "events"] {
         let looked = places.iter().any(|(place, text)| place.starts_with(wanted) && !text.is_empty());
         ensure!(looked, "{name}: nothing called {wanted} was looked at");
     }
@@ -176,6 +176,10 @@ fn planted() -> Outcome {
         found(&witness.secrets(), &looked()?, "tenants")?;
         tracing::trace!(target: "aigw_operator", "logged {secret}");
         found(&witness.secrets(), &looked()?, "log")?;
+        tracing::info_span!(target: "aigw_operator", "reconcile").in_scope(|| {
+            tracing::debug!(target: "aigw_cloud", "traced {secret}");
+        });
+        found(&witness.secrets(), &looked()?, "traces")?;
         let key = world
             .aws
             .state()

@@ -20,6 +20,7 @@ mod rights;
 mod scale;
 mod statuses;
 mod throttle;
+mod traces;
 
 use aigw_tests::harness::Suite;
 
@@ -44,6 +45,7 @@ fn suite() -> Suite {
         rights::tests(),
         scale::tests(),
         throttle::tests(),
+        traces::tests(),
     ];
     Suite::new("scenario", groups.into_iter().flatten().collect())
 }

@@ -149,8 +149,10 @@ mod tests {
         asked: Mutex<usize>,
     }
 
-    const ACCOUNT: Account =
-        Account { id: "111122223333", concurrency: 1_000, refuses: "", silent: false, asked: Mutex::new(0) };
+    /// One that is as it should be.
+    fn sound() -> Account {
+        Account { id: "111122223333", concurrency: 1_000, refuses: "", silent: false, asked: Mutex::new(0) }
+    }
 
     #[async_trait]
     impl Caller for Account {
@@ -190,10 +192,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_role_that_may_do_everything_is_fine_and_one_that_lacks_a_right_is_told_which() {
-        let fine = report(&ACCOUNT, Some(ROLE)).await;
+        let fine = report(&sound(), Some(ROLE)).await;
         assert!(fine.findings.is_empty() && fine.unknown.is_empty(), "{fine:?}");
         assert!(fine.fine.iter().any(|line| line.contains(ROLE)), "{fine:?}");
-        let lacking = report(&Account { refuses: "lambda:CreateAlias", ..ACCOUNT }, Some(ROLE)).await;
+        let lacking = report(&Account { refuses: "lambda:CreateAlias", ..sound() }, Some(ROLE)).await;
         let [finding] = lacking.findings.as_slice() else { panic!("{lacking:?}") };
         assert!(
             finding.what.contains("lambda:CreateAlias on arn:aws:lambda:eu-central-1:111122223333:function:aigw-"),
@@ -204,14 +206,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_asked_is_said_and_is_no_finding() {
-        let silent = report(&Account { silent: true, ..ACCOUNT }, Some(ROLE)).await;
+        let silent = report(&Account { silent: true, ..sound() }, Some(ROLE)).await;
         assert!(
             silent.findings.is_empty() && silent.unknown[0].contains("iam:SimulatePrincipalPolicy: AccessDenied"),
             "{silent:?}"
         );
-        let no_role = report(&ACCOUNT, None).await;
+        let no_role = report(&sound(), None).await;
         assert!(no_role.findings.is_empty() && no_role.unknown[0].contains("--role-arn"), "{no_role:?}");
-        let elsewhere = Account { id: "999999999999", ..ACCOUNT };
+        let elsewhere = Account { id: "999999999999", ..sound() };
         let other = report(&elsewhere, Some(ROLE)).await;
         assert!(other.findings.is_empty() && other.unknown[0].contains("spec.accountId is 111122223333"), "{other:?}");
         assert_eq!(*elsewhere.asked.lock().unwrap(), 0, "another account's role was asked about");
@@ -219,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_account_with_room_for_few_calls_is_told() {
-        let new = report(&Account { concurrency: 10, ..ACCOUNT }, None).await;
+        let new = report(&Account { concurrency: 10, ..sound() }, None).await;
         assert!(
             new.findings[0].what.contains("at most 10") && new.findings[0].next.contains("Service Quotas"),
             "{new:?}"

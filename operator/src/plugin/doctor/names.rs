@@ -31,13 +31,12 @@ pub(super) fn hosts(gateways: &[AIGateway], endpoint: Option<&str>) -> BTreeMap<
     let mut hosts = BTreeMap::new();
     for gateway in gateways {
         let region = gateway.spec.region.as_str();
-        match endpoint {
-            Some(endpoint) => hosts.extend(host(endpoint).map(|host| (host, Owner::Service))),
-            None => {
-                let suffix = Partition::of(region).dns_suffix;
-                let services = SERVICES.iter().map(|service| format!("{service}.{region}.{suffix}"));
-                hosts.extend(services.chain([Family::BedrockRuntime.host(region)]).map(|host| (host, Owner::Service)));
-            }
+        if let Some(endpoint) = endpoint {
+            hosts.extend(host(endpoint).map(|host| (host, Owner::Service)));
+        } else {
+            let suffix = Partition::of(region).dns_suffix;
+            let services = SERVICES.iter().map(|service| format!("{service}.{region}.{suffix}"));
+            hosts.extend(services.chain([Family::BedrockRuntime.host(region)]).map(|host| (host, Owner::Service)));
         }
         let name = format!("{}/{}", gateway.namespace().unwrap_or_default(), gateway.name_any());
         let private = gateway.spec.endpoint.type_ == EndpointType::Private;
