@@ -6,6 +6,7 @@
 
 mod account;
 mod api_keys;
+mod capacity;
 mod clouds;
 mod domains;
 mod estate;

@@ -10,6 +10,7 @@
 //! What both need stands here too, free of the SDK: the [`Gate`] every call passes, with the [`Limiter`] behind it, and
 //! what an error of AWS means ([`classify`]).
 
+mod capacity;
 pub mod classify;
 mod code;
 mod documents;
@@ -24,6 +25,7 @@ mod prober;
 pub mod quotas;
 mod stable_text;
 
+pub use capacity::Capacity;
 pub use code::{CodeError, FunctionCode, FunctionCodes};
 pub use documents::{DocumentError, Documents, LONGEST_DOCUMENT};
 pub use domains::Domains;
@@ -61,6 +63,8 @@ pub struct Cloud {
     pub usage_plans: Arc<dyn UsagePlans>,
     /// API Gateway: API keys.
     pub api_keys: Arc<dyn ApiKeys>,
+    /// What the account can hold: Service Quotas, and counts of API Gateway.
+    pub capacity: Arc<dyn Capacity>,
     /// Everything of an installation.
     pub estate: Arc<dyn Estate>,
 }

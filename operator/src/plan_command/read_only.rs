@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_cloud::{
-    Account, ApiKeys, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, Functions, LogGroups, RestApis, Roles,
-    Tables, TenantItems, UsagePlanList, UsagePlans,
+    Account, ApiKeys, Capacity, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, Functions, LogGroups,
+    RestApis, Roles, Tables, TenantItems, UsagePlanList, UsagePlans,
 };
 use aigw_contract::table::MeterHead;
 use aigw_plan::Class;
+use aigw_plan::gateway::capacity::{AccountQuotas, AccountUse};
 use aigw_plan::gateway::observed::{
     Document, ImportedApi, ObservedDeployment, ObservedDomain, ObservedFunction, ObservedLogGroup, ObservedMapping,
     ObservedRestApi, ObservedRole, ObservedStage, ObservedTable, Tags,
@@ -63,8 +64,19 @@ pub(super) struct ReadOnlyClouds(pub(super) Arc<dyn Clouds>);
 impl Clouds for ReadOnlyClouds {
     async fn region(&self, region: &str) -> Cloud {
         // Without `..`: a port that is not wrapped should not compile.
-        let Cloud { account, tables, roles, log_groups, functions, rest_apis, domains, usage_plans, api_keys, estate } =
-            self.0.region(region).await;
+        let Cloud {
+            account,
+            tables,
+            roles,
+            log_groups,
+            functions,
+            rest_apis,
+            domains,
+            usage_plans,
+            api_keys,
+            capacity,
+            estate,
+        } = self.0.region(region).await;
         Cloud {
             account: Arc::new(ReadOnly(account)),
             tables: Arc::new(ReadOnly(tables)),
@@ -75,6 +87,7 @@ impl Clouds for ReadOnlyClouds {
             domains: Arc::new(ReadOnly(domains)),
             usage_plans: Arc::new(ReadOnly(usage_plans)),
             api_keys: Arc::new(ReadOnly(api_keys)),
+            capacity: Arc::new(ReadOnly(capacity)),
             estate: Arc::new(ReadOnly(estate)),
         }
     }
@@ -94,6 +107,16 @@ impl Estate for ReadOnly<dyn Estate> {
 impl Account for ReadOnly<dyn Account> {
     async fn id(&self) -> Result<String, CloudError> {
         patiently(|| self.0.id()).await
+    }
+}
+
+#[async_trait]
+impl Capacity for ReadOnly<dyn Capacity> {
+    async fn quotas(&self) -> Result<AccountQuotas, CloudError> {
+        patiently(|| self.0.quotas()).await
+    }
+    async fn used(&self) -> Result<AccountUse, CloudError> {
+        patiently(|| self.0.used()).await
     }
 }
 

@@ -6,6 +6,7 @@ use aigw_contract::price::PriceList;
 use aigw_contract::table::{GatewayConfig, OwnerRecord};
 use serde_json::Value;
 
+use super::capacity::Capacity;
 use crate::identity::Function;
 
 /// Tags by key.
@@ -40,6 +41,8 @@ pub struct ObservedGateway {
     pub usage_plans: Vec<ObservedUsagePlan>,
     /// Usage plans of the whole account in this Region.
     pub usage_plans_in_account: usize,
+    /// What else is known of the account's room in this Region; read rarely.
+    pub capacity: Capacity,
     /// Custom domains that concern the gateway; only looked for where it has or had one.
     pub domains: Vec<ObservedDomain>,
 }
