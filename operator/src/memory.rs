@@ -4,7 +4,7 @@ use aigw_cloud::FunctionCodes;
 use aigw_plan::gateway::desired::Build;
 
 use crate::args::{EndpointUrlTemplate, Settings};
-use crate::gateway::{Attempts, Configurations, Creations};
+use crate::gateway::{Attempts, Capacities, Configurations, Creations};
 use crate::probe::Probes;
 use crate::tenant::{Grants, Inventories, ValidGateways};
 
@@ -14,6 +14,8 @@ pub struct Memory {
     pub(crate) build: Build,
     /// What this process made, or may have made.
     pub(crate) creations: Creations,
+    /// What room the account has, by Region.
+    pub(crate) capacities: Capacities,
     /// When configurations were written.
     pub(crate) configurations: Configurations,
     /// When issuers of tokens were read, and are to be read again.
@@ -42,6 +44,7 @@ impl Memory {
                 domain_port: settings.endpoint_url_template.as_ref().and_then(EndpointUrlTemplate::port),
             },
             creations: Creations::default(),
+            capacities: Capacities::default(),
             configurations: Configurations::default(),
             issuers: Attempts::default(),
             probes: Probes::default(),

@@ -16,6 +16,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::account::StsAccount;
 use crate::api_keys::GatewayApiKeys;
+use crate::capacity::AccountCapacity;
 use crate::domains::GatewayDomains;
 use crate::estate::AwsEstate;
 use crate::function_metrics::{self, CloudWatchMetrics};
@@ -120,7 +121,12 @@ impl AwsClouds {
         let sts = aws_sdk_sts::config::Builder::from(&self.config).region(place.clone()).build();
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(&self.config).region(place.clone()).build();
         let iam = aws_sdk_iam::config::Builder::from(&self.config).region(place.clone()).build();
-        let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config).region(place).build();
+        let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config).region(place.clone()).build();
+        let quotas = aws_sdk_servicequotas::config::Builder::from(&self.config).region(place).build();
+        let capacity = AccountCapacity {
+            gateway: Arc::clone(&api_gateway),
+            quotas: Service::new(aws_sdk_servicequotas::Client::from_conf(quotas), unlimited()),
+        };
 
         let estate = AwsEstate {
             gateway: Arc::clone(&api_gateway),
@@ -154,6 +160,7 @@ impl AwsClouds {
             domains: Arc::new(GatewayDomains::new(Arc::clone(&api_gateway), region)),
             usage_plans: Arc::new(GatewayUsagePlans::new(Arc::clone(&api_gateway), region)),
             api_keys: Arc::new(GatewayApiKeys::new(api_gateway)),
+            capacity: Arc::new(capacity),
             estate: Arc::new(estate),
         }
     }

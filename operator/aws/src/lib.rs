@@ -7,6 +7,7 @@
 mod account;
 mod api_keys;
 mod caller;
+mod capacity;
 mod clouds;
 mod domains;
 mod estate;

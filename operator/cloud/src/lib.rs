@@ -11,6 +11,7 @@
 //! what an error of AWS means ([`classify`]).
 
 mod caller;
+mod capacity;
 pub mod classify;
 mod code;
 mod documents;
@@ -27,6 +28,7 @@ pub mod quotas;
 mod stable_text;
 
 pub use caller::{Attempt, Caller, CallerIdentity, Callers};
+pub use capacity::Capacity;
 pub use code::{CodeError, FunctionCode, FunctionCodes};
 pub use documents::{DocumentError, Documents, LONGEST_DOCUMENT};
 pub use domains::Domains;
@@ -67,6 +69,8 @@ pub struct Cloud {
     pub usage_plans: Arc<dyn UsagePlans>,
     /// API Gateway: API keys.
     pub api_keys: Arc<dyn ApiKeys>,
+    /// What the account can hold: Service Quotas, and counts of API Gateway.
+    pub capacity: Arc<dyn Capacity>,
     /// Everything of an installation.
     pub estate: Arc<dyn Estate>,
 }

@@ -30,6 +30,7 @@ pub(super) async fn gateway(
             .filter_map(|(function, given)| given.is_none().then_some(function));
     let hint = hint(context, gateway);
     let mut observed = observe(cloud, identity, hint.as_deref(), own_roles, std::slice::from_ref(&valid.stage)).await?;
+    observed.capacity = context.memory.capacities.of(cloud, &valid.region).await;
     observed.observed_at = context.clock.now().as_second();
     context.memory.creations.complete(&gateway.uid().unwrap_or_default(), &mut observed);
     let elsewhere = domains::wanted_elsewhere(context, gateway);

@@ -4,6 +4,7 @@
 //! and what came of it is written to the status once. A pass repeats observe → plan → execute until nothing is left
 //! to do or something has to pass by itself; nothing is remembered from one round to the next but ids as hints.
 
+mod capacity;
 mod creations;
 mod domains;
 mod execute;
@@ -37,6 +38,7 @@ use kube::ResourceExt;
 use crate::context::Context;
 use crate::harness::{Error, Outcome, Reconciler, finalizer};
 
+pub(crate) use capacity::{Capacities, read as read_capacity};
 pub(crate) use creations::{Creations, LAG};
 pub(crate) use domains::{Configurations, claim, look as look_for_domains};
 pub(crate) use execute::{document, execute};
@@ -214,7 +216,12 @@ impl GatewayReconciler {
     ) -> Result<Round, CloudError> {
         let mut plan = match diff(desired, observed, &tiers_in_use(&self.context, gateway)) {
             Ok(plan) => plan,
-            Err(blocked) => return Ok(stalled(reason::DUPLICATE_EXTERNAL, blocked.to_string(), Class::Invalid)),
+            Err(blocked) => {
+                if blocked.class() == Class::Quota {
+                    self.context.memory.capacities.doubt(&gateway.spec.region).await;
+                }
+                return Ok(stalled(blocked.reason(), blocked.to_string(), blocked.class()));
+            }
         };
         let findings = lint(&plan.steps, observed);
         debug_assert!(findings.is_empty(), "plan breaks an invariant: {findings:?}\n{plan}");

@@ -2,12 +2,13 @@
 
 use aigw_api::conditions::kind;
 use aigw_api::{AIGateway, AIGatewayStatus, ProbeMode, Tenant};
+use aigw_plan::gateway::capacity;
 use aigw_plan::gateway::domains::tell;
 use aigw_plan::gateway::guardrails::{Seen, condition};
 use aigw_plan::gateway::issuers::{self, ObservedIssuer};
 use aigw_plan::gateway::observed::ObservedGateway;
 use aigw_plan::gateway::releases::Releases;
-use aigw_plan::gateway::report::{GatewayOutcome, capacity, conditions, status};
+use aigw_plan::gateway::report::{GatewayOutcome, conditions, status};
 use aigw_plan::gateway::validate::ValidGateway;
 use aigw_plan::{ConditionSpec, GatewayIdentity, Violation};
 use kube::ResourceExt;
@@ -43,7 +44,7 @@ pub(super) async fn passed(
     let off = ended.then_some(kind::PROBED);
     let mut next = match &pass.observed {
         Some(observed) => {
-            specs.push(capacity(observed));
+            specs.push(capacity::condition(observed));
             specs.extend(guardrails(valid, observed, pass));
             specs.extend(pass.released.clone());
             let tenants = tenants_of(context, gateway).len();

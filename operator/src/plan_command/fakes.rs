@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use aigw_cloud::{
-    Account, ApiKeys, CallQuery, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, FunctionMetrics, Functions,
-    LogGroups, RestApis, Roles, Tables, TenantItems, UsagePlanList, UsagePlans,
+    Account, ApiKeys, CallQuery, Capacity, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, FunctionMetrics,
+    Functions, LogGroups, RestApis, Roles, Tables, TenantItems, UsagePlanList, UsagePlans,
 };
 use aigw_contract::table::{CONFIG_SK, MeterHead, PRICES_SK};
+use aigw_plan::gateway::capacity::{AccountQuotas, AccountUse};
 use aigw_plan::gateway::observed::{
     Calls, Document, ImportedApi, ObservedDeployment, ObservedDomain, ObservedFunction, ObservedGateway,
     ObservedLogGroup, ObservedMapping, ObservedRestApi, ObservedRole, ObservedStage, ObservedTable, Tags,
@@ -56,6 +57,7 @@ pub(super) fn cloud(fake: &Arc<Fake>) -> Cloud {
         domains: fake.clone(),
         usage_plans: fake.clone(),
         api_keys: fake.clone(),
+        capacity: fake.clone(),
         estate: fake.clone(),
     }
 }
@@ -96,6 +98,16 @@ fn of<T: Clone>(found: &BTreeMap<Function, T>, name: &str) -> Option<T> {
 impl Account for Fake {
     async fn id(&self) -> Result<String, CloudError> {
         self.read(self.account.clone())
+    }
+}
+
+#[async_trait]
+impl Capacity for Fake {
+    async fn quotas(&self) -> Result<AccountQuotas, CloudError> {
+        self.read(self.gateway.capacity.quotas)
+    }
+    async fn used(&self) -> Result<AccountUse, CloudError> {
+        self.read(self.gateway.capacity.used.unwrap_or_default())
     }
 }
 

@@ -26,7 +26,7 @@ use super::cluster::ClusterView;
 use super::names::{NEW, Names, new_id};
 use super::report::{Block, ObjectReport, Round, Step};
 use super::{PlanError, Planner};
-use crate::gateway::{HEARTBEAT, Refusal, account, claim, look_for_domains, observe, release_facts};
+use crate::gateway::{HEARTBEAT, Refusal, account, claim, look_for_domains, observe, read_capacity, release_facts};
 use crate::harness::triggers::gateway_of;
 
 /// Rounds after which something is wrong with the plan itself. From nothing to serving takes about eight.
@@ -120,7 +120,10 @@ async fn look(
     let given = [(Function::Forwarder, &valid.forwarder_role_arn), (Function::Authorizer, &valid.authorizer_role_arn)];
     let own_roles = given.into_iter().filter_map(|(function, given)| given.is_none().then_some(function));
     let hint = known.and_then(|gateway| gateway.status.as_ref()?.rest_api_id.clone());
-    observe(cloud, identity, hint.as_deref(), own_roles, std::slice::from_ref(&valid.stage)).await
+    let stages = std::slice::from_ref(&valid.stage);
+    let mut observed = observe(cloud, identity, hint.as_deref(), own_roles, stages).await?;
+    observed.capacity = read_capacity(cloud).await;
+    Ok(observed)
 }
 
 /// What beside spec and AWS decides about domains, as the cluster tells.
@@ -274,8 +277,8 @@ impl Intent<'_> {
         let facts = (aws, &self.domain_facts, &self.release_facts);
         let desired = desire(self.valid, self.identity, &self.claims.owner_uid, &self.build, facts)
             .map_err(|error| block(reason::INVALID, error.to_string()))?;
-        let mut plan = diff(&desired, aws, &self.tiers_in_use)
-            .map_err(|blocked| block(reason::DUPLICATE_EXTERNAL, blocked.to_string()))?;
+        let mut plan =
+            diff(&desired, aws, &self.tiers_in_use).map_err(|blocked| block(blocked.reason(), blocked.to_string()))?;
         plan.steps.splice(0..0, claim);
         let findings = lint(&plan.steps, aws);
         if findings.is_empty() {

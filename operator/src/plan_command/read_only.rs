@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_cloud::{
-    Account, ApiKeys, CallQuery, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, FunctionMetrics, Functions,
-    LogGroups, RestApis, Roles, Tables, TenantItems, UsagePlanList, UsagePlans,
+    Account, ApiKeys, CallQuery, Capacity, Cloud, CloudError, Clouds, Domains, Estate, FunctionCode, FunctionMetrics,
+    Functions, LogGroups, RestApis, Roles, Tables, TenantItems, UsagePlanList, UsagePlans,
 };
 use aigw_contract::table::MeterHead;
 use aigw_plan::Class;
+use aigw_plan::gateway::capacity::{AccountQuotas, AccountUse};
 use aigw_plan::gateway::observed::{
     Calls, Document, ImportedApi, ObservedDeployment, ObservedDomain, ObservedFunction, ObservedLogGroup,
     ObservedMapping, ObservedRestApi, ObservedRole, ObservedStage, ObservedTable, Tags,
@@ -74,6 +75,7 @@ impl Clouds for ReadOnlyClouds {
             domains,
             usage_plans,
             api_keys,
+            capacity,
             estate,
         } = self.0.region(region).await;
         Cloud {
@@ -87,6 +89,7 @@ impl Clouds for ReadOnlyClouds {
             domains: Arc::new(ReadOnly(domains)),
             usage_plans: Arc::new(ReadOnly(usage_plans)),
             api_keys: Arc::new(ReadOnly(api_keys)),
+            capacity: Arc::new(ReadOnly(capacity)),
             estate: Arc::new(ReadOnly(estate)),
         }
     }
@@ -113,6 +116,16 @@ impl FunctionMetrics for ReadOnly<dyn FunctionMetrics> {
 impl Account for ReadOnly<dyn Account> {
     async fn id(&self) -> Result<String, CloudError> {
         patiently(|| self.0.id()).await
+    }
+}
+
+#[async_trait]
+impl Capacity for ReadOnly<dyn Capacity> {
+    async fn quotas(&self) -> Result<AccountQuotas, CloudError> {
+        patiently(|| self.0.quotas()).await
+    }
+    async fn used(&self) -> Result<AccountUse, CloudError> {
+        patiently(|| self.0.used()).await
     }
 }
 

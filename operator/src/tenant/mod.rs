@@ -21,6 +21,7 @@ use std::time::Duration;
 use aigw_api::conditions::reason;
 use aigw_api::{AIGateway, Tenant, annotations};
 use aigw_cloud::CloudError;
+use aigw_plan::gateway::capacity::hold_keys;
 use aigw_plan::tenant::admit::{AdmittedTenant, TenantFacts, admit, bounds};
 use aigw_plan::tenant::bind::{Bounds, bind};
 use aigw_plan::tenant::diff::{GatewayFacts, diff};
@@ -167,7 +168,7 @@ impl TenantReconciler {
                 Ok(observed) => observed,
                 Err(error) => return Ok(Pass::failed(&error, Some(admitted), last, target)),
             };
-            let plan = match self.plan(target, &admitted, &observed).await {
+            let mut plan = match self.plan(target, &admitted, &observed).await {
                 Ok(Ok(plan)) => plan,
                 Ok(Err(not_ours)) => {
                     return Ok(Pass::secret_not_ours(&not_ours.to_string(), admitted, observed, target));
@@ -177,7 +178,11 @@ impl TenantReconciler {
             if let Some(refused) = refused(&plan.steps, &observed) {
                 return Ok(Pass::failed(&refused, Some(admitted), Some(observed), target));
             }
+            let no_room = self.hold_keys(target, &mut plan).await;
             tracing::debug!(plan = %plan, "planned");
+            if let Some(message) = no_room.filter(|_| plan.steps.is_empty()) {
+                return Ok(Pass::no_room(message, admitted, observed, target));
+            }
             if plan.steps.is_empty() {
                 let settled = Pass::settled(&self.context, &plan, admitted, observed, target);
                 return Ok(Pass { changed, ..settled });
@@ -193,6 +198,14 @@ impl TenantReconciler {
         let message = "more steps are left than one pass takes".to_owned();
         let outcome = TenantOutcome::Working { reason: reason::PROGRESSING, message };
         Ok(Pass::looked(outcome, Some(admitted), last, target, Outcome::Waiting { after: POLL }))
+    }
+
+    /// Takes out of a plan the key that the account has no room for, and says why.
+    async fn hold_keys(&self, target: &Target, plan: &mut Plan<TenantStep>) -> Option<String> {
+        let (capacities, region) = (&self.context.memory.capacities, &target.valid.region);
+        let held = hold_keys(plan, &capacities.of(&target.site.cloud, region).await)?;
+        capacities.doubt(region).await;
+        Some(held)
     }
 
     async fn plan(
@@ -259,6 +272,12 @@ impl Pass {
         let outcome = TenantOutcome::Stalled { reason: reason::SECRET_NOT_OURS, message: message.to_owned() };
         // Nothing tells us when a Secret we may not list goes away, so look again now and then.
         Self::looked(outcome, Some(admitted), Some(observed), target, Outcome::Waiting { after: GATEWAY_RECHECK })
+    }
+
+    fn no_room(message: String, admitted: AdmittedTenant, observed: ObservedTenant, target: &Target) -> Self {
+        let next = Outcome::Failed { class: Class::Quota, retry_after: None, message: message.clone() };
+        let outcome = TenantOutcome::Stalled { reason: reason::QUOTA_EXCEEDED, message };
+        Self::looked(outcome, Some(admitted), Some(observed), target, next)
     }
 
     fn failed(

@@ -18,7 +18,13 @@ use crate::Outcome;
 pub const MAX_SIZE: usize = 6_144;
 
 /// Lists, which are about no object.
-const LISTS: [&str; 4] = ["dynamodb:ListTables", "iam:ListRoles", "lambda:ListFunctions", "logs:DescribeLogGroups"];
+const LISTS: [&str; 5] = [
+    "dynamodb:ListTables",
+    "iam:ListRoles",
+    "lambda:ListFunctions",
+    "logs:DescribeLogGroups",
+    "servicequotas:ListServiceQuotas",
+];
 /// Creations that API Gateway can limit by the tags that are asked for only: what does not exist has neither tag nor name.
 const CREATIONS: [&str; 4] = [
     "apigateway:CreateRestApi",

@@ -24,6 +24,8 @@ const PASSES: usize = 3 * 288;
 const READS: usize = 300 * 30;
 /// Writes to AWS in a day: the ownership heartbeat, every 5 to 10 minutes.
 const WRITES: usize = 290;
+/// Looks at the account's quotas in a day: one every six hours.
+const QUOTA_READS: usize = 4;
 /// Writes of status when an operation never works: what is wrong is told once per object.
 const STATUS_WRITES_FAILING: usize = 12;
 /// Passes of one gateway and two tenants with budgets: each tenant is looked at every two and a half to five minutes.
@@ -61,6 +63,8 @@ async fn day(world: &World) -> Outcome<Day> {
     sleep(DAY).await;
     let calls = world.aws.calls();
     let writes = calls.iter().filter(|call| call.write).count();
+    let quotas = calls.iter().filter(|call| call.operation == "servicequotas:ListServiceQuotas").count();
+    ensure!(quotas <= QUOTA_READS, "{quotas} looks at quotas");
     let statuses = world.kube.writes().iter().filter(|write| write.resource.ends_with("/status")).count();
     let day = Day { passes: passes(&operator.metrics) - before, reads: calls.len() - writes, writes, statuses };
     ensure!(operator.running(), "the operator ended");

@@ -28,6 +28,8 @@ pub fn tests() -> Vec<Trial> {
         test(module_path!(), "each_operation_of_a_deletion_denied_for_a_while", deletion_denied),
         test(module_path!(), "expired_credentials_change_nothing_and_are_told", expired),
         test(module_path!(), "no_room_for_usage_plans", || no_room("usage plans", |limits| limits.usage_plans = 1)),
+        test(module_path!(), "a_gateway_without_room_is_not_begun", not_begun),
+        test(module_path!(), "quotas_that_may_not_be_read_are_those_aws_publishes", unread_quotas),
         test(module_path!(), "no_room_for_keys", || no_room("keys", |limits| limits.api_keys = 1)),
         test(module_path!(), "another_account_is_left_alone", another_account),
     ]
@@ -168,6 +170,52 @@ fn no_room(what: &str, limit: fn(&mut aigw_fakes::aws::AccountLimits)) -> Outcom
         world.ready(&gateway("ai-platform", "prod")).await?;
         world.ready(&tenant("team-search", "search")).await?;
         world.ready(&tenant("team-ads", "nightly")).await?;
+        operator.kill().await;
+        Ok(())
+    })
+}
+
+/// Two tiers where one usage plan fits: nothing is made, and all is as soon as there is room.
+fn not_begun() -> Outcome {
+    simulate(None, |world| async move {
+        let ample = world.aws.behaviour(|behaviour| behaviour.limits);
+        world.aws.behaviour(|behaviour| behaviour.limits.usage_plans = 1);
+        let operator = world.start(&Options::default());
+        world.apply_all(&objects()).await?;
+        let prod = gateway("ai-platform", "prod");
+        world.condition(&prod, "Ready", "False", Some("QuotaExceeded")).await?;
+        sleep(REFUSED_FOR).await;
+        ensure!(world.aws.inventory().is_empty(), "begun:\n{}", world.aws.inventory());
+        let writes: Vec<_> = world.aws.calls().into_iter().filter(|call| call.write).collect();
+        ensure!(writes.is_empty(), "{writes:?}");
+        world.aws.behaviour(|behaviour| behaviour.limits = ample);
+        world.ready(&prod).await?;
+        operator.kill().await;
+        Ok(())
+    })
+}
+
+/// Without the right, a condition says so, and AWS's own refusal is told.
+fn unread_quotas() -> Outcome {
+    simulate(None, |world| async move {
+        let ample = world.aws.behaviour(|behaviour| behaviour.limits);
+        world.aws.behaviour(|behaviour| behaviour.limits.usage_plans = 1);
+        let on = Arc::new(AtomicBool::new(true));
+        let operation = Some("servicequotas:ListServiceQuotas".to_owned());
+        world.aws.set_intercept(Arc::new(refusing(&on, operation, Failure::Denied)));
+        let operator = world.start(&Options::default());
+        world.apply_all(&objects()).await?;
+        let prod = gateway("ai-platform", "prod");
+        world.condition(&prod, "Ready", "False", Some("QuotaExceeded")).await?;
+        ensure!(
+            world.aws.calls().iter().any(|call| call.operation == "apigateway:CreateUsagePlan"),
+            "AWS was not asked"
+        );
+        world.aws.behaviour(|behaviour| behaviour.limits = ample);
+        world.ready(&prod).await?;
+        world.condition(&prod, "CapacityOK", "True", Some("BelowQuota")).await?;
+        let text = serde_json::to_string(&world.kube.objects("aigateways"))?;
+        ensure!(text.contains("because Service Quotas was not read: "), "{text}");
         operator.kill().await;
         Ok(())
     })

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+pub use super::blocked::Blocked;
+use super::capacity;
 use super::desired::{DesiredGateway, LOG_RETENTION_DAYS};
 use super::document::{Document, same_policy};
 use super::domains;
@@ -20,40 +22,6 @@ const SOON: Duration = Duration::from_secs(2);
 /// Deployments kept beside the one that serves, so that a person can look at or return to the last few.
 const KEPT_DEPLOYMENTS: usize = 3;
 
-/// Why no plan can be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Blocked {
-    /// More than one object carries the identity; deleting the wrong one would be worse than standing still.
-    #[error("{count} {what} carry the tag of this gateway: {ids}; delete all but one")]
-    Duplicate {
-        /// Kind of object.
-        what: &'static str,
-        /// How many.
-        count: usize,
-        /// Their ids.
-        ids: String,
-    },
-    /// The endpoint type in AWS cannot be changed by an import.
-    #[error("the REST API {id} is {actual}, not {wanted}; endpoint.type cannot change")]
-    EndpointType {
-        /// REST API.
-        id: String,
-        /// Type in AWS.
-        actual: String,
-        /// Type in the spec.
-        wanted: String,
-    },
-}
-
-impl Blocked {
-    /// Several objects where there may be one.
-    pub(super) fn duplicate<'a>(what: &'static str, ids: impl Iterator<Item = &'a str>) -> Self {
-        // Sorted: the message ends in a condition, and AWS lists in no fixed order.
-        let ids: BTreeSet<&str> = ids.collect();
-        Self::Duplicate { what, count: ids.len(), ids: ids.into_iter().collect::<Vec<_>>().join(", ") }
-    }
-}
-
 /// Derives the next steps. `tiers_in_use` are tiers some tenant is in: their plans stay although the spec dropped them.
 ///
 /// # Errors
@@ -63,6 +31,7 @@ pub fn diff(
     observed: &ObservedGateway,
     tiers_in_use: &BTreeSet<String>,
 ) -> Result<Plan<GatewayStep>, Blocked> {
+    capacity::before(desired, observed)?;
     let mut plan = Plan::default();
     let table_ready = diff_table(desired, observed.table.as_ref(), &mut plan);
     diff_roles(desired, observed, &mut plan);
@@ -88,6 +57,7 @@ pub fn diff(
             usage_plans::diff(desired, api, observed, tiers_in_use, &mut plan)?;
             guardrails::diff(desired, observed, &mut plan);
             domains::diff::diff(desired, api, observed, &mut plan);
+            capacity::beside(desired, observed, &mut plan)?;
         }
         several => {
             let ids = several.iter().map(|api| api.id.as_str());

@@ -1,5 +1,7 @@
 //! The gateway's pipeline: validate → desire → diff → lint → report, each in its own file; cleanup beside it.
 
+mod blocked;
+pub mod capacity;
 pub mod cleanup;
 pub mod desired;
 pub mod diff;

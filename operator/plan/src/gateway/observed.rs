@@ -6,6 +6,7 @@ use aigw_contract::price::PriceList;
 use aigw_contract::table::{GatewayConfig, OwnerRecord};
 use serde_json::Value;
 
+use super::capacity::Capacity;
 use crate::identity::Function;
 
 /// Tags by key.
@@ -42,6 +43,8 @@ pub struct ObservedGateway {
     pub usage_plans_in_account: usize,
     /// Calls of versions that take a share, in the step under way; only looked for where there is one.
     pub canary_calls: BTreeMap<Function, CanaryCalls>,
+    /// What else is known of the account's room in this Region; read rarely.
+    pub capacity: Capacity,
     /// Custom domains that concern the gateway; only looked for where it has or had one.
     pub domains: Vec<ObservedDomain>,
 }

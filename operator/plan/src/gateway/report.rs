@@ -54,21 +54,6 @@ pub enum GatewayOutcome {
 
 /// For how long the functions use a configuration they have read, in seconds.
 const CONFIGURATION_SECONDS: i32 = 30;
-/// Usage plans an account may have in one Region unless AWS raised it (API Gateway quotas).
-const USAGE_PLAN_QUOTA: usize = 300;
-
-/// Whether the account leaves room for another tier or gateway.
-pub fn capacity(observed: &ObservedGateway) -> ConditionSpec {
-    let used = observed.usage_plans_in_account;
-    let message = format!("usage plans {used}/{USAGE_PLAN_QUOTA} of the account in this Region");
-    if used * 10 < USAGE_PLAN_QUOTA * 9 {
-        ConditionSpec::new(kind::CAPACITY_OK, true, reason::BELOW_QUOTA, message)
-    } else {
-        let message =
-            format!("{message}; ask AWS to raise the quota or remove plans, else the next tier cannot be made");
-        ConditionSpec::new(kind::CAPACITY_OK, false, reason::NEAR_QUOTA, message)
-    }
-}
 
 /// Conditions of a gateway after a pass. `was_ready` says that the last status of this generation was Ready.
 pub fn conditions(outcome: &GatewayOutcome, was_ready: bool) -> Vec<ConditionSpec> {

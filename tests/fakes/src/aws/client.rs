@@ -8,6 +8,7 @@ use aigw_cloud::{Cloud, CloudError, Clouds, Gate, Limiter, NoObserver, Observer}
 use async_trait::async_trait;
 
 use super::api_gateway::{ApiKeysPort, DomainsPort, RestApisPort, UsagePlansPort};
+use super::capacity::CapacityPort;
 use super::dynamodb::TablesPort;
 use super::estate::EstatePort;
 use super::iam::RolesPort;
@@ -71,6 +72,7 @@ impl FakeClouds {
             tables: Arc::new(TablesPort(unlimited.clone())),
             roles: Arc::new(RolesPort(unlimited.clone())),
             log_groups: Arc::new(LogGroupsPort(unlimited.clone())),
+            capacity: Arc::new(CapacityPort { api_gateway: api_gateway.clone(), others: unlimited.clone() }),
             estate: Arc::new(EstatePort { api_gateway: api_gateway.clone(), others: unlimited.clone() }),
             function_metrics: Arc::new(MetricsPort(unlimited.clone())),
             functions: Arc::new(FunctionsPort(unlimited)),

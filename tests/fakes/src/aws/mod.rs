@@ -11,6 +11,7 @@
 
 mod api_gateway;
 mod behaviour;
+mod capacity;
 mod client;
 mod clock;
 mod data_plane;

@@ -1,6 +1,7 @@
 //! The cases, by port.
 
 mod api_keys;
+mod capacity;
 mod domains;
 mod function_metrics;
 mod functions;
@@ -38,6 +39,7 @@ pub fn all() -> Vec<Case> {
         domains::cases(),
         usage_plans::cases(),
         api_keys::cases(),
+        capacity::cases(),
     ];
     groups.into_iter().flatten().collect()
 }

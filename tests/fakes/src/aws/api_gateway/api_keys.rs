@@ -39,7 +39,7 @@ impl std::fmt::Debug for ApiKey {
 /// Shortest and longest value.
 const VALUE_LENGTH: std::ops::RangeInclusive<usize> = 20..=128;
 
-pub(super) fn list(
+pub(crate) fn list(
     state: &mut AccountState,
     context: &Context<'_>,
     prefix: &str,

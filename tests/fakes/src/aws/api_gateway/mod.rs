@@ -12,10 +12,12 @@ mod usage_plans;
 mod usage_plans_port;
 
 pub use api_keys::ApiKey;
+pub(crate) use api_keys::list as list_api_keys;
 pub(crate) use api_keys_port::ApiKeysPort;
 pub use domains::Domain;
 pub(crate) use domains::Foreign;
 pub(crate) use domains_port::DomainsPort;
+pub(crate) use rest_apis::list as list_rest_apis;
 pub use rest_apis::{Definition, Deployment, RestApi, Stage};
 pub(crate) use rest_apis_port::RestApisPort;
 pub use usage_plans::UsagePlan;

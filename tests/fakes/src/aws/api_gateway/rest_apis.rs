@@ -141,7 +141,7 @@ pub(super) fn get(state: &mut AccountState, context: &Context<'_>, id: &str) -> 
     Ok(api(state.region(context.region), id)?.observed(id))
 }
 
-pub(super) fn list(state: &mut AccountState, context: &Context<'_>, position: Option<&str>) -> Page<ObservedRestApi> {
+pub(crate) fn list(state: &mut AccountState, context: &Context<'_>, position: Option<&str>) -> Page<ObservedRestApi> {
     let apis = &state.region(context.region).rest_apis;
     page(apis, position, |id, api| context.listed(api.created).then(|| api.observed(id)))
 }
