@@ -30,6 +30,9 @@ pub mod kind {
     pub const GUARDRAILS_ENFORCED: &str = "GuardrailsEnforced";
     /// The custom domain leads to the gateway.
     pub const DOMAIN_READY: &str = "DomainReady";
+    /// API Gateway writes an access log. Only where the gateway asks for one; `Ready` does not depend on it, because calls
+    /// are served without.
+    pub const ACCESS_LOGS_READY: &str = "AccessLogsReady";
     /// The account's quotas leave room.
     pub const CAPACITY_OK: &str = "CapacityOK";
 }
@@ -176,6 +179,10 @@ pub mod reason {
     pub const DOMAIN_CONFLICT: &str = "DomainConflict";
     /// Calls through the custom domain do not come to the gateway: its DNS record is missing or leads elsewhere.
     pub const DOMAIN_NOT_REACHED: &str = "DomainNotReached";
+    /// API Gateway writes the access log.
+    pub const LOGGING: &str = "Logging";
+    /// The account has no role with which API Gateway may write logs.
+    pub const LOG_ROLE_MISSING: &str = "LogRoleMissing";
     /// Not suspended.
     pub const ACTIVE: &str = "Active";
     /// Use is below the quota.

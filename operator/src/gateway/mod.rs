@@ -38,7 +38,7 @@ use crate::harness::{Error, Outcome, Reconciler, finalizer};
 pub(crate) use creations::{Creations, LAG};
 pub(crate) use domains::{Configurations, claim, look as look_for_domains};
 pub(crate) use execute::{document, execute};
-pub(crate) use gather::{observe, parse};
+pub(crate) use gather::{access_log, observe, parse};
 pub(crate) use guard::{HEARTBEAT, Refusal, account, cluster_uid};
 pub(crate) use issuers::Attempts;
 

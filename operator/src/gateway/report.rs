@@ -5,6 +5,7 @@ use aigw_api::{AIGateway, AIGatewayStatus, ProbeMode, Tenant};
 use aigw_plan::gateway::domains::tell;
 use aigw_plan::gateway::guardrails::{Seen, condition};
 use aigw_plan::gateway::issuers::{self, ObservedIssuer};
+use aigw_plan::gateway::logs;
 use aigw_plan::gateway::observed::ObservedGateway;
 use aigw_plan::gateway::report::{GatewayOutcome, capacity, conditions, status};
 use aigw_plan::gateway::validate::ValidGateway;
@@ -44,6 +45,7 @@ pub(super) async fn passed(
         Some(observed) => {
             specs.push(capacity(observed));
             specs.extend(guardrails(valid, observed, pass));
+            specs.extend(logs::condition(valid, identity, observed));
             let tenants = tenants_of(context, gateway).len();
             let now = context.clock.now().as_second();
             let (build, proven) = (&context.memory.build, pass.domain.proven);
@@ -58,7 +60,8 @@ pub(super) async fn passed(
     // Only who has looked knows that there is none.
     let unguarded = pass.observed.is_some().then_some(kind::GUARDRAILS_ENFORCED);
     let no_domain = valid.domain.is_none().then_some(kind::DOMAIN_READY);
-    let optional: Vec<_> = off.into_iter().chain(unguarded).chain(no_domain).collect();
+    let unlogged = (!valid.logs.access).then_some(kind::ACCESS_LOGS_READY);
+    let optional: Vec<_> = off.into_iter().chain(unguarded).chain(no_domain).chain(unlogged).collect();
     let Some(issuers) = issuers else { return write(context, gateway, next, specs, &optional).await };
     next.issuers = issuers::status(issuers);
     specs.extend(issuers::condition(issuers, context.clock.now().as_second()));

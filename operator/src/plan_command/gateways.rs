@@ -25,7 +25,7 @@ use super::cluster::ClusterView;
 use super::names::{NEW, Names, new_id};
 use super::report::{Block, ObjectReport, Round, Step};
 use super::{PlanError, Planner};
-use crate::gateway::{HEARTBEAT, Refusal, account, claim, look_for_domains, observe};
+use crate::gateway::{HEARTBEAT, Refusal, access_log, account, claim, look_for_domains, observe};
 use crate::harness::triggers::gateway_of;
 
 /// Rounds after which something is wrong with the plan itself. From nothing to serving takes about eight.
@@ -118,7 +118,9 @@ async fn look(
     let given = [(Function::Forwarder, &valid.forwarder_role_arn), (Function::Authorizer, &valid.authorizer_role_arn)];
     let own_roles = given.into_iter().filter_map(|(function, given)| given.is_none().then_some(function));
     let hint = known.and_then(|gateway| gateway.status.as_ref()?.rest_api_id.clone());
-    observe(cloud, identity, hint.as_deref(), own_roles, std::slice::from_ref(&valid.stage)).await
+    let mut observed = observe(cloud, identity, hint.as_deref(), own_roles, std::slice::from_ref(&valid.stage)).await?;
+    access_log(cloud, identity, valid, &mut observed).await?;
+    Ok(observed)
 }
 
 /// What beside spec and AWS decides about domains, as the cluster tells.

@@ -11,7 +11,7 @@ mod tenant_changes;
 
 use aigw_tests::simulation::scenario::Scenario;
 
-use super::{domains, drift, guardrails, issuers, probes};
+use super::{access_logs, domains, drift, guardrails, issuers, probes};
 
 pub use checks::check;
 
@@ -29,6 +29,7 @@ pub fn all() -> Vec<Scenario> {
         probes::scenarios(),
         guardrails::scenarios(),
         domains::scenarios(),
+        access_logs::scenarios(),
     ];
     let drift = [drift::api_gateway(), drift::compute(), drift::table(), drift::cluster()];
     [own.concat(), drift.concat()].concat()
