@@ -56,6 +56,8 @@ pub struct Call {
     started: Instant,
     /// Id of the invocation or request.
     pub request_id: String,
+    /// Id that API Gateway gave the request, which its access log and the client have.
+    pub gateway_request_id: Option<String>,
     /// Who called, once known.
     pub caller: Option<Caller>,
     /// What for.
@@ -88,6 +90,7 @@ impl Call {
         Self {
             started: Instant::now(),
             request_id,
+            gateway_request_id: None,
             caller: None,
             target: Target::default(),
             status: None,
@@ -173,6 +176,7 @@ impl Call {
             family: self.target.family.map_or(NO_FAMILY, aigw_contract::Family::endpoint_prefix),
             outcome: self.outcome,
             request_id: &self.request_id,
+            gateway_request_id: self.gateway_request_id.as_deref().map(|id| bounded(id, MAX_ID)),
             tenant: self.caller.as_ref().map(|caller| caller.tenant.as_str()),
             credential: self.caller.as_ref().map(|caller| caller.credential.as_str()),
             status: self.status,
@@ -217,6 +221,8 @@ pub(super) struct Line<'a> {
     family: &'static str,
     outcome: Outcome,
     request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway_request_id: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

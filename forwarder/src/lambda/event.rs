@@ -38,6 +38,9 @@ pub(super) struct RequestContext<'a> {
     pub api_id: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub stage: Option<Text<'a>>,
+    /// The id that clients get as `x-amzn-requestid`.
+    #[serde(borrow, default)]
+    pub request_id: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub authorizer: Option<AuthorizerContext<'a>>,
 }

@@ -71,6 +71,7 @@ impl Function for Forwarder {
         let mut call = Call::begin(invocation.request_id.clone());
         if let Ok(event) = serde_json::from_slice::<ProxyEvent<'_>>(&invocation.event) {
             call.request_bytes = Some(event.body.as_ref().map_or(0, |body| body.0.len() as u64));
+            call.gateway_request_id = event.request_context.request_id.as_ref().map(|id| id.0.to_string());
             call.caller = event.request_context.authorizer.as_ref().and_then(caller);
             let answer = self.answer(event, call.caller.as_ref(), invocation.remaining()).await;
             deliver(answer, reply, &mut call).await;

@@ -280,6 +280,7 @@ async fn every_call_leaves_one_line_without_contents_or_secrets() {
             assert_eq!((&line["family"], &line["gateway"]), (&json!("bedrock-runtime"), &json!("i/AIGateway/n/g")));
             assert_eq!((&line["requestBytes"], &line["responseBytes"]), (&json!(27), &json!(11)));
             assert_eq!(line["bedrockRequestId"], "bedrock-1");
+            assert_eq!(line["gatewayRequestId"], "gateway-1");
             let text = world.log.text();
             for secret in [world.credential.expose(), "the prompt", "the-session-token", "the-usage-key", "Bearer"] {
                 assert!(!text.contains(secret), "{secret} in {text}");

@@ -33,6 +33,9 @@ pub mod kind {
     /// Both functions run the versions they should. Only where the gateway's releases are canaries. `Ready` does not depend on
     /// it: the old version serves.
     pub const ROLLED_OUT: &str = "RolledOut";
+    /// API Gateway writes an access log. Only where the gateway asks for one; `Ready` does not depend on it, because calls
+    /// are served without.
+    pub const ACCESS_LOGS_READY: &str = "AccessLogsReady";
     /// The account's quotas leave room.
     pub const CAPACITY_OK: &str = "CapacityOK";
 }
@@ -191,6 +194,10 @@ pub mod reason {
     pub const HELD_BACK: &str = "HeldBack";
     /// How a new version does cannot be read, so its share of the calls stays as it is.
     pub const METRICS_UNREADABLE: &str = "MetricsUnreadable";
+    /// API Gateway writes the access log.
+    pub const LOGGING: &str = "Logging";
+    /// The account has no role with which API Gateway may write logs.
+    pub const LOG_ROLE_MISSING: &str = "LogRoleMissing";
     /// Not suspended.
     pub const ACTIVE: &str = "Active";
     /// Use is below the quota.

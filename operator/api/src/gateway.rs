@@ -11,6 +11,7 @@ use crate::auth::Auth;
 use crate::domain::Domain;
 use crate::gateway_status::AIGatewayStatus;
 use crate::limits::{Budget, Limits};
+use crate::logs::Logs;
 use crate::prices::{FailMode, GatewayModels, Unmetered};
 use crate::probe::Probe;
 use crate::releases::Releases;
@@ -118,6 +119,10 @@ pub struct AIGatewaySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Probe>,
 
+    /// What is written down of calls, and for how long. Default: what the functions write, for 30 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs: Option<Logs>,
+
     /// Further tags on every AWS object of this gateway, for cost allocation and policies that demand tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 30))]
@@ -129,7 +134,8 @@ pub struct AIGatewaySpec {
     #[schemars(schema_with = "schema::deletion_policy")]
     pub deletion_policy: Option<DeletionPolicy>,
 
-    /// What happens to the table, which holds the tenants' usage, when this object is deleted. Default: Retain.
+    /// What happens to the table, which holds the tenants' usage, and to the access log when this object is deleted.
+    /// Default: Retain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::deletion_policy")]
     pub data_deletion_policy: Option<DeletionPolicy>,

@@ -163,6 +163,9 @@ pub struct EffectiveGateway {
     #[schemars(length(max = 1))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
     pub guardrails: Vec<MandatoryGuardrail>,
+    /// Log group of the access log, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_log_group: Option<String>,
     /// Whether Bedrock is called at its FIPS endpoints.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,

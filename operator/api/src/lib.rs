@@ -14,6 +14,7 @@ mod gateway;
 mod gateway_status;
 mod guardrails;
 mod limits;
+mod logs;
 mod prices;
 mod probe;
 mod releases;
@@ -43,6 +44,7 @@ pub use limits::{
     Budget, BudgetWindow, EffectiveBudget, EffectiveLimit, Enforcement, LimitCeilings, Limits, NamespaceLimits,
     OutputCeiling, OutputTokens, Premium, TenantBudget, TenantUsage, WindowUsage,
 };
+pub use logs::Logs;
 pub use prices::{
     EffectivePrices, FailMode, GatewayModels, LongContextPrice, PriceOverride, TokenPrices, UnknownPrice, Unmetered,
     UnmeteredPolicy,

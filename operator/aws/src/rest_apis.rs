@@ -6,13 +6,16 @@ use std::sync::Arc;
 use aigw_cloud::quotas::operation::{CREATE_DEPLOYMENT, CREATE_REST_API, DELETE_REST_API, GET_RESOURCES, PUT_REST_API};
 use aigw_cloud::{CloudError, RestApis};
 use aigw_contract::Partition;
+use aigw_plan::gateway::logs::AccessLog;
 use aigw_plan::gateway::observed::{ImportedApi, ObservedDeployment, ObservedRestApi, ObservedStage, Tags};
 use aigw_plan::gateway::step::StageThrottle;
 use aigw_plan::identity::TAG_ID;
 use async_trait::async_trait;
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::primitives::Blob;
-use aws_sdk_apigateway::types::{ApiKeySourceType, EndpointConfiguration, EndpointType, MethodSetting, PutMode};
+use aws_sdk_apigateway::types::{
+    AccessLogSettings, ApiKeySourceType, EndpointConfiguration, EndpointType, MethodSetting, PutMode,
+};
 
 use crate::api_keys::PAGE;
 use crate::imported;
@@ -236,6 +239,7 @@ impl RestApis for GatewayRestApis {
             deployment_id: stage.deployment_id.unwrap_or_default(),
             rate_limit,
             burst_limit,
+            access_log: stage.access_log_settings.and_then(access_log),
             tags: stage.tags.unwrap_or_default().into_iter().collect(),
         }))
     }
@@ -264,6 +268,21 @@ impl RestApis for GatewayRestApis {
         throttle: Option<&StageThrottle>,
     ) -> Result<(), CloudError> {
         let Some(operations) = stage_patch(deployment_id, throttle).into_operations() else { return Ok(()) };
+        self.gateway
+            .call("apigateway:UpdateStage", |gateway| {
+                gateway.update_stage().rest_api_id(id).stage_name(name).set_patch_operations(Some(operations)).send()
+            })
+            .await
+            .map(drop)
+    }
+
+    async fn account_log_role(&self) -> Result<Option<String>, CloudError> {
+        let account = self.gateway.call("apigateway:GetAccount", |gateway| gateway.get_account().send()).await?;
+        Ok(account.cloudwatch_role_arn.filter(|arn| !arn.is_empty()))
+    }
+
+    async fn set_access_log(&self, id: &str, name: &str, access_log: Option<&AccessLog>) -> Result<(), CloudError> {
+        let Some(operations) = access_log_patch(access_log).into_operations() else { return Ok(()) };
         self.gateway
             .call("apigateway:UpdateStage", |gateway| {
                 gateway.update_stage().rest_api_id(id).stage_name(name).set_patch_operations(Some(operations)).send()
@@ -326,6 +345,23 @@ fn observed_api(
 fn throttle(setting: &MethodSetting) -> (Option<f64>, Option<i32>) {
     let (rate, burst) = (setting.throttling_rate_limit, setting.throttling_burst_limit);
     ((rate >= 0.0).then_some(rate), (burst >= 0).then_some(burst))
+}
+
+/// A destination without a format, or the other way round, is as good as none.
+fn access_log(settings: AccessLogSettings) -> Option<AccessLog> {
+    Some(AccessLog {
+        destination_arn: settings.destination_arn.filter(|arn| !arn.is_empty())?,
+        format: settings.format.unwrap_or_default(),
+    })
+}
+
+fn access_log_patch(access_log: Option<&AccessLog>) -> Patch {
+    match access_log {
+        Some(AccessLog { destination_arn, format }) => Patch::default()
+            .replace(&["accessLogSettings", "destinationArn"], destination_arn)
+            .replace(&["accessLogSettings", "format"], format),
+        None => Patch::default().remove(&["accessLogSettings"]),
+    }
 }
 
 /// The deployment goes first: API Gateway applies operations in order, and all or none.

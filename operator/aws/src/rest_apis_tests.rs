@@ -98,6 +98,40 @@ async fn deployments_come_newest_first() {
 }
 
 #[tokio::test]
+async fn an_access_log_is_read_as_it_was_written() {
+    let stage = r#"{"stageName":"v1","accessLogSettings":{"destinationArn":"arn:g","format":"{}"}}"#;
+    let none = r#"{"stageName":"v1","accessLogSettings":{"format":"{}"}}"#;
+    let account = r#"{"cloudwatchRoleArn":"arn:aws:iam::1:role/logs"}"#;
+    let answers = [
+        (200, &[] as &[_], "{}"),
+        (200, &[], "{}"),
+        (200, &[], stage),
+        (200, &[], none),
+        (200, &[], account),
+        (200, &[], "{}"),
+    ];
+    let aws = Aws::answering(&answers).await;
+    let apis = &aws.cloud.rest_apis;
+    let log = AccessLog { destination_arn: "arn:g".into(), format: "{}".into() };
+    apis.set_access_log("a1", "v1", Some(&log)).await.unwrap();
+    apis.set_access_log("a1", "v1", None).await.unwrap();
+    assert_eq!(apis.stage("a1", "v1").await.unwrap().unwrap().access_log, Some(log));
+    assert_eq!(apis.stage("a1", "v1").await.unwrap().unwrap().access_log, None);
+    assert_eq!(apis.account_log_role().await.unwrap().as_deref(), Some("arn:aws:iam::1:role/logs"));
+    assert_eq!(apis.account_log_role().await.unwrap(), None);
+    let requests = aws.requests();
+    assert_eq!(
+        requests[0].body["patchOperations"],
+        json!([
+            {"op": "replace", "path": "/accessLogSettings/destinationArn", "value": "arn:g"},
+            {"op": "replace", "path": "/accessLogSettings/format", "value": "{}"},
+        ])
+    );
+    assert_eq!(requests[1].body["patchOperations"], json!([{"op": "remove", "path": "/accessLogSettings"}]));
+    assert_eq!(requests[4].target, "/account");
+}
+
+#[tokio::test]
 async fn one_call_changes_deployment_and_throttle() {
     let aws = Aws::answering(&[(200, &[], "{}"), (200, &[], "{}")]).await;
     let apis = &aws.cloud.rest_apis;

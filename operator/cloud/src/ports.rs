@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aigw_contract::meter::MeterReading;
 use aigw_contract::table::MeterHead;
+use aigw_plan::gateway::logs::AccessLog;
 use aigw_plan::gateway::observed::{
     Document, ImportedApi, ObservedDeployment, ObservedFunction, ObservedLogGroup, ObservedRestApi, ObservedRole,
     ObservedStage, ObservedTable, Tags,
@@ -187,6 +188,10 @@ pub trait RestApis: Send + Sync {
         deployment_id: Option<&str>,
         throttle: Option<&StageThrottle>,
     ) -> Result<(), CloudError>;
+    /// ARN of the role API Gateway writes logs with: a setting of the account in this Region.
+    async fn account_log_role(&self) -> Result<Option<String>, CloudError>;
+    /// Has a stage write an access log, or none. Without a role to write with this is class `Invalid`.
+    async fn set_access_log(&self, id: &str, name: &str, access_log: Option<&AccessLog>) -> Result<(), CloudError>;
     /// Deletes a stage.
     async fn delete_stage(&self, id: &str, name: &str) -> Result<(), CloudError>;
     /// Deletes the API and everything in it.

@@ -31,6 +31,9 @@ pub const ROLE_PATH: &str = "/aigw/";
 /// Lower-case letters and digits that cannot be mistaken for each other or spell words (no vowels, no `l`, no `y`).
 const HASH_ALPHABET: &[u8; 29] = b"0123456789bcdfghjkmnpqrstvwxz";
 
+/// First part of the names of access logs' groups, beside which AWS's own for API Gateway stand.
+pub const ACCESS_LOG_PREFIX: &str = "/aws/apigateway/";
+
 /// Identity of an `AIGateway`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GatewayIdentity {
@@ -76,6 +79,11 @@ impl GatewayIdentity {
     /// Name of a function, its role and (with a prefix) its log group.
     pub fn function_name(&self, function: Function) -> String {
         format!("{}-{}", self.physical_name(), function.as_str())
+    }
+
+    /// Log group of the access log.
+    pub fn access_log_group(&self) -> String {
+        format!("{ACCESS_LOG_PREFIX}{}", self.physical_name())
     }
 
     /// Id of a tenant of this gateway: `t` and fifteen characters. Survives deletion and re-creation of the Tenant.

@@ -8,8 +8,8 @@ use aigw_api::{
     AIGatewaySpec, ApiKey, ApiKeyAuth, Architecture, Auth, AuthorizerFunction, Bedrock, Budget, BudgetWindow,
     DeletionPolicy, Domain, Endpoint, EndpointType, Enforcement, FailMode, Family, ForwarderFunction, Functions,
     GatewayModels, GatewayRef, IdentityGrants, JwtAlgorithm, JwtGrant, JwtIdentity, JwtIssuer, LimitCeilings, Limits,
-    MandatoryGuardrail, ModelMatch, NamedObject, NamespaceMatch, NamespaceOrigin, OutputCeiling, OutputTokens, Premium,
-    PriceOverride, Residency, ResourceAccess, ResourceGrant, RuleAllow, RuleCeilings, RuleDefaults, RuleMatch,
+    Logs, MandatoryGuardrail, ModelMatch, NamedObject, NamespaceMatch, NamespaceOrigin, OutputCeiling, OutputTokens,
+    Premium, PriceOverride, Residency, ResourceAccess, ResourceGrant, RuleAllow, RuleCeilings, RuleDefaults, RuleMatch,
     SecretGroup, ServiceAccountAuth, ServiceAccountCluster, Stage, TenantBudget, TenantIdentities, TenantModels,
     TenantRule, TenantSpec, Tenants, Throttle, Tier, TokenPrices, UnknownPrice, Unmetered, UnmeteredPolicy,
 };
@@ -68,7 +68,7 @@ pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + u
         option::of(bedrock()),
         option::of(functions(&region, &account_id)),
     );
-    let policies = (option::of(deletion_policy()), option::of(deletion_policy()));
+    let policies = (option::of(deletion_policy()), option::of(deletion_policy()), option::of(logs())).boxed();
     let money = (option::of(gateway_models()), option::of(select(vec![FailMode::Closed, FailMode::Open]))).boxed();
     // Boxed: with them the value trees of a whole life do not fit on a test's stack.
     let premiums = subsequence(vec![Premium::LongContext, Premium::HourCache, Premium::PriorityTier], 0..=3);
@@ -105,6 +105,7 @@ pub(crate) fn gateway(fixed: &Fixed) -> impl Strategy<Value = AIGatewaySpec> + u
                 models: money.0,
                 fail_mode: money.1,
                 probe: None,
+                logs: policies.2,
                 tags,
                 deletion_policy: policies.0,
                 data_deletion_policy: policies.1,
@@ -234,6 +235,11 @@ fn functions(region: &str, account_id: &str) -> impl Strategy<Value = Functions>
         (option::of(128..=10240), role).prop_map(|(memory_mib, role_arn)| AuthorizerFunction { memory_mib, role_arn });
     (option::of(forwarder), option::of(authorizer))
         .prop_map(|(forwarder, authorizer)| Functions { forwarder, authorizer })
+}
+
+fn logs() -> impl Strategy<Value = Logs> {
+    (option::of(any::<bool>()), option::of(select(vec![7, 30, 90])))
+        .prop_map(|(access, retention_days)| Logs { access, retention_days })
 }
 
 fn throttle() -> impl Strategy<Value = Throttle> {

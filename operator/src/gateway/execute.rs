@@ -89,6 +89,7 @@ pub(crate) async fn execute(
         | S::DeleteDeployment { .. }
         | S::CreateStage { .. }
         | S::UpdateStage { .. }
+        | S::SetAccessLog { .. }
         | S::DeleteStage { .. }
         | S::DeleteRestApi { .. }
         | S::UpdateUsagePlan { .. }
@@ -183,6 +184,9 @@ async fn api(cloud: &Cloud, step: &GatewayStep) -> Result<(), CloudError> {
         S::DeleteDeployment { rest_api_id, deployment_id } => apis.delete_deployment(rest_api_id, deployment_id).await,
         S::CreateStage { rest_api_id, stage, deployment_id, tags } => {
             apis.create_stage(rest_api_id, stage, deployment_id, tags).await
+        }
+        S::SetAccessLog { rest_api_id, stage, access_log } => {
+            apis.set_access_log(rest_api_id, stage, access_log.as_ref()).await
         }
         S::UpdateStage { rest_api_id, stage, deployment_id, throttle } => {
             apis.update_stage(rest_api_id, stage, deployment_id.as_deref(), throttle.as_ref()).await

@@ -32,6 +32,7 @@ pub(super) async fn gateway(
     let mut observed = observe(cloud, identity, hint.as_deref(), own_roles, std::slice::from_ref(&valid.stage)).await?;
     observed.capacity = context.memory.capacities.of(cloud, &valid.region).await;
     observed.observed_at = context.clock.now().as_second();
+    access_log(cloud, identity, valid, &mut observed).await?;
     context.memory.creations.complete(&gateway.uid().unwrap_or_default(), &mut observed);
     let elsewhere = domains::wanted_elsewhere(context, gateway);
     observed.domains = domains::look(cloud, &identity.installation, gateway, &elsewhere).await?;
@@ -52,9 +53,25 @@ pub(super) async fn remains(
     stages.dedup();
     let hint = hint(context, gateway);
     let mut observed = observe(cloud, identity, hint.as_deref(), Function::ALL.into_iter(), &stages).await?;
+    observed.access_log_group = cloud.log_groups.get(&identity.access_log_group()).await?;
     context.memory.creations.complete(&gateway.uid().unwrap_or_default(), &mut observed);
     observed.domains = domains::look(cloud, &identity.installation, gateway, &BTreeSet::new()).await?;
     Ok(observed)
+}
+
+/// Looks at what an access log needs, where there is to be one: others are spared two calls a pass.
+pub(crate) async fn access_log(
+    cloud: &Cloud,
+    identity: &GatewayIdentity,
+    valid: &ValidGateway,
+    observed: &mut ObservedGateway,
+) -> Result<(), CloudError> {
+    if valid.logs.access {
+        let group = identity.access_log_group();
+        (observed.access_log_group, observed.account_log_role) =
+            tokio::try_join!(cloud.log_groups.get(&group), cloud.rest_apis.account_log_role())?;
+    }
+    Ok(())
 }
 
 fn hint(context: &Context, gateway: &AIGateway) -> Option<String> {

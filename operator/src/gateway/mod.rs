@@ -42,7 +42,7 @@ pub(crate) use capacity::{Capacities, read as read_capacity};
 pub(crate) use creations::{Creations, LAG};
 pub(crate) use domains::{Configurations, claim, look as look_for_domains};
 pub(crate) use execute::{document, execute};
-pub(crate) use gather::{observe, parse};
+pub(crate) use gather::{access_log, observe, parse};
 pub(crate) use guard::{HEARTBEAT, Refusal, account, cluster_uid};
 pub(crate) use issuers::Attempts;
 pub(crate) use releases::facts_among as release_facts;

@@ -6,6 +6,7 @@ use aigw_plan::gateway::capacity;
 use aigw_plan::gateway::domains::tell;
 use aigw_plan::gateway::guardrails::{Seen, condition};
 use aigw_plan::gateway::issuers::{self, ObservedIssuer};
+use aigw_plan::gateway::logs;
 use aigw_plan::gateway::observed::ObservedGateway;
 use aigw_plan::gateway::releases::Releases;
 use aigw_plan::gateway::report::{GatewayOutcome, conditions, status};
@@ -47,6 +48,7 @@ pub(super) async fn passed(
             specs.push(capacity::condition(observed));
             specs.extend(guardrails(valid, observed, pass));
             specs.extend(pass.released.clone());
+            specs.extend(logs::condition(valid, identity, observed));
             let tenants = tenants_of(context, gateway).len();
             let now = context.clock.now().as_second();
             let (build, proven) = (&context.memory.build, pass.domain.proven);
@@ -62,7 +64,8 @@ pub(super) async fn passed(
     let unguarded = pass.observed.is_some().then_some(kind::GUARDRAILS_ENFORCED);
     let no_domain = valid.domain.is_none().then_some(kind::DOMAIN_READY);
     let at_once = (valid.releases == Releases::AllAtOnce).then_some(kind::ROLLED_OUT);
-    let optional: Vec<_> = off.into_iter().chain(unguarded).chain(no_domain).chain(at_once).collect();
+    let unlogged = (!valid.logs.access).then_some(kind::ACCESS_LOGS_READY);
+    let optional: Vec<_> = off.into_iter().chain(unguarded).chain(no_domain).chain(at_once).chain(unlogged).collect();
     let Some(issuers) = issuers else { return write(context, gateway, next, specs, &optional).await };
     next.issuers = issuers::status(issuers);
     specs.extend(issuers::condition(issuers, context.clock.now().as_second()));

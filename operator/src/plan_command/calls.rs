@@ -53,7 +53,7 @@ pub(super) fn of_gateway(step: &GatewayStep) -> Calls {
         S::CreateDeployment { .. } => &["apigateway:CreateDeployment"],
         S::DeleteDeployment { .. } => &["apigateway:DeleteDeployment"],
         S::CreateStage { .. } => &["apigateway:CreateStage"],
-        S::UpdateStage { .. } => &["apigateway:UpdateStage"],
+        S::UpdateStage { .. } | S::SetAccessLog { .. } => &["apigateway:UpdateStage"],
         S::DeleteStage { .. } => &["apigateway:DeleteStage"],
         S::DeleteRestApi { .. } => &["apigateway:DeleteRestApi"],
         S::CreateUsagePlan(_) => &["apigateway:CreateUsagePlan"],

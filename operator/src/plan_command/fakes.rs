@@ -9,6 +9,7 @@ use aigw_cloud::{
 };
 use aigw_contract::table::{CONFIG_SK, MeterHead, PRICES_SK};
 use aigw_plan::gateway::capacity::{AccountQuotas, AccountUse};
+use aigw_plan::gateway::logs::AccessLog;
 use aigw_plan::gateway::observed::{
     Calls, Document, ImportedApi, ObservedDeployment, ObservedDomain, ObservedFunction, ObservedGateway,
     ObservedLogGroup, ObservedMapping, ObservedRestApi, ObservedRole, ObservedStage, ObservedTable, Tags,
@@ -291,6 +292,12 @@ impl RestApis for Fake {
         _: Option<&str>,
         _: Option<&StageThrottle>,
     ) -> Result<(), CloudError> {
+        written()
+    }
+    async fn account_log_role(&self) -> Result<Option<String>, CloudError> {
+        self.read(self.gateway.account_log_role.clone())
+    }
+    async fn set_access_log(&self, _: &str, _: &str, _: Option<&AccessLog>) -> Result<(), CloudError> {
         written()
     }
     async fn delete_stage(&self, _: &str, _: &str) -> Result<(), CloudError> {

@@ -26,7 +26,9 @@ use super::cluster::ClusterView;
 use super::names::{NEW, Names, new_id};
 use super::report::{Block, ObjectReport, Round, Step};
 use super::{PlanError, Planner};
-use crate::gateway::{HEARTBEAT, Refusal, account, claim, look_for_domains, observe, read_capacity, release_facts};
+use crate::gateway::{
+    HEARTBEAT, Refusal, access_log, account, claim, look_for_domains, observe, read_capacity, release_facts,
+};
 use crate::harness::triggers::gateway_of;
 
 /// Rounds after which something is wrong with the plan itself. From nothing to serving takes about eight.
@@ -123,6 +125,7 @@ async fn look(
     let stages = std::slice::from_ref(&valid.stage);
     let mut observed = observe(cloud, identity, hint.as_deref(), own_roles, stages).await?;
     observed.capacity = read_capacity(cloud).await;
+    access_log(cloud, identity, valid, &mut observed).await?;
     Ok(observed)
 }
 

@@ -15,6 +15,7 @@ use aigw_cloud::{
 use aigw_contract::table::MeterHead;
 use aigw_plan::Class;
 use aigw_plan::gateway::capacity::{AccountQuotas, AccountUse};
+use aigw_plan::gateway::logs::AccessLog;
 use aigw_plan::gateway::observed::{
     Calls, Document, ImportedApi, ObservedDeployment, ObservedDomain, ObservedFunction, ObservedLogGroup,
     ObservedMapping, ObservedRestApi, ObservedRole, ObservedStage, ObservedTable, Tags,
@@ -297,6 +298,12 @@ impl RestApis for ReadOnly<dyn RestApis> {
         _: Option<&str>,
         _: Option<&StageThrottle>,
     ) -> Result<(), CloudError> {
+        refused("apigateway:UpdateStage")
+    }
+    async fn account_log_role(&self) -> Result<Option<String>, CloudError> {
+        patiently(|| self.0.account_log_role()).await
+    }
+    async fn set_access_log(&self, _: &str, _: &str, _: Option<&AccessLog>) -> Result<(), CloudError> {
         refused("apigateway:UpdateStage")
     }
     async fn delete_stage(&self, _: &str, _: &str) -> Result<(), CloudError> {

@@ -8,7 +8,7 @@ use super::super::fakes::{Everywhere, Fake};
 use super::*;
 
 /// The ports' methods that only look. Everything else in the ports' source is a change.
-const READS: [&str; 23] = [
+const READS: [&str; 24] = [
     "Account::id",
     "ApiKeys::is_attached",
     "ApiKeys::list",
@@ -20,6 +20,7 @@ const READS: [&str; 23] = [
     "FunctionMetrics::calls",
     "Functions::get",
     "LogGroups::get",
+    "RestApis::account_log_role",
     "RestApis::deployments",
     "RestApis::find",
     "RestApis::imported",
@@ -145,6 +146,7 @@ async fn every_change_is_refused_and_none_reaches_the_ports_behind() {
     refusals.check("RestApis::delete_deployment", apis.delete_deployment("", "").await);
     refusals.check("RestApis::create_stage", apis.create_stage("", "", "", &tags).await);
     refusals.check("RestApis::update_stage", apis.update_stage("", "", None, None).await);
+    refusals.check("RestApis::set_access_log", apis.set_access_log("", "", None).await);
     refusals.check("RestApis::delete_stage", apis.delete_stage("", "").await);
     refusals.check("RestApis::delete", apis.delete("").await);
     refusals.check("RestApis::tag", apis.tag("", None, &tags).await);
@@ -186,6 +188,7 @@ async fn every_look_is_passed_on() {
     cloud.roles.get("").await.unwrap();
     cloud.log_groups.get("").await.unwrap();
     cloud.functions.get("").await.unwrap();
+    cloud.rest_apis.account_log_role().await.unwrap();
     cloud.rest_apis.find("", None).await.unwrap();
     cloud.rest_apis.imported("").await.unwrap();
     cloud.rest_apis.deployments("").await.unwrap();

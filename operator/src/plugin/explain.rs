@@ -12,7 +12,7 @@ pub(super) fn explain(lines: &[String], request_id: Option<&str>) -> Option<Stri
     let calls = lines.iter().filter_map(|line| call(line));
     let told: Vec<String> = calls
         .filter(|call| match request_id {
-            Some(id) => call["requestId"] == id || call["bedrockRequestId"] == id,
+            Some(id) => ["requestId", "gatewayRequestId", "bedrockRequestId"].iter().any(|name| call[name] == id),
             None => call["outcome"] != FINE,
         })
         .map(|call| told(&call))
@@ -94,7 +94,7 @@ fn dollars(micro: i64) -> String {
 mod tests {
     use super::*;
 
-    const REFUSED: &str = r#"2026-11-25T07:00:00 2026/11/25/[3]abc {"event":"call","requestId":"r-1","tenant":"team/search","status":403,"error.type":"AccessDeniedException","outcome":"refused","limited":"dayBudget","gen_ai.request.model":"anthropic.claude","reservedMicroUsd":12345}"#;
+    const REFUSED: &str = r#"2026-11-25T07:00:00 2026/11/25/[3]abc {"event":"call","requestId":"r-1","gatewayRequestId":"g-1","tenant":"team/search","status":403,"error.type":"AccessDeniedException","outcome":"refused","limited":"dayBudget","gen_ai.request.model":"anthropic.claude","reservedMicroUsd":12345}"#;
     const ANSWERED: &str = r#"{"event":"call","requestId":"r-2","tenant":"team/ads","status":200,"outcome":"complete","chargedMicroUsd":1}"#;
 
     fn lines() -> Vec<String> {
@@ -114,6 +114,8 @@ mod tests {
             assert!(told.contains(part), "{part} is missing in\n{told}");
         }
         assert!(!told.contains("r-2"), "{told}");
+        // The id a client has.
+        assert_eq!(explain(&lines(), Some("g-1")), Some(told));
     }
 
     #[test]

@@ -38,6 +38,8 @@ const METRICS: &str = "cloudwatch:GetMetricData";
 const FUNCTIONS: &str = "arn:aws:lambda:*:*:function:aigw-*";
 const TABLES: &str = "arn:aws:dynamodb:*:*:table/aigw-*";
 const LOG_GROUPS: &str = "arn:aws:logs:*:*:log-group:/aws/lambda/aigw-*";
+/// The same of access logs, which API Gateway writes and no function.
+const ACCESS_LOG_GROUPS: &str = "arn:aws:logs:*:*:log-group:/aws/apigateway/aigw-*";
 const ROLES: &str = "arn:aws:iam::*:role/aigw/*";
 
 /// Operations for which IAM has no right of that name: AWS's service authorization reference, as cfn-lint carries it.
@@ -120,7 +122,9 @@ fn add(statements: &mut BTreeMap<&'static str, Statement>, operation: &str, righ
         _ if right.starts_with("apigateway:") => ("GatewaysChange", vec![path(operation)?], Some(like("ResourceTag"))),
         _ if right.starts_with("lambda:") => ("Functions", vec![FUNCTIONS.to_owned()], None),
         _ if right.starts_with("dynamodb:") => ("Tables", vec![TABLES.to_owned()], None),
-        _ if right.starts_with("logs:") => ("LogGroups", vec![LOG_GROUPS.to_owned()], None),
+        _ if right.starts_with("logs:") => {
+            ("LogGroups", vec![LOG_GROUPS.to_owned(), ACCESS_LOG_GROUPS.to_owned()], None)
+        }
         _ if bounded && wanted.boundary.is_some() => (
             "RolesWithinTheBoundary",
             vec![ROLES.to_owned()],

@@ -4,6 +4,7 @@
 //! The tests share one installation (`aigw_tests::shared`). They run in the order below: first those that only look,
 //! then those that change the shared gateway and put it back, then those with gateways of their own. Each also runs alone.
 
+mod access_logs;
 mod answers;
 mod budgets;
 mod change;
@@ -95,6 +96,7 @@ pub fn suite() -> Suite {
         operations::tests(),
         guardrails::tests(),
         domains::tests(),
+        access_logs::tests(),
         matrix::tests(),
         tokens::tests(),
         deletion::tests(),

@@ -19,6 +19,8 @@ fn run(case: &Case) -> Outcome {
         let aws = FakeAws::new(ACCOUNT);
         // The cases are about rules; the emulator has no rates.
         aws.behaviour(|behaviour| behaviour.quotas_enforced = false);
+        // As the emulator's account has one.
+        aws.edit(|account| account.region(REGION).log_role = Some("arn:aws:iam::111122223333:role/logs".into()));
         let options = ClientOptions { limiter: false, ..ClientOptions::default() };
         let cloud = aws.clouds_with("ports", options).region(REGION).await;
         let codes = ["one", "two"].map(|code| FunctionCode::held(code.as_bytes(), code));

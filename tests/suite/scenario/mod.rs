@@ -1,6 +1,7 @@
 //! The whole operator on both fakes under virtual time: what it does when everything goes well, when it is killed at any
 //! write, when AWS or Kubernetes refuse, and when it is not alone.
 
+mod access_logs;
 mod budgets;
 mod cases;
 mod clusters;
@@ -33,6 +34,7 @@ fn suite() -> Suite {
     let groups = [
         crash::tests(),
         refused::tests(),
+        access_logs::tests(),
         budgets::tests(),
         clusters::tests(),
         guardrails::tests(),

@@ -201,7 +201,7 @@ pub fn event(method: &str, path: &str) -> Value {
         "multiValueHeaders": { "content-type": ["application/json"], "Host": ["gw.example"] },
         "multiValueQueryStringParameters": null,
         "requestContext": {
-            "apiId": "api1", "stage": "v1", "path": format!("/v1{path}"),
+            "apiId": "api1", "stage": "v1", "requestId": "gateway-1", "path": format!("/v1{path}"),
             "authorizer": { "tenant": "t1", "credential": "k1", "subject": "k1", "principalId": "t1" },
         },
         "body": null, "isBase64Encoded": false,

@@ -65,6 +65,10 @@ pub fn cleanup(
         // Last: it may be held back for half a minute, and serves nobody any more.
         domains::diff::delete_unused(observed, &unmapped, |name| domains_wanted.contains(name), &mut plan);
     }
+    if (compute, data) == (DeletionPolicy::Delete, DeletionPolicy::Delete) && observed.access_log_group.is_some() {
+        // After the stage, which would go on writing to it.
+        plan.step(GatewayStep::DeleteLogGroup { name: identity.access_log_group() });
+    }
     cleanup_table(identity, compute, data, observed, &mut plan);
     plan
 }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::document::{Document, DocumentInput, render};
 use super::domains::{self, DesiredDomain, DomainFacts};
 use super::guardrails::{self, Fence};
+use super::logs::{self, DesiredLogs};
 use super::observed::{ObservedGateway, Tags};
 use super::releases::{ReleaseFacts, Releases};
 use super::roles;
@@ -22,8 +23,6 @@ use super::validate::ValidGateway;
 use crate::canonical;
 use crate::identity::{Function, GatewayIdentity, TAG_ID, TAG_INSTALLATION, TAG_OWNER_UID, TAG_TIER, sha256_hex};
 
-/// Days the functions' logs are kept.
-pub const LOG_RETENTION_DAYS: i32 = 30;
 /// Seconds an authorization may take; API Gateway waits ten.
 const AUTHORIZER_TIMEOUT_SECONDS: i32 = 10;
 
@@ -53,6 +52,8 @@ pub struct DesiredGateway {
     pub functions: BTreeMap<Function, FunctionSpec>,
     /// REST API.
     pub rest_api: DesiredRestApi,
+    /// Logs.
+    pub logs: DesiredLogs,
     /// Stage name.
     pub stage: String,
     /// Throttle of the stage.
@@ -219,6 +220,7 @@ pub fn desire(
         domain: domains::desire(valid, &identity.installation),
         domain_facts: domain_facts.clone(),
         domain_port: build.domain_port,
+        logs: logs::desire(valid, identity),
         stage: valid.stage.clone(),
         throttle: valid.throttle.as_ref().map(|throttle| (throttle.requests_per_second, throttle.burst)),
         usage_plans: tiers

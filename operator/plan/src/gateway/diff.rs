@@ -8,12 +8,12 @@ use std::time::Duration;
 
 pub use super::blocked::Blocked;
 use super::capacity;
-use super::desired::{DesiredGateway, LOG_RETENTION_DAYS};
+use super::desired::DesiredGateway;
 use super::document::{Document, same_policy};
 use super::domains;
 use super::observed::{FunctionState, ObservedFunction, ObservedGateway, ObservedRestApi, ObservedTable, Tags};
 use super::step::{FunctionSpec, GatewayStep, StageThrottle, TaggedResource};
-use super::{guardrails, releases, usage_plans};
+use super::{guardrails, logs, releases, usage_plans};
 use crate::identity::{Function, ROLE_PATH};
 use crate::plan::Plan;
 
@@ -35,7 +35,7 @@ pub fn diff(
     let mut plan = Plan::default();
     let table_ready = diff_table(desired, observed.table.as_ref(), &mut plan);
     diff_roles(desired, observed, &mut plan);
-    diff_log_groups(desired, observed, &mut plan);
+    logs::diff_groups(desired, observed, &mut plan);
     for function in desired.functions.values() {
         diff_function(desired, function, observed, &mut plan);
     }
@@ -55,6 +55,7 @@ pub fn diff(
             diff_documents(desired, observed, table_ready, &mut plan);
             diff_api(desired, api, observed, table_ready, &mut plan);
             usage_plans::diff(desired, api, observed, tiers_in_use, &mut plan)?;
+            logs::diff_stage(desired, &api.id, observed, &mut plan);
             guardrails::diff(desired, observed, &mut plan);
             domains::diff::diff(desired, api, observed, &mut plan);
             capacity::beside(desired, observed, &mut plan)?;
@@ -133,19 +134,6 @@ fn diff_roles(desired: &DesiredGateway, observed: &ObservedGateway, plan: &mut P
             plan.step(put_policy());
         }
         retag(plan, TaggedResource::Role(role.name.clone()), &desired.tags, &actual.tags);
-    }
-}
-
-fn diff_log_groups(desired: &DesiredGateway, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
-    for (function, spec) in &desired.functions {
-        let name = spec.log_group.clone();
-        let group = observed.log_groups.get(function);
-        if group.is_none() {
-            plan.step(GatewayStep::CreateLogGroup { name: name.clone(), tags: desired.tags.clone() });
-        }
-        if group.and_then(|group| group.retention_days) != Some(LOG_RETENTION_DAYS) {
-            plan.step(GatewayStep::SetRetention { name, days: LOG_RETENTION_DAYS });
-        }
     }
 }
 

@@ -136,6 +136,8 @@ fn deletion_leaves_nothing_and_retain_leaves_everything() {
             world.sim.settle();
         }
         assert!(cleanup(&identity(), compute, data, &world.sim.aws, (&[], &BTreeSet::new())).in_sync());
+        // A setting of the account, and nobody's of ours.
+        world.sim.aws.account_log_role = None;
         assert_eq!(world.sim.aws == ObservedGateway::default(), nothing_left);
         if compute == DeletionPolicy::Retain {
             assert_eq!(world.sim.aws.rest_apis, before.rest_apis);

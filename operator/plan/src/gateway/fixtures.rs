@@ -81,8 +81,10 @@ impl Default for World {
 impl World {
     /// Nothing at a place.
     pub(crate) fn new(place: Place) -> Self {
+        let account_log_role = Some("arn:aws:iam::111122223333:role/logs".to_owned());
+        let aws = ObservedGateway { account_log_role, ..ObservedGateway::default() };
         Self {
-            sim: SimulatedGateway::new(ObservedGateway::default(), Vec::new(), place, NAMED),
+            sim: SimulatedGateway::new(aws, Vec::new(), place, NAMED),
             owner: "uid-1".into(),
             tiers_in_use: BTreeSet::new(),
             wanted_elsewhere: BTreeSet::new(),

@@ -26,7 +26,7 @@ pub(super) fn is_about_domains(name: &str) -> bool {
 }
 
 /// By name, so that a failure says what was done.
-pub(super) const HARMS: [(&str, Harm); 50] = [
+pub(super) const HARMS: [(&str, Harm); 54] = [
     ("table deleted", |aws| (aws.table, aws.owner, aws.config, aws.prices) = (None, None, None, None)),
     ("time to live off", |aws| aws.table.iter_mut().for_each(|table| table.time_to_live = false)),
     ("recovery off", |aws| aws.table.iter_mut().for_each(|table| table.point_in_time_recovery = false)),
@@ -112,6 +112,15 @@ pub(super) const HARMS: [(&str, Harm); 50] = [
     }),
     ("burst of the stage alone", |aws| {
         aws.stages.values_mut().for_each(|stage| (stage.rate_limit, stage.burst_limit) = (None, Some(1)));
+    }),
+    ("access log off", |aws| aws.stages.values_mut().for_each(|stage| stage.access_log = None)),
+    ("access log elsewhere", |aws| {
+        let logs = aws.stages.values_mut().filter_map(|stage| stage.access_log.as_mut());
+        logs.for_each(|log| log.destination_arn = "arn:aws:logs:eu-central-1:111122223333:log-group:other".into());
+    }),
+    ("log group of the access log deleted", |aws| aws.access_log_group = None),
+    ("retention of the access log", |aws| {
+        aws.access_log_group.iter_mut().for_each(|group| group.retention_days = None);
     }),
     ("tags of the stage", |aws| aws.stages.values_mut().for_each(|stage| stage.tags.clear())),
     ("plan deleted", |aws| aws.usage_plans.truncate(0)),

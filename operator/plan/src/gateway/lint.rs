@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::observed::{ObservedDomain, ObservedGateway, ObservedMapping, ObservedTable, Tags};
 use super::step::{AliasTarget, GatewayStep, TaggedResource};
-use crate::identity::{Function, TAG_ID, TAG_INSTALLATION};
+use crate::identity::{ACCESS_LOG_PREFIX, Function, TAG_ID, TAG_INSTALLATION};
 
 /// Everything wrong with `steps`; empty means they may be executed.
 pub fn lint(steps: &[GatewayStep], observed: &ObservedGateway) -> Vec<String> {
@@ -39,6 +39,8 @@ fn untouchable(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
         S::ReleaseOwnership { .. } => observed.owner.is_some(),
         S::CreateRole { name, .. } => !has(&observed.roles, name),
         S::UpdateRoleTrust { name, .. } | S::DeleteRole { name } => has(&observed.roles, name),
+        S::CreateLogGroup { name, .. } if name.starts_with(ACCESS_LOG_PREFIX) => observed.access_log_group.is_none(),
+        S::DeleteLogGroup { name } if name.starts_with(ACCESS_LOG_PREFIX) => observed.access_log_group.is_some(),
         S::CreateLogGroup { name, .. } => !has(&observed.log_groups, name),
         S::DeleteLogGroup { name } => has(&observed.log_groups, name),
         S::UpdateFunctionConfiguration { function, .. } | S::UpdateFunctionCode { function, .. } => {
@@ -65,7 +67,9 @@ fn untouchable(step: &GatewayStep, observed: &ObservedGateway) -> Option<&'stati
         S::UpdateStage { rest_api_id, stage, deployment_id, .. } => {
             api(rest_api_id) && deployment_id.as_ref().is_none_or(deployment) && observed.stages.contains_key(stage)
         }
-        S::DeleteStage { rest_api_id, stage } => api(rest_api_id) && observed.stages.contains_key(stage),
+        S::DeleteStage { rest_api_id, stage } | S::SetAccessLog { rest_api_id, stage, .. } => {
+            api(rest_api_id) && observed.stages.contains_key(stage)
+        }
         S::CreateUsagePlan(spec) => {
             observed.usage_plans.iter().all(|plan| plan.tier != spec.tier)
                 && spec.api_stages.iter().all(|(id, stage)| api(id) && observed.stages.contains_key(stage))

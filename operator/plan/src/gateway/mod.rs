@@ -15,6 +15,7 @@ pub mod guardrails;
 mod harm;
 pub mod issuers;
 pub mod lint;
+pub mod logs;
 pub mod observed;
 pub mod ownership;
 #[cfg(test)]

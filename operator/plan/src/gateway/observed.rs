@@ -7,6 +7,7 @@ use aigw_contract::table::{GatewayConfig, OwnerRecord};
 use serde_json::Value;
 
 use super::capacity::Capacity;
+use super::logs::AccessLog;
 use crate::identity::Function;
 
 /// Tags by key.
@@ -29,6 +30,10 @@ pub struct ObservedGateway {
     pub roles: BTreeMap<Function, ObservedRole>,
     /// Log groups.
     pub log_groups: BTreeMap<Function, ObservedLogGroup>,
+    /// Log group of the access log; not looked for where there is to be none.
+    pub access_log_group: Option<ObservedLogGroup>,
+    /// ARN of the role API Gateway writes logs with, a setting of the account; looked for likewise.
+    pub account_log_role: Option<String>,
     /// Functions.
     pub functions: BTreeMap<Function, ObservedFunction>,
     /// REST APIs that carry the gateway's id tag: none, one, or (an accident) several.
@@ -298,6 +303,8 @@ pub struct ObservedStage {
     pub rate_limit: Option<f64>,
     /// Burst limit of the stage's `*/*` method setting, if set.
     pub burst_limit: Option<i32>,
+    /// Its access log, if it writes one.
+    pub access_log: Option<AccessLog>,
     /// Tags.
     pub tags: Tags,
 }

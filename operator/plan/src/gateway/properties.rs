@@ -74,7 +74,8 @@ fn begin(start: &Start, other: &ValidGateway, target: &ValidGateway) -> World {
 
 fn empty(world: &World) -> super::simulated::SimulatedGateway {
     let mut sim = world.sim.clone();
-    sim.aws = ObservedGateway::default();
+    let account_log_role = sim.aws.account_log_role.take();
+    sim.aws = ObservedGateway { account_log_role, ..ObservedGateway::default() };
     sim
 }
 
@@ -112,6 +113,12 @@ fn must_be(target: &ValidGateway, world: &World) {
     let throttle = target.throttle.as_ref();
     assert_eq!(stage.rate_limit, throttle.map(|throttle| f64::from(throttle.requests_per_second)));
     assert_eq!(stage.burst_limit, throttle.map(|throttle| throttle.burst));
+    if target.logs.access {
+        assert_eq!(stage.access_log.as_ref(), Some(&desired.logs.access_log));
+        assert_eq!(aws.access_log_group.as_ref().unwrap().retention_days, Some(target.logs.retention_days));
+    } else {
+        assert_ne!(stage.access_log.as_ref(), Some(&desired.logs.access_log));
+    }
     let limits = |tier: &str| target.tier(tier).map(|tier| (f64::from(tier.requests_per_second), tier.burst));
     assert_eq!(aws.usage_plans.len(), target.tiers.len());
     for plan in &aws.usage_plans {
@@ -126,7 +133,7 @@ fn must_be(target: &ValidGateway, world: &World) {
         assert_eq!((&actual.role_arn, actual.memory_mib), (&wanted.role_arn, wanted.memory_mib));
         assert_eq!(actual.permissions.len(), 1);
         assert_eq!(actual.permissions[0].source_arn, desired.permission_sources[&function]);
-        assert_eq!(aws.log_groups[&function].retention_days, Some(30));
+        assert_eq!(aws.log_groups[&function].retention_days, Some(target.logs.retention_days));
         assert!(aws.roles.contains_key(&function) || !desired.roles.contains_key(&function));
     }
     must_be_mapped(target, world);
@@ -212,13 +219,14 @@ proptest! {
         match (compute, data) {
             (DeletionPolicy::Delete, DeletionPolicy::Delete) => {
                 prop_assert_eq!(after.usage_plans_in_account, account - before.usage_plans.len());
-                after.usage_plans_in_account = 0;
+                (after.usage_plans_in_account, after.account_log_role) = (0, None);
                 prop_assert_eq!(after, ObservedGateway::default());
             }
             (DeletionPolicy::Delete, DeletionPolicy::Retain) => {
                 prop_assert_eq!((&after.owner, after.rest_apis.len(), after.usage_plans.len()), (&None, 0, 0));
                 prop_assert_eq!((after.functions.len(), after.roles.len(), after.log_groups.len()), (0, 0, 0));
                 prop_assert_eq!(after.config, before.config);
+                prop_assert_eq!(after.access_log_group, before.access_log_group);
                 prop_assert_eq!(after.table, before.table);
             }
             (DeletionPolicy::Retain, _) => {
@@ -246,7 +254,7 @@ fn every_harm_does_harm_and_is_put_right() {
     let spec = json!({
         "region": "eu-central-1", "accountId": "111122223333", "stages": [{"name": "v1"}],
         "endpoint": {"type": "Private", "vpcEndpointIds": ["vpce-1", "vpce-2"]},
-        "throttle": {"requestsPerSecond": 5, "burst": 10}, "tags": {"team": "ai"},
+        "throttle": {"requestsPerSecond": 5, "burst": 10}, "logs": {"access": true}, "tags": {"team": "ai"},
         "tiers": [{"name": "bronze", "plan": {"requestsPerSecond": 5, "burst": 10}}],
         "tenants": {"rules": []},
     });

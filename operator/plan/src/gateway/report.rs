@@ -147,11 +147,11 @@ pub fn status(
         },
         issuers: previous.issuers.clone(),
         tenants: Some(TenantsStatus { total: i32::try_from(tenants).unwrap_or(i32::MAX) }),
-        effective: Some(effective(valid)),
+        effective: Some(effective(valid, identity)),
     }
 }
 
-fn effective(valid: &ValidGateway) -> EffectiveGateway {
+fn effective(valid: &ValidGateway, identity: &GatewayIdentity) -> EffectiveGateway {
     let policy = |policy: DeletionPolicy| match policy {
         DeletionPolicy::Delete => "Delete".to_owned(),
         DeletionPolicy::Retain => "Retain".to_owned(),
@@ -184,6 +184,7 @@ fn effective(valid: &ValidGateway) -> EffectiveGateway {
             .iter()
             .map(|guardrail| MandatoryGuardrail { id: guardrail.id.clone(), version: guardrail.version.clone() })
             .collect(),
+        access_log_group: valid.logs.access.then(|| identity.access_log_group()),
         fips: valid.fips,
         architecture: valid.architecture,
         forwarder_memory_mib: valid.forwarder_memory_mib,
@@ -241,7 +242,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::gateway::fixtures::valid;
+    use crate::gateway::fixtures::{identity, valid};
 
     #[test]
     fn what_is_in_force_about_money_is_told() {
@@ -250,7 +251,7 @@ mod tests {
             "tiers": [{"name": "bronze", "plan": {"requestsPerSecond": 5, "burst": 10}}], "tenants": {"rules": []},
         });
         let EffectiveGateway { unmetered, usd_per_unmetered_call, unknown_price, prices, fail_mode, .. } =
-            effective(&valid(spec.clone()));
+            effective(&valid(spec.clone()), &identity());
         assert_eq!((unmetered.as_str(), usd_per_unmetered_call), ("Deny", None));
         assert_eq!((unknown_price.as_str(), fail_mode.as_str()), ("Deny", "Closed"));
         let bundled = prices.unwrap();
@@ -261,7 +262,7 @@ mod tests {
         spec["models"] = json!({"unknownPrice": "ChargeMaximum", "prices": [price]});
         spec["failMode"] = json!("Open");
         let EffectiveGateway { unmetered, usd_per_unmetered_call, unknown_price, prices, fail_mode, .. } =
-            effective(&valid(spec));
+            effective(&valid(spec), &identity());
         assert_eq!((unmetered.as_str(), usd_per_unmetered_call.as_deref()), ("Charge", Some("0.01")));
         assert_eq!((unknown_price.as_str(), fail_mode.as_str()), ("ChargeMaximum", "Open"));
         let own = prices.unwrap();

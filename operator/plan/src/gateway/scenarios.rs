@@ -61,7 +61,7 @@ fn from_nothing() {
 #[test]
 fn each_kind_of_spec_change() {
     type Change = fn(&mut Value);
-    let changes: [(&str, Change); 18] = [
+    let changes: [(&str, Change); 19] = [
         ("limits of a tier", |spec| spec["tiers"][0]["plan"] = json!({"requestsPerSecond": 6, "burst": 10})),
         ("another tier", |spec| {
             let tier = json!({"name": "gold", "plan": {"requestsPerSecond": 90, "burst": 90}});
@@ -71,6 +71,7 @@ fn each_kind_of_spec_change() {
         ("tiers in another order", |spec| spec["tiers"].as_array_mut().unwrap().reverse()),
         ("throttle of the stage", |spec| spec["throttle"] = json!({"requestsPerSecond": 9, "burst": 9})),
         ("families", |spec| spec["bedrock"] = json!({"families": ["bedrock-runtime", "bedrock-agent-runtime"]})),
+        ("access log, kept longer", |spec| spec["logs"] = json!({"access": true, "retentionDays": 90})),
         ("cache time", |spec| spec["auth"] = json!({"cacheSeconds": 5})),
         ("API keys off", |spec| spec["auth"] = json!({"apiKeys": {"enabled": false}})),
         ("source ranges", |spec| spec["endpoint"]["sourceCidrs"] = json!(["203.0.113.0/24"])),
@@ -171,6 +172,7 @@ fn drift_of_several_objects() {
 fn drift_of_each_kind() {
     let mut with_all = private();
     with_all["functions"] = Value::Null;
+    with_all["logs"] = json!({"access": true});
     with_all["throttle"] = json!({"requestsPerSecond": 9, "burst": 9});
     let mut text = String::new();
     for (number, (name, _)) in HARMS.iter().enumerate() {

@@ -9,6 +9,7 @@ use aigw_contract::table::{GatewayConfig, OwnerRecord};
 use serde_json::Value;
 
 use super::document::Expectation;
+use super::logs::AccessLog;
 use super::observed::{ObservedCanary, Tags};
 use crate::identity::Function;
 
@@ -70,6 +71,8 @@ pub enum GatewayStep {
     CreateStage { rest_api_id: String, stage: String, deployment_id: String, tags: Tags },
     /// Change a stage: the deployment it serves, its throttle, or both.
     UpdateStage { rest_api_id: String, stage: String, deployment_id: Option<String>, throttle: Option<StageThrottle> },
+    /// Have a stage write an access log, or none.
+    SetAccessLog { rest_api_id: String, stage: String, access_log: Option<AccessLog> },
     /// Create a usage plan for a tier.
     CreateUsagePlan(UsagePlanSpec),
     /// Change a usage plan in one call (1 per 20 s and account).
@@ -306,6 +309,10 @@ impl fmt::Display for GatewayStep {
                     Some(StageThrottle(None)) => formatter.write_str(" no throttle"),
                     None => Ok(()),
                 }
+            }
+            S::SetAccessLog { rest_api_id, stage, access_log } => {
+                let destination = access_log.as_ref().map_or("nowhere", |log| log.destination_arn.as_str());
+                write!(formatter, "write access log of stage {stage} of rest api {rest_api_id} to {destination}")
             }
             S::CreateUsagePlan(plan) => {
                 write!(formatter, "create usage plan {} at {}/{}", plan.name, plan.rate_limit, plan.burst_limit)

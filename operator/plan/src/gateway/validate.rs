@@ -20,6 +20,7 @@ use super::document::Access;
 use super::endpoint::{self, ValidDomain};
 use super::guardrails;
 use super::issuers::{self, ValidIssuer};
+use super::logs::{self, ValidLogs};
 use super::releases::Releases;
 use super::roles;
 use crate::prices::{own_prices, price_list, usd_per_call};
@@ -103,6 +104,8 @@ pub struct ValidGateway {
     pub rules: Vec<TenantRule>,
     /// Tenants the platform has suspended.
     pub suspended: BTreeSet<NamedObject>,
+    /// What is written down of calls.
+    pub logs: ValidLogs,
     /// The user's tags.
     pub tags: BTreeMap<String, String>,
     /// What deletion does to compute.
@@ -160,6 +163,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
         tenants,
         fail_mode,
         probe,
+        logs: asked_logs,
         tags,
         deletion_policy,
         data_deletion_policy,
@@ -263,6 +267,7 @@ pub fn validate(spec: &AIGatewaySpec) -> Result<ValidGateway, Vec<Violation>> {
             .collect(),
         rules: tenants.rules.clone(),
         suspended: tenants.suspended.iter().cloned().collect(),
+        logs: logs::valid(asked_logs.as_ref()),
         tags: tags.clone().unwrap_or_default(),
         deletion_policy: deletion_policy.unwrap_or(DeletionPolicy::Delete),
         data_deletion_policy: data_deletion_policy.unwrap_or(DeletionPolicy::Retain),

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use aigw_contract::meter::LAST_USED_PREFIX;
 use aigw_contract::table::{DOCUMENT, METER_POLICY_VERSION, TTL, VERSION};
+use aigw_plan::gateway::logs::AccessLog;
 use aigw_plan::identity::{TAG_ID, TAG_TIER};
 use serde_json::Value;
 
@@ -104,6 +105,7 @@ impl Lines<'_> {
             domains,
             foreign_domains: _,
             functions,
+            log_role: _,
             log_groups,
             tables,
         } = self.region;
@@ -162,9 +164,12 @@ impl Lines<'_> {
         lines.sort();
         text.extend(lines);
         for (name, stage) in stages {
-            let Stage { deployment_id, rate_limit, burst_limit, tags } = stage;
+            let Stage { deployment_id, rate_limit, burst_limit, access_log, tags } = stage;
             let limits = format!("{rate_limit:?}/{burst_limit:?}");
             let _ = writeln!(text, "  stage {name}: serves {deployment_id}, throttle {limits}{}", tagged(tags));
+            if let Some(AccessLog { destination_arn, format }) = access_log {
+                let _ = writeln!(text, "    access log to {destination_arn}: {format}");
+            }
         }
         text
     }

@@ -43,6 +43,8 @@ pub struct RegionState {
     pub foreign_domains: Foreign,
     /// Functions by name.
     pub functions: BTreeMap<String, Function>,
+    /// Role API Gateway writes logs with, a setting of the account that nobody has made at first.
+    pub log_role: Option<String>,
     /// Log groups by name.
     pub log_groups: BTreeMap<String, LogGroup>,
     /// Tables by name.

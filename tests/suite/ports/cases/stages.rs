@@ -1,12 +1,13 @@
 //! Stages.
 
 use aigw_plan::Class;
+use aigw_plan::gateway::logs::AccessLog;
 use aigw_plan::gateway::observed::ObservedStage;
 use aigw_plan::gateway::step::StageThrottle;
-use aigw_tests::{Outcome, ensure_eq};
+use aigw_tests::{Outcome, ensure, ensure_eq};
 
 use super::cases;
-use crate::ports::subject::{Case, Subject, more_tags, refused};
+use crate::ports::subject::{ACCOUNT, Case, REGION, Subject, more_tags, refused};
 
 pub fn cases() -> Vec<Case> {
     cases![
@@ -14,6 +15,7 @@ pub fn cases() -> Vec<Case> {
         a_stage_needs_a_deployment,
         a_stage_moves_to_a_deployment_that_exists,
         a_stages_throttle_is_set_and_taken_away,
+        a_stages_access_log_is_set_and_taken_away,
         a_deployment_a_stage_serves_is_not_deleted,
         a_stage_takes_more_tags,
         a_stage_leaves_its_usage_plans_when_it_goes,
@@ -26,7 +28,8 @@ async fn a_stage_is_created_once_and_read_back(subject: &Subject) -> Outcome {
     let (api, deployment_id) = subject.staged().await?;
     let again = apis.create_stage(&api, "v1", &deployment_id, &subject.tags()).await;
     refused("a second creation", again, Class::Conflict, "ConflictException")?;
-    let expected = ObservedStage { deployment_id, rate_limit: None, burst_limit: None, tags: subject.tags() };
+    let expected =
+        ObservedStage { deployment_id, rate_limit: None, burst_limit: None, access_log: None, tags: subject.tags() };
     ensure_eq!(apis.stage(&api, "v1").await?, Some(expected), "stage");
     apis.delete_stage(&api, "v1").await?;
     ensure_eq!(apis.stage(&api, "v1").await?, None, "deleted stage");
@@ -61,6 +64,23 @@ async fn a_stages_throttle_is_set_and_taken_away(subject: &Subject) -> Outcome {
     ensure_eq!(limits().await?, Some((None, None)), "limits");
     let again = apis.update_stage(&api, "v1", None, Some(&StageThrottle(None))).await;
     refused("removal of what is not set", again, Class::Conflict, "BadRequestException")
+}
+
+async fn a_stages_access_log_is_set_and_taken_away(subject: &Subject) -> Outcome {
+    let apis = &subject.cloud.rest_apis;
+    let (api, deployment) = subject.staged().await?;
+    ensure!(apis.account_log_role().await?.is_some(), "the account has no role to write logs with");
+    let destination_arn = format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{}", subject.log_group().await?);
+    let one = AccessLog { destination_arn, format: r#"{"status":"$context.status"}"#.into() };
+    let other = AccessLog { format: r#"{"id":"$context.requestId"}"#.into(), ..one.clone() };
+    for wanted in [Some(&one), Some(&other), None] {
+        apis.set_access_log(&api, "v1", wanted).await?;
+        let stage = apis.stage(&api, "v1").await?.ok_or("no stage")?;
+        ensure_eq!(stage.access_log.as_ref(), wanted, "access log");
+        ensure_eq!(stage.deployment_id, deployment, "deployment");
+    }
+    let absent = apis.set_access_log(&api, "absent", Some(&one)).await;
+    refused("access log of an absent stage", absent, Class::Conflict, "NotFoundException")
 }
 
 async fn a_deployment_a_stage_serves_is_not_deleted(subject: &Subject) -> Outcome {

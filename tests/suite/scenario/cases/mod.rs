@@ -11,7 +11,7 @@ mod tenant_changes;
 
 use aigw_tests::simulation::scenario::Scenario;
 
-use super::{domains, drift, guardrails, issuers, probes, releases};
+use super::{access_logs, domains, drift, guardrails, issuers, probes, releases};
 
 pub use checks::check;
 
@@ -30,6 +30,7 @@ pub fn all() -> Vec<Scenario> {
         guardrails::scenarios(),
         domains::scenarios(),
         releases::scenarios(),
+        access_logs::scenarios(),
     ];
     let drift = [drift::api_gateway(), drift::compute(), drift::table(), drift::cluster()];
     [own.concat(), drift.concat()].concat()

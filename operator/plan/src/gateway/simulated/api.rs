@@ -38,7 +38,9 @@ impl SimulatedGateway {
                 holds(!serves, "a stage serves this deployment")?;
                 self.aws.deployments.retain(|known| known.id != deployment_id);
             }
-            S::CreateStage { .. } | S::UpdateStage { .. } | S::DeleteStage { .. } => self.apply_stage(step)?,
+            S::CreateStage { .. } | S::UpdateStage { .. } | S::SetAccessLog { .. } | S::DeleteStage { .. } => {
+                self.apply_stage(step)?;
+            }
             S::CreateUsagePlan(spec) => self.create_usage_plan(spec)?,
             S::UpdateUsagePlan { id, rate_limit, burst_limit, add_stages, remove_stages } => {
                 self.stages_exist(&add_stages)?;
@@ -68,7 +70,8 @@ impl SimulatedGateway {
                 self.rest_api(&rest_api_id)?;
                 absent(self.aws.stages.get(&stage), "the stage exists")?;
                 self.deployment_exists(&deployment_id)?;
-                let created = ObservedStage { deployment_id, rate_limit: None, burst_limit: None, tags };
+                let created =
+                    ObservedStage { deployment_id, rate_limit: None, burst_limit: None, access_log: None, tags };
                 self.aws.stages.insert(stage, created);
             }
             S::UpdateStage { stage, deployment_id, throttle, rest_api_id: _ } => {
@@ -81,6 +84,11 @@ impl SimulatedGateway {
                     actual.rate_limit = limits.map(|(rate, _)| f64::from(rate));
                     actual.burst_limit = limits.map(|(_, burst)| burst);
                 }
+            }
+            S::SetAccessLog { stage, access_log, rest_api_id: _ } => {
+                let may_write = access_log.is_none() || self.aws.account_log_role.is_some();
+                holds(may_write, "the account has no role to write logs with")?;
+                self.stage(&stage)?.access_log = access_log;
             }
             S::DeleteStage { rest_api_id, stage } => {
                 self.aws.stages.remove(&stage);

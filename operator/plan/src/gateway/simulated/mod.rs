@@ -13,7 +13,7 @@ use aigw_contract::Partition;
 use super::guardrails::SETTLE;
 use super::observed::{Document, ObservedGateway, ObservedLogGroup, ObservedRole, ObservedTable, Tags};
 use super::step::{GatewayStep, TaggedResource};
-use crate::identity::Function;
+use crate::identity::{ACCESS_LOG_PREFIX, Function};
 use crate::tenant::step::ObservedApiKey;
 
 /// Gives an id for the new object of a kind; the number is different each time.
@@ -122,6 +122,7 @@ impl SimulatedGateway {
             | S::DeleteDeployment { .. }
             | S::CreateStage { .. }
             | S::UpdateStage { .. }
+            | S::SetAccessLog { .. }
             | S::DeleteStage { .. }
             | S::DeleteRestApi { .. }
             | S::CreateUsagePlan(_)
@@ -203,15 +204,25 @@ impl SimulatedGateway {
             S::UpdateRoleTrust { name, trust } => self.role(&name)?.trust = trust,
             S::PutRolePolicy { name, policy } => self.role(&name)?.policy = Some(policy),
             S::DeleteRole { name } => drop(self.aws.roles.remove(&function_of(&name)?)),
+            S::CreateLogGroup { name, .. } if name.starts_with(ACCESS_LOG_PREFIX) => {
+                absent(self.aws.access_log_group.as_ref(), "the log group exists")?;
+                self.aws.access_log_group = Some(ObservedLogGroup { retention_days: None });
+            }
             S::CreateLogGroup { name, .. } => {
                 let function = function_of(&name)?;
                 absent(self.aws.log_groups.get(&function), "the log group exists")?;
                 self.aws.log_groups.insert(function, ObservedLogGroup { retention_days: None });
             }
             S::SetRetention { name, days } => {
-                let group = self.aws.log_groups.get_mut(&function_of(&name)?).ok_or("there is no such log group")?;
+                let group = if name.starts_with(ACCESS_LOG_PREFIX) {
+                    self.aws.access_log_group.as_mut()
+                } else {
+                    self.aws.log_groups.get_mut(&function_of(&name)?)
+                };
+                let group = group.ok_or("there is no such log group")?;
                 group.retention_days = Some(days);
             }
+            S::DeleteLogGroup { name } if name.starts_with(ACCESS_LOG_PREFIX) => self.aws.access_log_group = None,
             S::DeleteLogGroup { name } => drop(self.aws.log_groups.remove(&function_of(&name)?)),
             _ => return Err(MISROUTED),
         }

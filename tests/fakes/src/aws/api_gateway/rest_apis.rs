@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aigw_plan::gateway::logs::AccessLog;
 use aigw_plan::gateway::observed::{ImportedApi, ImportedMethod, ObservedDeployment, ObservedRestApi, Tags};
 use serde_json::Value;
 
@@ -73,6 +74,8 @@ pub struct Stage {
     pub rate_limit: Option<f64>,
     /// Burst limit of the same.
     pub burst_limit: Option<i32>,
+    /// Where its access log goes, and what a line is.
+    pub access_log: Option<AccessLog>,
     /// Tags.
     pub tags: Tags,
 }

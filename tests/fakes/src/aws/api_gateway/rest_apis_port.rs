@@ -1,6 +1,7 @@
 //! The port to REST APIs: the same calls as the adapter's.
 
 use aigw_cloud::{CloudError, RestApis};
+use aigw_plan::gateway::logs::AccessLog;
 use aigw_plan::gateway::observed::{ImportedApi, ObservedDeployment, ObservedRestApi, ObservedStage, Tags};
 use aigw_plan::gateway::step::StageThrottle;
 use aigw_plan::identity::TAG_ID;
@@ -139,6 +140,23 @@ impl RestApis for RestApisPort {
         self.0
             .call("apigateway:UpdateStage", &format!("{id}/{name}"), |state, context| {
                 stages::update(state, context, (id, name), deployment_id, throttle)
+            })
+            .await
+    }
+
+    async fn account_log_role(&self) -> Result<Option<String>, CloudError> {
+        self.0
+            .call("apigateway:GetAccount", "account", |state, context| {
+                Ok(state.region(context.region).log_role.clone())
+            })
+            .await
+    }
+
+    async fn set_access_log(&self, id: &str, name: &str, access_log: Option<&AccessLog>) -> Result<(), CloudError> {
+        let access_log = access_log.cloned();
+        self.0
+            .call("apigateway:UpdateStage", &format!("{id}/{name}"), |state, context| {
+                stages::set_access_log(state, context, (id, name), access_log)
             })
             .await
     }

@@ -1,5 +1,6 @@
 //! Stages: which deployment is served, under which name.
 
+use aigw_plan::gateway::logs::AccessLog;
 use aigw_plan::gateway::observed::{ObservedStage, Tags};
 use aigw_plan::gateway::step::StageThrottle;
 
@@ -15,8 +16,9 @@ fn stage<'a>(region: &'a mut RegionState, id: &str, name: &str) -> Answer<&'a mu
 }
 
 pub(super) fn get(state: &mut AccountState, context: &Context<'_>, id: &str, name: &str) -> Answer<ObservedStage> {
-    let Stage { deployment_id, rate_limit, burst_limit, tags } = stage(state.region(context.region), id, name)?.clone();
-    Ok(ObservedStage { deployment_id, rate_limit, burst_limit, tags })
+    let Stage { deployment_id, rate_limit, burst_limit, access_log, tags } =
+        stage(state.region(context.region), id, name)?.clone();
+    Ok(ObservedStage { deployment_id, rate_limit, burst_limit, access_log, tags })
 }
 
 pub(super) fn create(
@@ -40,7 +42,7 @@ pub(super) fn create(
     if api.stages.len() >= context.behaviour.limits.stages {
         return Err(Refusal::limit("Maximum number of stages for this API has been reached: limit reached"));
     }
-    api.stages.insert(name, Stage { deployment_id, rate_limit: None, burst_limit: None, tags });
+    api.stages.insert(name, Stage { deployment_id, rate_limit: None, burst_limit: None, access_log: None, tags });
     Ok(())
 }
 
@@ -74,6 +76,24 @@ pub(super) fn update(
     if let Some(deployment_id) = deployment_id {
         stage.deployment_id = deployment_id;
     }
+    Ok(())
+}
+
+/// Sets or takes away the access log. The group it leads to need not exist, the account's role must.
+pub(super) fn set_access_log(
+    state: &mut AccountState,
+    context: &Context<'_>,
+    (id, name): (&str, &str),
+    access_log: Option<AccessLog>,
+) -> Answer {
+    let region = state.region(context.region);
+    let may_write = region.log_role.is_some();
+    let stage = stage(region, id, name)?;
+    if access_log.is_some() && !may_write {
+        let message = "CloudWatch Logs role ARN must be set in account settings to enable logging";
+        return Err(Refusal::bad_request(message));
+    }
+    stage.access_log = access_log;
     Ok(())
 }
 
