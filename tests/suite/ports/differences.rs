@@ -50,6 +50,14 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "the operator switches it on only for a table it has just seen",
         shows: "recovery: accepted",
     },
+    Difference {
+        case: "quotas_of_the_account_can_be_read",
+        aws: "lists the account's quotas of API Gateway",
+        source: "Service Quotas API reference, ListServiceQuotas",
+        emulator: "has no quotas of API Gateway, and refuses",
+        reason: "without them the operator goes by those AWS publishes, which is worth running end to end",
+        shows: "servicequotas:ListServiceQuotas",
+    },
 ];
 
 impl Difference {
