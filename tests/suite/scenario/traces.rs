@@ -85,7 +85,7 @@ async fn one_request(listener: &TcpListener) -> std::io::Result<Vec<u8>> {
     let (mut stream, _) = listener.accept().await?;
     let mut read = Vec::new();
     loop {
-        let mut part = [0; 65_536];
+        let mut part = [0; 4_096];
         let count = stream.read(&mut part).await?;
         read.extend_from_slice(&part[..count]);
         let text = String::from_utf8_lossy(&read);
