@@ -177,3 +177,20 @@ fn five_megabytes_are_read_in_linear_time() {
         }
     }
 }
+
+#[test]
+fn a_prediction_is_refused_wherever_a_model_would_read_it() {
+    let prediction = r#""prediction":{"type":"content","content":"as it was"}"#;
+    let chat = "/openai/v1/chat/completions";
+    for (path, body) in [
+        (chat, format!(r#"{{"model":"m.x","max_tokens":1,{prediction}}}"#)),
+        (chat, format!(r#"{{"model":"m.x",{}}}"#, prediction.replace("pred", r"pr\u0065d"))),
+        ("/model/openai.gpt-oss-20b-1:0/invoke", format!(r#"{{"max_tokens":1,{prediction}}}"#)),
+        ("/model/m.x/converse", format!(r#"{{"additionalModelRequestFields":{{{prediction}}}}}"#)),
+    ] {
+        let (status, message) = refused(world().runtime(path, &body));
+        assert!(status == 400 && message.contains("\"prediction\""), "{path} {body}: {status} {message}");
+    }
+    assert!(world().runtime(chat, r#"{"model":"m.x","prediction":null}"#).is_ok());
+    assert!(world().converse(r#"{"messages":[{"prediction":1}]}"#).is_ok());
+}

@@ -64,6 +64,13 @@ pub(super) fn settle(
             question.policy.tenant()
         )));
     }
+    if request.has_prediction() {
+        return Err(Denial::invalid(format!(
+            "what a model rejects of a prediction is charged as an answer, beyond the longest one that is asked for, and \
+             tenant {} has limits that need it; leave \"prediction\" out",
+            question.policy.tenant()
+        )));
+    }
     let names = Names::of(question.shape, answers, request);
     let limits = question.policy.limits.max_output_tokens;
     let most = limits.max.unwrap_or(i64::MAX).max(1);

@@ -12,6 +12,7 @@ const PERFORMANCE: &str = "performanceConfig";
 const FURTHER: &str = "additionalModelRequestFields";
 const PROMPT: &str = "prompt";
 const MODEL: &str = "model";
+const PREDICTION: &str = "prediction";
 
 /// Every member of the outermost object that is looked at, whatever the API.
 const NAMES: &[&str] = &[
@@ -36,6 +37,7 @@ const NAMES: &[&str] = &[
     FURTHER,
     PROMPT,
     MODEL,
+    PREDICTION,
 ];
 /// Objects in it that are looked into.
 const CONTAINERS: &[&str] = &["inferenceConfig", "textGenerationConfig"];
@@ -120,6 +122,13 @@ impl<'a> Request<'a> {
         let further = self.further.as_deref()?;
         let found = LENGTHS.iter().chain(COUNTS).find(|path| further.place(path).is_some())?;
         found.last().copied()
+    }
+
+    /// Whether the body foretells a part of the answer, as OpenAI's predicted outputs do; also among the fields that
+    /// Converse passes on.
+    pub fn has_prediction(&self) -> bool {
+        let foretold = self.members.get(PREDICTION).is_some_and(|value| self.text.get(value.start) != Some(&b'n'));
+        foretold || self.further.as_deref().is_some_and(Request::has_prediction)
     }
 
     /// Whether the body has a bare prompt, as the text completions before Anthropic's Messages.
