@@ -73,6 +73,9 @@ pub enum PolicyFileError {
     /// Credentials of several tenants in one list, or one tenant in two lists.
     #[error("tenants[{0}].credentials must all name one tenant, which no other entry names")]
     Mixed(usize),
+    /// A tenant has a budget, and nobody knows what its calls cost: each of them would be refused.
+    #[error("tenants[{0}].policy.budgets needs prices, which a policy file has none of; leave it out")]
+    Unpriced(usize),
     /// `gateway` or a `policy` lacks something or has something of a wrong type.
     #[error("{place} of the policy file has a field of the wrong type")]
     Document {
@@ -137,7 +140,12 @@ impl FileTenant {
             .collect();
         let defaults = json!({ "namespace": "file", "name": id, "tier": "file", "usageKey": "file", "keys": keys });
         let place = format!("tenants[{number}].policy");
-        put::<TenantPolicy>(items, partition, table::POLICY_SK, &place, &with_defaults(defaults, self.policy))?;
+        let policy = with_defaults(defaults, self.policy);
+        let budgets = policy["budgets"].as_array();
+        if budgets.is_some_and(|budgets| !budgets.is_empty()) {
+            return Err(PolicyFileError::Unpriced(number));
+        }
+        put::<TenantPolicy>(items, partition, table::POLICY_SK, &place, &policy)?;
         let meter = json!({ table::METER_POLICY_VERSION: { "N": VERSION } });
         items.insert((table::meter_pk(&id), table::METER_SK.to_owned()), item(meter, &place)?);
         Ok(())
@@ -207,6 +215,10 @@ mod tests {
             (json!({ "tenants": [{ "credentials": [good, credential("t2", "k1")] }] }), "one tenant"),
             (json!({ "tenants": [{ "credentials": [good] }, { "credentials": [good] }] }), "tenants[1]"),
             (json!({ "tenants": [{ "credentials": [good], "policy": { "keys": 5 } }] }), "tenants[0].policy"),
+            (
+                json!({ "tenants": [{ "credentials": [good], "policy": { "budgets": [{}] } }] }),
+                "tenants[0].policy.budgets needs prices",
+            ),
             (json!({ "tenants": [], "gateway": { "families": ["s3"] } }), "gateway"),
         ] {
             let message = table(&file).err().unwrap().to_string();
