@@ -29,7 +29,7 @@ pub mod telemetry;
 pub mod tenant;
 pub mod traces;
 
-pub use args::{Args, Command, Settings};
+pub use args::{Args, Command, Settings, SweepMode};
 pub use context::{Clock, Context, Random, Stores, SystemClock, SystemRandom};
 pub use metrics::Metrics;
 pub use operate::{Parts, operate};

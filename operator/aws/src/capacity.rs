@@ -1,8 +1,10 @@
 //! What the account can hold, by Service Quotas, and holds, by API Gateway's lists.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aigw_cloud::{Capacity, CloudError};
+use aigw_plan::Class;
 use aigw_plan::gateway::capacity::{AccountQuotas, AccountUse};
 use async_trait::async_trait;
 use aws_sdk_apigateway::Client;
@@ -19,6 +21,8 @@ const USAGE_PLANS: &str = "L-E8693075";
 const API_KEYS: &str = "L-1D180A63";
 const REGIONAL_APIS: &str = "L-AA0FF27B";
 const PRIVATE_APIS: &str = "L-A966AB5C";
+/// How many there are. With one that is not told, nothing may be refused by any.
+const CODES: usize = 4;
 
 /// Over both SDKs.
 pub struct AccountCapacity {
@@ -74,7 +78,7 @@ fn has_type(endpoint: Option<&EndpointConfiguration>, kind: &EndpointType) -> bo
 #[async_trait]
 impl Capacity for AccountCapacity {
     async fn quotas(&self) -> Result<AccountQuotas, CloudError> {
-        let (mut quotas, mut token) = (AccountQuotas::default(), None);
+        let (mut quotas, mut told, mut token) = (AccountQuotas::default(), BTreeSet::new(), None);
         loop {
             let page = self
                 .quotas
@@ -89,14 +93,20 @@ impl Capacity for AccountCapacity {
                     API_KEYS => quotas.api_keys = value,
                     REGIONAL_APIS => quotas.regional_apis = value,
                     PRIVATE_APIS => quotas.private_apis = value,
-                    _ => {}
+                    _ => continue,
                 }
+                told.insert(code.to_owned());
             }
             token = page.next_token;
             if token.is_none() {
-                return Ok(quotas);
+                break;
             }
         }
+        if told.len() < CODES {
+            let message = "not every quota of API Gateway is in the list";
+            return Err(CloudError::new("servicequotas:ListServiceQuotas", Class::Invalid, "QuotaNotListed", message));
+        }
+        Ok(quotas)
     }
 
     async fn used(&self) -> Result<AccountUse, CloudError> {

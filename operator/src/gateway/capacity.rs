@@ -14,7 +14,9 @@ use tokio::time::{Instant, timeout};
 
 /// How long what was read is used.
 const KEPT: Duration = Duration::from_hours(6);
-/// How long it is used where objects could not be counted, or something does not fit: less than what waits for room waits
+/// How long it is used where objects could not be counted.
+const KEPT_UNCOUNTED: Duration = Duration::from_hours(1);
+/// How long it is used where something does not fit: less than what waits for room waits
 /// ([`Class::Quota`](aigw_plan::Class::Quota)).
 const KEPT_IN_DOUBT: Duration = Duration::from_mins(10);
 /// Longest wait for each of the two answers. In a VPC without a way to Service Quotas the SDK would try for a minute, and
@@ -44,16 +46,17 @@ impl Capacities {
         }
         let capacity = read(cloud).await;
         // A right that is missing stays missing; only counts that failed are worth another try soon.
-        let kept = if capacity.used.is_some() { KEPT } else { KEPT_IN_DOUBT };
+        let kept = if capacity.used.is_some() { KEPT } else { KEPT_UNCOUNTED };
         regions.insert(region.to_owned(), Read { at: Instant::now(), kept, capacity: capacity.clone() });
         capacity
     }
 
-    /// Something did not fit: to be read again soon.
-    pub(crate) async fn doubt(&self, region: &str) {
+    /// The room in a Region as it was minutes ago at most: for what would be refused by it. Somebody may have made room.
+    pub(crate) async fn recent(&self, cloud: &Cloud, region: &str) -> Capacity {
         if let Some(read) = self.regions.lock().await.get_mut(region) {
             read.kept = read.kept.min(KEPT_IN_DOUBT);
         }
+        self.of(cloud, region).await
     }
 }
 

@@ -120,7 +120,8 @@ impl GatewayReconciler {
         match looked {
             Ok(None) => (pass, None),
             Ok(Some(looked)) => {
-                if let (Outcome::Done { requeue }, Some(again)) = (&pass.next, looked.again)
+                if let (Outcome::Done { requeue } | Outcome::Waiting { after: requeue }, Some(again)) =
+                    (&pass.next, looked.again)
                     && again < *requeue
                 {
                     pass.next = Outcome::Waiting { after: again };
@@ -218,7 +219,10 @@ impl GatewayReconciler {
             Ok(plan) => plan,
             Err(blocked) => {
                 if blocked.class() == Class::Quota {
-                    self.context.memory.capacities.doubt(&gateway.spec.region).await;
+                    let (capacities, region) = (&self.context.memory.capacities, &gateway.spec.region);
+                    if capacities.recent(cloud, region).await != observed.capacity {
+                        return Ok(Round::Again);
+                    }
                 }
                 return Ok(stalled(blocked.reason(), blocked.to_string(), blocked.class()));
             }

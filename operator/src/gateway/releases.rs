@@ -12,6 +12,11 @@ use kube::ResourceExt;
 
 use crate::context::Context;
 
+/// Seconds between two points of a metric.
+const POINT: i64 = 60;
+/// Seconds of a step after which a failing look is told and no longer taken for one that passes by itself.
+const SILENCE: i64 = 600;
+
 /// What beside spec and AWS decides about the gateway's releases.
 pub(super) fn facts(context: &Context, gateway: &AIGateway) -> ReleaseFacts {
     facts_among(gateway, context.stores.gateways.state().iter().map(AsRef::as_ref))
@@ -38,6 +43,11 @@ pub(super) async fn look(
     for (function, actual) in &observed.functions {
         let since = Note::read(&actual.release_note).since;
         let Some((canary, since)) = actual.canary.as_ref().zip(since) else { continue };
+        let lasts = observed.observed_at.saturating_sub(since);
+        // CloudWatch has a point a minute, and refuses a time without length.
+        if lasts < POINT {
+            continue;
+        }
         let query = CallQuery {
             function: identity.function_name(*function),
             version: canary.version.clone(),
@@ -47,7 +57,13 @@ pub(super) async fn look(
         };
         let calls = match cloud.function_metrics.calls(&query).await {
             Ok(calls) => CanaryCalls::Counted(calls),
-            Err(error) if matches!(error.class, Class::Throttled | Class::Transient) => continue,
+            Err(error) if matches!(error.class, Class::Throttled | Class::Transient) => {
+                if lasts < SILENCE {
+                    continue;
+                }
+                // The code alone: the rest may vary, and it stands in a status.
+                CanaryCalls::Unreadable(format!("CloudWatch did not answer: {}", error.code))
+            }
             Err(error) => CanaryCalls::Unreadable(error.to_string()),
         };
         observed.canary_calls.insert(*function, calls);

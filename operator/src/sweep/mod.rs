@@ -133,7 +133,8 @@ impl Sweeper {
         let again = orphans(&context.settings.installation, found, &view, owners, timing::SWEEP_FLOOR);
         let Some(group) = again.into_iter().find(|other| other.gateway == group.gateway) else { return Ok(()) };
         for (region, step) in group.removal() {
-            let exists = cluster::exists(&context.client, &group.gateway).await.map_err(Error::kube("get gateway"))?;
+            let exists =
+                cluster::exists(&context.client, &group.gateway).await.map_err(Error::kube("list gateways"))?;
             if exists != group.gateway_exists {
                 return Ok(());
             }

@@ -202,10 +202,13 @@ impl TenantReconciler {
 
     /// Takes out of a plan the key that the account has no room for, and says why.
     async fn hold_keys(&self, target: &Target, plan: &mut Plan<TenantStep>) -> Option<String> {
-        let (capacities, region) = (&self.context.memory.capacities, &target.valid.region);
-        let held = hold_keys(plan, &capacities.of(&target.site.cloud, region).await)?;
-        capacities.doubt(region).await;
-        Some(held)
+        // Whatever needs no key, such as a suspension, waits for nothing.
+        if !plan.steps.iter().any(|step| matches!(step, TenantStep::CreateApiKey { .. })) {
+            return None;
+        }
+        let (capacities, cloud, region) = (&self.context.memory.capacities, &target.site.cloud, &target.valid.region);
+        capacities.of(cloud, region).await.no_room_for_a_key()?;
+        hold_keys(plan, &capacities.recent(cloud, region).await)
     }
 
     async fn plan(

@@ -25,7 +25,7 @@ const MOST_EVENTS: usize = 128;
 const LONGEST_TEXT: usize = 1_024;
 /// Spans that wait to be sent; more than are made in the time a collector takes to restart. Beyond it they are dropped, because
 /// nothing of the operator's work may wait for a collector.
-const WAITING: usize = 2_048;
+const WAITING: usize = 512;
 
 /// The spans that have ended.
 pub type Spans = Receiver<Span>;

@@ -18,8 +18,8 @@ use crate::https::{Https, Outgoing, Target};
 
 /// Between batches, the specification's default for them.
 const EVERY: Duration = Duration::from_secs(5);
-/// Most spans in a batch, likewise.
-const MOST: usize = 512;
+/// Most spans in a batch: a quarter of the specification's default, because the JSON of one is built in memory as a whole.
+const MOST: usize = 128;
 /// Bound on one request, the specification's default.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// A collector's answer is small, and nobody reads it.
@@ -108,9 +108,14 @@ async fn plain(url: &str, headers: HeaderMap, body: String) -> Result<StatusCode
         let _ = Limited::new(answer.into_body(), LONGEST_ANSWER).collect().await;
         Ok(status)
     };
+    // The connection may end in the very moment the answer is there; the caller's time-out bounds one that ends before.
+    let drive = async {
+        let _ = connection.await;
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         biased;
         status = exchange => status,
-        _ = connection => Err(Problem::NoAnswer),
+        () = drive => Err(Problem::NoAnswer),
     }
 }

@@ -57,7 +57,7 @@ impl Settings {
             let problem = "is no http:// or https:// URL; use one such as http://otel-collector.observability:4318";
             return Err(SettingsError { variable: "OTEL_EXPORTER_OTLP_ENDPOINT", problem });
         }
-        if endpoint.split('/').nth(2).is_some_and(|authority| authority.contains('@')) {
+        if endpoint.split('/').nth(2).is_some_and(|authority| authority.contains('@')) || endpoint.contains('?') {
             let problem = "credentials in a URL are not taken; give them by OTEL_EXPORTER_OTLP_HEADERS";
             return Err(SettingsError { variable: "OTEL_EXPORTER_OTLP_ENDPOINT", problem });
         }

@@ -20,6 +20,7 @@ mod releases;
 mod rights;
 mod scale;
 mod statuses;
+mod sweep;
 mod throttle;
 mod traces;
 
@@ -46,6 +47,7 @@ fn suite() -> Suite {
         releases::tests(),
         rights::tests(),
         scale::tests(),
+        sweep::tests(),
         throttle::tests(),
         traces::tests(),
     ];

@@ -31,8 +31,12 @@ pub fn diff(
     observed: &ObservedGateway,
     tiers_in_use: &BTreeSet<String>,
 ) -> Result<Plan<GatewayStep>, Blocked> {
-    capacity::before(desired, observed)?;
     let mut plan = Plan::default();
+    releases::diff_failing(desired, observed, &mut plan);
+    if !plan.steps.is_empty() {
+        return Ok(plan);
+    }
+    capacity::before(desired, observed)?;
     let table_ready = diff_table(desired, observed.table.as_ref(), &mut plan);
     diff_roles(desired, observed, &mut plan);
     logs::diff_groups(desired, observed, &mut plan);
@@ -55,9 +59,9 @@ pub fn diff(
             diff_documents(desired, observed, table_ready, &mut plan);
             diff_api(desired, api, observed, table_ready, &mut plan);
             usage_plans::diff(desired, api, observed, tiers_in_use, &mut plan)?;
-            logs::diff_stage(desired, &api.id, observed, &mut plan);
             guardrails::diff(desired, observed, &mut plan);
             domains::diff::diff(desired, api, observed, &mut plan);
+            logs::diff_access(desired, &api.id, observed, &mut plan);
             capacity::beside(desired, observed, &mut plan)?;
         }
         several => {

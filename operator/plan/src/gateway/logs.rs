@@ -116,13 +116,10 @@ fn format() -> String {
     line
 }
 
-/// Log groups that lack, and how long they keep lines.
+/// Log groups of the functions that lack, and how long they keep lines.
 pub(super) fn diff_groups(desired: &DesiredGateway, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
     for (function, spec) in &desired.functions {
         diff_group(desired, &spec.log_group, observed.log_groups.get(function), plan);
-    }
-    if desired.logs.access && observed.account_log_role.is_some() {
-        diff_group(desired, &desired.logs.access_group, observed.access_log_group.as_ref(), plan);
     }
 }
 
@@ -136,8 +133,9 @@ fn diff_group(desired: &DesiredGateway, name: &str, group: Option<&ObservedLogGr
     }
 }
 
-/// Whether the stage writes the access log.
-pub(super) fn diff_stage(
+/// The access log with its group. Comes last: calls are served without it, so whatever AWS refuses of it must not be in the
+/// way of anything else.
+pub(super) fn diff_access(
     desired: &DesiredGateway,
     rest_api_id: &str,
     observed: &ObservedGateway,
@@ -152,7 +150,11 @@ pub(super) fn diff_stage(
         access_log,
     };
     if *access {
-        if written != Some(wanted) && observed.account_log_role.is_some() {
+        if observed.account_log_role.is_none() {
+            return;
+        }
+        diff_group(desired, &desired.logs.access_group, observed.access_log_group.as_ref(), plan);
+        if written != Some(wanted) {
             plan.step(step(Some(wanted.clone())));
         }
     } else if written.is_some_and(|written| written.destination_arn == wanted.destination_arn) {

@@ -50,7 +50,7 @@ impl Seen {
 
 /// Seconds since the renewal of an operator's lease, and its duration.
 fn renewed(lease: &Lease) -> Option<(i64, i64)> {
-    let spec = lease.spec.as_ref().filter(|_| lease.name_any().ends_with("aigw-operator"))?;
+    let spec = lease.spec.as_ref().filter(|_| lease.name_any().contains("aigw-operator"))?;
     let age = Timestamp::now().as_second() - spec.renew_time.as_ref()?.0.as_second();
     Some((age, i64::from(spec.lease_duration_seconds?)))
 }
@@ -63,16 +63,17 @@ pub(super) fn judge(seen: &Seen) -> Report {
         report.findings.push(finding);
         return report;
     }
-    if let Some(leases) = &seen.leases
-        && !leases.iter().any(|(age, duration)| *age <= duration * SILENT)
-    {
-        report.findings.push(Finding::new(
-            "no operator works: no lease of one was renewed lately",
-            "look at its pods, or it runs without leader election",
-        ));
-    }
-    if seen.leases.is_none() {
-        report.unknown.push("whether an operator works: you may not list leases".to_owned());
+    match seen.leases.as_deref() {
+        Some([]) => {
+            let why = "no lease of one is there; it has another name, or runs without leader election";
+            report.unknown.push(format!("whether an operator works: {why}"));
+        }
+        Some(leases) if !leases.iter().any(|(age, duration)| *age <= duration * SILENT) => {
+            let finding = Finding::new("no operator works: no lease of one was renewed lately", "look at its pods");
+            report.findings.push(finding);
+        }
+        Some(_) => {}
+        None => report.unknown.push("whether an operator works: you may not list leases".to_owned()),
     }
     for gateway in &seen.gateways {
         let status = gateway.status.clone().unwrap_or_default();
@@ -120,8 +121,14 @@ impl<K: kube::Resource> About<'_, K> {
     }
 }
 
+/// False, and yet as it should be: by the gateway's own choice, or because a roll-out takes its time.
+const INTENDED: [&str; 3] = [reason::API_KEYS_DISABLED, reason::ROLLING_OUT, reason::AWAITING_TURN];
+
 /// What is wrong although Ready may be True, beside Ready itself.
 fn is_bad(condition: &Condition) -> bool {
+    if INTENDED.contains(&condition.reason.as_str()) {
+        return false;
+    }
     match condition.type_.as_str() {
         kind::RECONCILING | kind::STALLED => false,
         kind::SUSPENDED => condition.status == "True",

@@ -11,7 +11,7 @@ use kube::ResourceExt as _;
 use super::report::{Finding, Report};
 
 /// Services that the operator calls, by the first label of their host in a Region.
-const SERVICES: [&str; 5] = ["apigateway", "dynamodb", "lambda", "logs", "sts"];
+const SERVICES: [&str; 7] = ["apigateway", "dynamodb", "lambda", "logs", "monitoring", "servicequotas", "sts"];
 /// Any port: only the name is asked for.
 const PORT: u16 = 443;
 /// Any resolver answers sooner; a doctor need not wait for one that does not.

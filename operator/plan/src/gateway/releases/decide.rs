@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::LOOK;
 use super::facts::ReleaseFacts;
 use super::note::{Cause, Note, Rejected};
 use super::policy::{Canary, Releases, Verdict};
+use super::{IDLE_LOOK, LOOK};
 use crate::gateway::observed::{Calls, CanaryCalls, ObservedCanary, ObservedFunction, ObservedVersion};
 use crate::gateway::step::AliasTarget;
 use crate::identity::Function;
@@ -78,10 +78,12 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
         return reject(case, live, &verdict, Calls::default());
     }
     let serving = actual.versions.iter().find(|version| version.version == *live);
-    let shareable = serving.filter(|serving| can_share(serving, wanted));
-    let Some(serving) = shareable.filter(|_| !facts.promote.contains(&named)) else {
+    let Some(serving) = serving.filter(|_| !facts.promote.contains(&named)) else {
         return all_to(wanted, &Note::default());
     };
+    if !can_share(serving, wanted) {
+        return known_bad(case, serving, &note).map_or_else(|| all_to(wanted, &Note::default()), Decision::Hold);
+    }
     if let Some(rejected) = note.rejected.as_ref().filter(|rejected| rejected.build == wanted.description) {
         return match &actual.canary {
             Some(_) => lead(live, None, &Note { since: None, ..note }),
@@ -90,8 +92,52 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
     }
     match &actual.canary {
         Some(canary) if canary.version == wanted.version => go_on(case, policy, live, canary, note),
-        _ => begin(case, policy, serving, note),
+        Some(_) => match begin(case, policy, serving, note.clone()) {
+            // Nobody wants the version that has a share, and the one that is wanted is not begun with.
+            Decision::Hold(_) => lead(live, None, &Note { since: None, ..note }),
+            begun => begun,
+        },
+        None => begin(case, policy, serving, note),
     }
+}
+
+/// Where the alias should lead at once because the version that has a share, wanted or not, fails or is unwanted. Needs
+/// nothing but the alias, so that whatever else is wrong with a gateway cannot be in the way. `case` is that of the
+/// version that has the share.
+pub(super) fn send_back(case: &Case<'_>) -> Option<AliasTarget> {
+    let Case { policy: Releases::Canary(policy), facts, function, actual, wanted, calls, .. } = case else {
+        return None;
+    };
+    let live = actual.live_version.as_ref()?;
+    let calls = match calls {
+        Some(CanaryCalls::Counted(calls)) => *calls,
+        Some(CanaryCalls::Unreadable(_)) | None => Calls::default(),
+    };
+    let named = (*function, wanted.version.clone());
+    let verdict = if facts.abort.contains(&named) {
+        Some(Verdict { cause: Cause::Person, bad: 0, bound: 0 })
+    } else {
+        policy.verdict(calls).filter(|_| !facts.promote.contains(&named))
+    };
+    match reject(case, live, &verdict?, calls) {
+        Decision::Lead(target) => Some(target),
+        Decision::Done | Decision::Hold(_) => None,
+    }
+}
+
+/// Why code that serves nowhere else is not to serve at once, where it is known to fail.
+fn known_bad(case: &Case<'_>, serving: &ObservedVersion, note: &Note) -> Option<Hold> {
+    let Case { facts, actual, wanted, .. } = case;
+    if serving.code_sha256 == wanted.code_sha256 {
+        return None;
+    }
+    let code = |number: &str| actual.versions.iter().find(|version| version.version == number);
+    let same = |rejected: &&Rejected| code(&rejected.version).is_some_and(|bad| bad.code_sha256 == wanted.code_sha256);
+    if let Some(rejected) = note.rejected.as_ref().filter(same) {
+        return Some(Hold::Rejected(rejected.clone()));
+    }
+    let gateway = facts.rejected_elsewhere.get(&wanted.code_sha256)?;
+    Some(Hold::HeldBack { gateway: gateway.clone() })
 }
 
 /// An alias may lead to two versions of one role only (Lambda guide, "Lambda alias routing").
@@ -101,11 +147,12 @@ fn can_share(serving: &ObservedVersion, wanted: &ObservedVersion) -> bool {
 
 fn begin(case: &Case<'_>, policy: &Canary, serving: &ObservedVersion, note: Note) -> Decision {
     let Case { facts, wanted, now, .. } = case;
-    if let Some(gateway) = facts.rejected_elsewhere.get(&wanted.code_sha256) {
+    // Who changes the spec of one gateway has nothing to do with others: only an upgrade brings code to all at once.
+    let new_code = serving.code_sha256 != wanted.code_sha256;
+    if let Some(gateway) = facts.rejected_elsewhere.get(&wanted.code_sha256).filter(|_| new_code) {
         return Decision::Hold(Hold::HeldBack { gateway: gateway.clone() });
     }
-    // Who changes the spec of one gateway is not made to wait for others: only an upgrade brings code to all at once.
-    let turns = if serving.code_sha256 == wanted.code_sha256 { 0 } else { facts.ahead };
+    let turns = if new_code { facts.ahead } else { 0 };
     let due = wanted.published.saturating_add(turns.saturating_mul(policy.interval));
     if *now < due && turns > 0 {
         return Decision::Hold(Hold::Turn { again: seconds(due - now) });
@@ -134,7 +181,7 @@ fn go_on(case: &Case<'_>, policy: &Canary, live: &str, canary: &ObservedCanary, 
         return hold(left.min(LOOK));
     }
     if calls.calls < policy.min_calls {
-        return hold(LOOK);
+        return hold(IDLE_LOOK);
     }
     shift(case, live, next, note)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aigw_api::{AIGatewaySpec, AIGatewayStatus, ReleasePolicy, annotations};
+use aigw_api::{AIGatewaySpec, AIGatewayStatus, FunctionStatus, ReleasePolicy, annotations};
 
 use crate::identity::Function;
 
@@ -58,7 +58,11 @@ impl ReleaseFacts {
                 facts.ahead += 1;
             }
             let functions = other.status.iter().flat_map(|status| &status.functions);
-            for rejected in functions.filter_map(|function| function.rejected.as_ref()) {
+            // Code that serves there all the same was sent back for its memory or time-out.
+            let bad = |function: &'a FunctionStatus| {
+                function.rejected.as_ref().filter(|rejected| rejected.code_sha256 != function.code_sha256)
+            };
+            for rejected in functions.filter_map(bad) {
                 let told = format!("{}/{}", other.name.0, other.name.1);
                 facts.rejected_elsewhere.insert(rejected.code_sha256.clone(), told);
             }

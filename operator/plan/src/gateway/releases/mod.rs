@@ -20,7 +20,7 @@ pub use note::Note;
 pub(super) use policy::effective;
 pub use policy::{Canary, Releases};
 
-use self::decide::{Case, Decision, decide};
+use self::decide::{Case, Decision, decide, send_back};
 use super::desired::{DesiredGateway, version_description};
 use super::observed::{ObservedFunction, ObservedGateway, ObservedVersion};
 use super::step::{FunctionSpec, GatewayStep};
@@ -30,6 +30,9 @@ use crate::plan::Plan;
 const KEPT_VERSIONS: usize = 3;
 /// When to look again at calls under way: CloudWatch has a point a minute.
 const LOOK: Duration = Duration::from_mins(1);
+/// The same where a step lasts for want of calls: each look is a pass, and a hundred idle gateways would use up the rate of
+/// API Gateway that all share.
+const IDLE_LOOK: Duration = Duration::from_mins(5);
 
 /// The published version that a function should run, if it was published.
 fn wanted<'a>(spec: &FunctionSpec, actual: &'a ObservedFunction) -> Option<&'a ObservedVersion> {
@@ -53,6 +56,19 @@ fn case<'a>(
         wanted,
         calls: observed.canary_calls.get(&spec.function),
         now: observed.observed_at,
+    }
+}
+
+/// Plans the end of shares that are to end at once. It is a plan of its own and comes first: a version that fails calls is
+/// not to go on doing so because something else of the gateway cannot be done.
+pub(super) fn diff_failing(desired: &DesiredGateway, observed: &ObservedGateway, plan: &mut Plan<GatewayStep>) {
+    for spec in desired.functions.values() {
+        let Some(actual) = observed.functions.get(&spec.function) else { continue };
+        let Some(canary) = &actual.canary else { continue };
+        let Some(version) = actual.versions.iter().find(|version| version.version == canary.version) else { continue };
+        if let Some(target) = send_back(&case(desired, observed, (spec, actual, version))) {
+            plan.step(GatewayStep::PointAlias { name: spec.name.clone(), target, create: false });
+        }
     }
 }
 

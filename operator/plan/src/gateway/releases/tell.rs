@@ -18,11 +18,16 @@ use crate::time_span;
 pub fn condition(desired: &DesiredGateway, observed: &ObservedGateway) -> Option<ConditionSpec> {
     let Releases::Canary(policy) = &desired.releases else { return None };
     let told = desired.functions.values().filter_map(|spec| {
-        let actual = observed.functions.get(&spec.function)?;
-        let wanted = wanted(spec, actual)?;
+        let on_its_way = || {
+            let message = format!("a new version of the {} is being made ready", spec.function.as_str());
+            Some((3, reason::ROLLING_OUT, message))
+        };
+        let Some(actual) = observed.functions.get(&spec.function) else { return on_its_way() };
+        let Some(wanted) = wanted(spec, actual) else { return on_its_way() };
         match decide(&case(desired, observed, (spec, actual, wanted))) {
             Decision::Hold(hold) => Some(of(&hold, policy, (spec.function, &wanted.version))),
-            Decision::Done | Decision::Lead(_) => None,
+            Decision::Lead(_) => on_its_way(),
+            Decision::Done => None,
         }
     });
     let mut told: Vec<(usize, &'static str, String)> = told.collect();

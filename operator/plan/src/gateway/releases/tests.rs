@@ -4,7 +4,7 @@ use super::decide::Hold;
 use super::note::{Cause, Rejected};
 use super::*;
 use crate::gateway::fixtures::{World, valid};
-use crate::gateway::observed::{Calls, CanaryCalls, ObservedCanary};
+use crate::gateway::observed::{Calls, CanaryCalls, FunctionState, ObservedCanary};
 use crate::gateway::validate::ValidGateway;
 use crate::identity::Function;
 
@@ -162,6 +162,82 @@ fn only_new_code_waits_for_its_turn() {
     world.sim.aws.observed_at += 7_200;
     world.converge(&target);
     assert!(split(&world).1.is_some());
+}
+
+#[test]
+fn a_share_of_what_nobody_wants_any_more_ends_while_its_successor_waits() {
+    let (mut world, first) = (world(), target(512, &json!({"interval": "1h"})));
+    world.converge(&first);
+    let old = split(&world).0;
+    let share = forwarder(&world).canary.clone();
+    // Another build came meanwhile: to it, what serves is older code.
+    let mut second = target(768, &json!({"interval": "1h"}));
+    world.release_facts.ahead = 1;
+    world.converge(&second);
+    for function in world.sim.aws.functions.values_mut() {
+        function.versions.iter_mut().filter(|version| version.version == old).for_each(|version| {
+            version.code_sha256 = "older".into();
+        });
+    }
+    world.sim.aws.functions.get_mut(&FORWARDER).unwrap().canary.clone_from(&share);
+    world.converge(&second);
+    assert_eq!((split(&world), told(&world, &second).0), ((old.clone(), None), "AwaitingTurn"));
+    world.sim.aws.functions.get_mut(&FORWARDER).unwrap().canary = share;
+    world.release_facts.rejected_elsewhere = [("code-forwarder-arm64".to_owned(), "a/b".to_owned())].into();
+    world.converge(&second);
+    assert_eq!((split(&world), told(&world, &second).0), ((old.clone(), None), "HeldBack"));
+    // Nor does another role bring it to all calls at once.
+    second.forwarder_role_arn = Some("arn:aws:iam::111122223333:role/given".into());
+    world.converge(&second);
+    assert_eq!((split(&world), told(&world, &second).0), ((old, None), "HeldBack"));
+}
+
+#[test]
+fn a_failing_share_ends_whatever_else_cannot_be_done() {
+    let (mut world, target) = (world(), target(512, &json!({})));
+    world.converge(&target);
+    let old = split(&world).0;
+    later(&mut world, 120, 400, 12);
+    // Lambda works on the next build, and everything else of the gateway is gone.
+    world.sim.aws.functions.get_mut(&FORWARDER).unwrap().state = FunctionState::Pending;
+    world.sim.aws.roles.clear();
+    world.sim.aws.log_groups.clear();
+    let plan = world.plan(&target);
+    let [GatewayStep::PointAlias { target: to, create: false, .. }] = plan.steps.as_slice() else {
+        panic!("not a plan of its own: {plan}")
+    };
+    assert_eq!((&to.version, &to.canary), (&old, &None));
+    // One of which nobody knows the calls is ended by a person only.
+    world.sim.aws.canary_calls.clear();
+    assert!(world.plan(&target).steps.len() > 1);
+    world.release_facts.abort = [(FORWARDER, newest(&world))].into();
+    assert_eq!(world.plan(&target).steps.len(), 1);
+}
+
+#[test]
+fn nothing_is_said_to_serve_before_it_was_seen() {
+    let (mut world, target) = (world(), target(512, &json!({})));
+    assert_eq!(told(&world, &target).0, "RollingOut", "the new version is not published");
+    world.sim.aws.functions.clear();
+    assert_eq!(told(&world, &target).0, "RollingOut", "there are no functions");
+}
+
+#[test]
+fn code_that_was_sent_back_for_its_memory_is_no_news_to_others() {
+    let status: aigw_api::AIGatewayStatus = serde_json::from_value(json!({"functions": [{
+        "name": "forwarder", "version": "1", "codeSha256": "same",
+        "rejected": {"version": "2", "codeSha256": "same", "message": "m", "at": "t"},
+    }]}))
+    .unwrap();
+    let spec = serde_json::from_value::<aigw_api::AIGatewaySpec>(json!({
+        "region": "eu-central-1", "accountId": "111122223333", "stages": [{"name": "v1"}],
+        "endpoint": {"type": "Regional"}, "tiers": [], "tenants": {"rules": []},
+    }))
+    .unwrap();
+    let name = |name: &str| ("platform".to_owned(), name.to_owned());
+    let other = Contender { name: name("a"), spec: &spec, status: Some(&status) };
+    let facts = ReleaseFacts::of(&name("b"), &std::collections::BTreeMap::new(), [other]);
+    assert_eq!(facts.rejected_elsewhere, std::collections::BTreeMap::new());
 }
 
 #[test]
