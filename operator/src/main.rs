@@ -14,6 +14,8 @@ use clap::Parser;
 
 /// Bad arguments, as `clap` and shells have it.
 const USAGE: i32 = 2;
+/// Name in the user agent of what people run.
+const PLUGIN: &str = "kubectl-aigw";
 
 /// Counts every AWS call.
 struct Counted(Arc<Metrics>);
@@ -94,7 +96,8 @@ async fn ask_health(url: &str, patience: &str) -> i32 {
 async fn surroundings(command: &PluginCommand, run: RunArgs) -> plugin::Surroundings {
     let callers: Option<Arc<dyn Callers>> = match command {
         PluginCommand::Doctor(arguments) if !arguments.offline => {
-            Some(Arc::new(AwsClouds::new(aigw_aws::Settings::default()).await))
+            let aws = aigw_aws::Settings { app_name: PLUGIN, ..Default::default() };
+            Some(Arc::new(AwsClouds::new(aws).await))
         }
         _ => None,
     };
@@ -115,7 +118,7 @@ async fn print_plan(plan: PlanArgs, run_args: RunArgs) -> i32 {
         Ok(settings) => settings,
         Err(error) => fail(&error, USAGE),
     };
-    let aws = aigw_aws::Settings { quota_share: settings.share, ..Default::default() };
+    let aws = aigw_aws::Settings { quota_share: settings.share, app_name: PLUGIN, ..Default::default() };
     let clouds = Arc::new(AwsClouds::new(aws).await);
     let now = SystemClock.now();
     let (mut input, mut out, mut problems) = (std::io::stdin(), std::io::stdout(), std::io::stderr());

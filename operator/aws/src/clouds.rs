@@ -48,11 +48,13 @@ pub struct Settings {
     pub quota_share: f64,
     /// Is told of every call.
     pub observer: Arc<dyn Observer>,
+    /// Name in the user agent, by which CloudTrail tells the operator's calls from those of a person's command.
+    pub app_name: &'static str,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { quota_share: DEFAULT_SHARE, observer: Arc::new(NoObserver) }
+        Self { quota_share: DEFAULT_SHARE, observer: Arc::new(NoObserver), app_name: APP_NAME }
     }
 }
 
@@ -68,14 +70,14 @@ impl AwsClouds {
     /// (EKS Pod Identity) or instance; `AWS_ENDPOINT_URL` for another endpoint. `AWS_REGION` should be set: web identity
     /// needs it, and without it the instance's metadata are asked, which takes seconds where there are none.
     pub async fn new(settings: Settings) -> Self {
-        Self::with_config(loader().load().await, settings)
+        Self::with_config(loader(settings.app_name).load().await, settings)
     }
 
     /// Over another endpoint than AWS's, with fixed credentials: for an emulator that takes the account from the access
     /// key id. Nothing of the environment is read.
     pub async fn at_endpoint(endpoint: &str, region: &str, access_key_id: &str, settings: Settings) -> Self {
         let credentials = Credentials::new(access_key_id, "local", None, None, "fixed");
-        let loader = loader()
+        let loader = loader(settings.app_name)
             .endpoint_url(endpoint)
             .region(Region::new(region.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials));
@@ -167,7 +169,7 @@ impl AwsClouds {
 }
 
 /// What all clients have in common.
-fn loader() -> ConfigLoader {
+fn loader(app_name: &'static str) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -179,7 +181,7 @@ fn loader() -> ConfigLoader {
         .http_client(http_client)
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard());
-    match AppName::new(APP_NAME) {
+    match AppName::new(app_name) {
         Ok(name) => loader.app_name(name),
         Err(_) => loader,
     }

@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 
 const NAME: &str = "rights";
 const SHIPPED: &str = "docs/iam/operator.json";
+/// Name in the user agent of the operator, which the commands for people do not have.
+const OPERATOR: &str = "app/aigw-operator";
 /// Rights that each run uses, one of each kind of scope: path, tag of what is, tag of what is to be, and name.
 const SAMPLED: [&str; 5] =
     ["iam:CreateRole", "apigateway:PATCH", "apigateway:POST", "lambda:PublishVersion", "dynamodb:CreateTable"];
@@ -41,7 +43,8 @@ fn a_life(shared: &Shared) -> Outcome {
 /// The operator's calls of this run with the requests they are to IAM.
 fn requests(shared: &Shared) -> Outcome<Vec<(String, Request)>> {
     let id = format!("{INSTALLATION}/AIGateway/ai-platform/prod");
-    let calls = shared.since_installed.all();
+    let by_operator = |call: &Call| call.agent.contains(OPERATOR);
+    let calls: Vec<Call> = shared.since_installed.all().into_iter().filter(by_operator).collect();
     let name = |call: &Call| format!("{}:{} {}", call.service, call.operation, call.resource);
     let known = recorded()?;
     for call in &calls {
