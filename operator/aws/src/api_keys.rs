@@ -10,6 +10,7 @@ use aigw_plan::tenant::step::ObservedApiKey;
 use async_trait::async_trait;
 use aws_sdk_apigateway::Client;
 
+use crate::pages;
 use crate::patch::Patch;
 use crate::service::{Absence, Service, incomplete};
 
@@ -31,20 +32,18 @@ impl GatewayApiKeys {
 impl ApiKeys for GatewayApiKeys {
     async fn list(&self, prefix: &str) -> Result<Vec<ObservedApiKey>, CloudError> {
         let mut keys = Vec::new();
-        let mut position = None;
-        loop {
-            let page = self
-                .gateway
-                .call("apigateway:GetApiKeys", |gateway| {
-                    gateway
-                        .get_api_keys()
-                        .name_query(prefix)
-                        .include_values(false)
-                        .limit(PAGE)
-                        .set_position(position.take())
-                        .send()
-                })
-                .await?;
+        let ask = |position| {
+            self.gateway.call("apigateway:GetApiKeys", move |gateway| {
+                gateway
+                    .get_api_keys()
+                    .name_query(prefix)
+                    .include_values(false)
+                    .limit(PAGE)
+                    .set_position(position)
+                    .send()
+            })
+        };
+        pages::each(ask, |page| {
             keys.extend(page.items.unwrap_or_default().into_iter().filter_map(|key| {
                 let observed = ObservedApiKey {
                     id: key.id?,
@@ -55,11 +54,10 @@ impl ApiKeys for GatewayApiKeys {
                 };
                 observed.name.starts_with(prefix).then_some(observed)
             }));
-            position = page.position;
-            if position.is_none() {
-                return Ok(keys);
-            }
-        }
+            page.position
+        })
+        .await?;
+        Ok(keys)
     }
 
     async fn create(&self, name: &str, value: &str, tags: &Tags) -> Result<String, CloudError> {

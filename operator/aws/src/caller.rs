@@ -8,6 +8,7 @@ use aws_config::Region;
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
 
 use crate::AwsClouds;
+use crate::pages;
 use crate::service::{Service, incomplete};
 
 /// The three services in one Region.
@@ -54,29 +55,29 @@ impl Caller for SdkCaller {
                 .build()
         };
         let context: Vec<_> = context.iter().map(entry).collect();
-        let (mut refused, mut marker) = (Vec::new(), None);
-        loop {
-            let page = marker.take();
-            let asked = |iam: &aws_sdk_iam::Client| {
+        let context = &context;
+        let mut refused = Vec::new();
+        let ask = |marker| {
+            self.iam.call(OPERATION, move |iam| {
                 iam.simulate_principal_policy()
                     .policy_source_arn(principal_arn)
                     .set_action_names(Some(actions.clone()))
                     .resource_arns(resource)
                     .set_context_entries(Some(context.clone()))
-                    .set_marker(page)
+                    .set_marker(marker)
                     .send()
-            };
-            let answer = self.iam.call(OPERATION, asked).await?;
+            })
+        };
+        pages::each(ask, |answer| {
             let results = answer.evaluation_results.unwrap_or_default();
             let not_allowed = |result: &aws_sdk_iam::types::EvaluationResult| {
                 result.eval_decision != PolicyEvaluationDecisionType::Allowed
             };
             refused.extend(results.into_iter().filter(not_allowed).map(|result| result.eval_action_name));
-            marker = answer.marker.filter(|_| answer.is_truncated);
-            if marker.is_none() {
-                return Ok(refused);
-            }
-        }
+            answer.marker.filter(|_| answer.is_truncated)
+        })
+        .await?;
+        Ok(refused)
     }
 
     async fn concurrency(&self) -> Result<i32, CloudError> {

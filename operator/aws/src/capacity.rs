@@ -11,6 +11,7 @@ use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType};
 
 use crate::api_keys::PAGE;
+use crate::pages;
 use crate::service::Service;
 
 /// API Gateway, to Service Quotas.
@@ -32,42 +33,38 @@ pub struct AccountCapacity {
 
 impl AccountCapacity {
     async fn api_keys(&self) -> Result<usize, CloudError> {
-        let (mut count, mut position) = (0, None);
-        loop {
-            let page = self
-                .gateway
-                .call("apigateway:GetApiKeys", |gateway| {
-                    gateway.get_api_keys().include_values(false).limit(PAGE).set_position(position.take()).send()
-                })
-                .await?;
+        let mut count = 0;
+        let ask = |position| {
+            self.gateway.call("apigateway:GetApiKeys", move |gateway| {
+                gateway.get_api_keys().include_values(false).limit(PAGE).set_position(position).send()
+            })
+        };
+        pages::each(ask, |page| {
             count += page.items.unwrap_or_default().len();
-            position = page.position;
-            if position.is_none() {
-                return Ok(count);
-            }
-        }
+            page.position
+        })
+        .await?;
+        Ok(count)
     }
 
     /// Regional and Private REST APIs.
     async fn rest_apis(&self) -> Result<(usize, usize), CloudError> {
-        let (mut regional, mut private, mut position) = (0, 0, None);
-        loop {
-            let page = self
-                .gateway
-                .call("apigateway:GetRestApis", |gateway| {
-                    gateway.get_rest_apis().limit(PAGE).set_position(position.take()).send()
-                })
-                .await?;
+        let (mut regional, mut private) = (0, 0);
+        let ask = |position| {
+            self.gateway.call("apigateway:GetRestApis", move |gateway| {
+                gateway.get_rest_apis().limit(PAGE).set_position(position).send()
+            })
+        };
+        pages::each(ask, |page| {
             for api in page.items.unwrap_or_default() {
                 let is = |kind| has_type(api.endpoint_configuration.as_ref(), &kind);
                 regional += usize::from(is(EndpointType::Regional));
                 private += usize::from(is(EndpointType::Private));
             }
-            position = page.position;
-            if position.is_none() {
-                return Ok((regional, private));
-            }
-        }
+            page.position
+        })
+        .await?;
+        Ok((regional, private))
     }
 }
 
@@ -78,14 +75,14 @@ fn has_type(endpoint: Option<&EndpointConfiguration>, kind: &EndpointType) -> bo
 #[async_trait]
 impl Capacity for AccountCapacity {
     async fn quotas(&self) -> Result<AccountQuotas, CloudError> {
-        let (mut quotas, mut told, mut token) = (AccountQuotas::default(), BTreeSet::new(), None);
-        loop {
-            let page = self
-                .quotas
-                .call("servicequotas:ListServiceQuotas", |quotas| {
-                    quotas.list_service_quotas().service_code(SERVICE).set_next_token(token.take()).send()
-                })
-                .await?;
+        const OPERATION: &str = "servicequotas:ListServiceQuotas";
+        let (mut quotas, mut told) = (AccountQuotas::default(), BTreeSet::new());
+        let ask = |token| {
+            self.quotas.call(OPERATION, move |quotas| {
+                quotas.list_service_quotas().service_code(SERVICE).set_next_token(token).send()
+            })
+        };
+        pages::each(ask, |page| {
             for quota in page.quotas.unwrap_or_default() {
                 let (Some(code), Some(value)) = (quota.quota_code(), quota.value.and_then(whole)) else { continue };
                 match code {
@@ -97,14 +94,12 @@ impl Capacity for AccountCapacity {
                 }
                 told.insert(code.to_owned());
             }
-            token = page.next_token;
-            if token.is_none() {
-                break;
-            }
-        }
+            page.next_token
+        })
+        .await?;
         if told.len() < CODES {
             let message = "not every quota of API Gateway is in the list";
-            return Err(CloudError::new("servicequotas:ListServiceQuotas", Class::Invalid, "QuotaNotListed", message));
+            return Err(CloudError::new(OPERATION, Class::Invalid, "QuotaNotListed", message));
         }
         Ok(quotas)
     }

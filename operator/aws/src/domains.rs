@@ -15,6 +15,7 @@ use aws_sdk_apigateway::types::{
 };
 
 use crate::api_keys::PAGE;
+use crate::pages;
 use crate::patch::Patch;
 use crate::service::{Absence, Service};
 use crate::tags::tag;
@@ -41,21 +42,17 @@ impl GatewayDomains {
 impl Domains for GatewayDomains {
     async fn list(&self, installation: &str, name: Option<&str>) -> Result<Vec<ObservedDomain>, CloudError> {
         let mut domains: Vec<ObservedDomain> = Vec::new();
-        let mut position = None;
-        loop {
-            let page = self
-                .gateway
-                .call("apigateway:GetDomainNames", |gateway| {
-                    gateway.get_domain_names().limit(PAGE).set_position(position.take()).send()
-                })
-                .await?;
+        let ask = |position| {
+            self.gateway.call("apigateway:GetDomainNames", move |gateway| {
+                gateway.get_domain_names().limit(PAGE).set_position(position).send()
+            })
+        };
+        pages::each(ask, |page| {
             let found = page.items.unwrap_or_default().into_iter().filter_map(|item| observed(item, installation));
             domains.extend(found.filter(|domain| domain.ours || Some(domain.name.as_str()) == name));
-            position = page.position;
-            if position.is_none() {
-                break;
-            }
-        }
+            page.position
+        })
+        .await?;
         // A list may lag behind a creation; a look-up does not.
         if let Some(name) = name.filter(|name| domains.iter().all(|domain| domain.name != *name)) {
             let found = self

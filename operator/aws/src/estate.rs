@@ -12,6 +12,7 @@ use aigw_plan::sweep::{Kind, OwnedObject};
 use async_trait::async_trait;
 
 use crate::api_keys::PAGE;
+use crate::pages;
 use crate::service::{Absence, Service};
 
 /// First characters of every name the operator gives.
@@ -83,14 +84,12 @@ impl Estate for AwsEstate {
 
 impl AwsEstate {
     async fn rest_apis(&self, owned: &mut Owned<'_>) -> Result<(), CloudError> {
-        let mut position = None;
-        loop {
-            let page = self
-                .gateway
-                .call("apigateway:GetRestApis", |gateway| {
-                    gateway.get_rest_apis().limit(PAGE).set_position(position.take()).send()
-                })
-                .await?;
+        let ask = |position| {
+            self.gateway.call("apigateway:GetRestApis", move |gateway| {
+                gateway.get_rest_apis().limit(PAGE).set_position(position).send()
+            })
+        };
+        pages::each(ask, |page| {
             owned.extend(page.items.unwrap_or_default().into_iter().filter_map(|api| {
                 Some(Listed {
                     kind: Kind::RestApi,
@@ -101,22 +100,18 @@ impl AwsEstate {
                     created: api.created_date.map(|date| date.secs()),
                 })
             }));
-            position = page.position;
-            if position.is_none() {
-                return Ok(());
-            }
-        }
+            page.position
+        })
+        .await
     }
 
     async fn usage_plans(&self, owned: &mut Owned<'_>) -> Result<(), CloudError> {
-        let mut position = None;
-        loop {
-            let page = self
-                .gateway
-                .call("apigateway:GetUsagePlans", |gateway| {
-                    gateway.get_usage_plans().limit(PAGE).set_position(position.take()).send()
-                })
-                .await?;
+        let ask = |position| {
+            self.gateway.call("apigateway:GetUsagePlans", move |gateway| {
+                gateway.get_usage_plans().limit(PAGE).set_position(position).send()
+            })
+        };
+        pages::each(ask, |page| {
             owned.extend(page.items.unwrap_or_default().into_iter().filter_map(|plan| {
                 let stages = plan.api_stages.unwrap_or_default().into_iter();
                 Some(Listed {
@@ -128,28 +123,24 @@ impl AwsEstate {
                     created: None,
                 })
             }));
-            position = page.position;
-            if position.is_none() {
-                return Ok(());
-            }
-        }
+            page.position
+        })
+        .await
     }
 
     async fn api_keys(&self, owned: &mut Owned<'_>) -> Result<(), CloudError> {
-        let mut position = None;
-        loop {
-            let page = self
-                .gateway
-                .call("apigateway:GetApiKeys", |gateway| {
-                    gateway
-                        .get_api_keys()
-                        .name_query(NAME_PREFIX)
-                        .include_values(false)
-                        .limit(PAGE)
-                        .set_position(position.take())
-                        .send()
-                })
-                .await?;
+        let ask = |position| {
+            self.gateway.call("apigateway:GetApiKeys", move |gateway| {
+                gateway
+                    .get_api_keys()
+                    .name_query(NAME_PREFIX)
+                    .include_values(false)
+                    .limit(PAGE)
+                    .set_position(position)
+                    .send()
+            })
+        };
+        pages::each(ask, |page| {
             owned.extend(page.items.unwrap_or_default().into_iter().filter_map(|key| {
                 Some(Listed {
                     kind: Kind::ApiKey,
@@ -160,11 +151,9 @@ impl AwsEstate {
                     created: key.created_date.map(|date| date.secs()),
                 })
             }));
-            position = page.position;
-            if position.is_none() {
-                return Ok(());
-            }
-        }
+            page.position
+        })
+        .await
     }
 
     async fn functions(&self, owned: &mut Owned<'_>) -> Result<(), CloudError> {

@@ -16,6 +16,7 @@ mod functions;
 mod imported;
 mod items;
 mod log_groups;
+mod pages;
 mod patch;
 mod rest_apis;
 mod roles;

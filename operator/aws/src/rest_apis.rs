@@ -19,6 +19,7 @@ use aws_sdk_apigateway::types::{
 
 use crate::api_keys::PAGE;
 use crate::imported;
+use crate::pages;
 use crate::patch::Patch;
 use crate::service::{Absence, Service, incomplete};
 use crate::tags::tag;
@@ -53,21 +54,18 @@ impl GatewayRestApis {
 
     async fn authorizer_uris(&self, id: &str) -> Result<HashMap<String, String>, CloudError> {
         let mut uris = HashMap::new();
-        let mut position = None;
-        loop {
-            let page = self
-                .gateway
-                .call("apigateway:GetAuthorizers", |gateway| {
-                    gateway.get_authorizers().rest_api_id(id).limit(PAGE).set_position(position.take()).send()
-                })
-                .await?;
+        let ask = |position| {
+            self.gateway.call("apigateway:GetAuthorizers", move |gateway| {
+                gateway.get_authorizers().rest_api_id(id).limit(PAGE).set_position(position).send()
+            })
+        };
+        pages::each(ask, |page| {
             let authorizers = page.items.unwrap_or_default().into_iter();
             uris.extend(authorizers.filter_map(|authorizer| Some((authorizer.id?, authorizer.authorizer_uri?))));
-            position = page.position;
-            if position.is_none() {
-                return Ok(uris);
-            }
-        }
+            page.position
+        })
+        .await?;
+        Ok(uris)
     }
 }
 
@@ -80,24 +78,21 @@ impl RestApis for GatewayRestApis {
             return Ok(vec![api]);
         }
         let mut apis = Vec::new();
-        let mut position = None;
-        loop {
-            let page = self
-                .gateway
-                .call("apigateway:GetRestApis", |gateway| {
-                    gateway.get_rest_apis().limit(PAGE).set_position(position.take()).send()
-                })
-                .await?;
+        let ask = |position| {
+            self.gateway.call("apigateway:GetRestApis", move |gateway| {
+                gateway.get_rest_apis().limit(PAGE).set_position(position).send()
+            })
+        };
+        pages::each(ask, |page| {
             let observed = page.items.unwrap_or_default().into_iter().filter_map(|api| {
                 let endpoint = (api.endpoint_configuration, api.disable_execute_api_endpoint);
                 observed_api(api.id, api.name, endpoint, api.tags)
             });
             apis.extend(observed.filter(|api| carries(api, id)));
-            position = page.position;
-            if position.is_none() {
-                return Ok(apis);
-            }
-        }
+            page.position
+        })
+        .await?;
+        Ok(apis)
     }
 
     async fn create(
@@ -148,28 +143,18 @@ impl RestApis for GatewayRestApis {
             self.gateway.call("apigateway:GetRestApi", |gateway| gateway.get_rest_api().rest_api_id(id).send()).await?;
         let authorizer_uris = self.authorizer_uris(id).await?;
         let mut methods = Vec::new();
-        let mut position = None;
-        loop {
-            let page = self
-                .gateway
-                .call(GET_RESOURCES, |gateway| {
-                    gateway
-                        .get_resources()
-                        .rest_api_id(id)
-                        .embed("methods")
-                        .limit(PAGE)
-                        .set_position(position.take())
-                        .send()
-                })
-                .await?;
+        let ask = |position| {
+            self.gateway.call(GET_RESOURCES, move |gateway| {
+                gateway.get_resources().rest_api_id(id).embed("methods").limit(PAGE).set_position(position).send()
+            })
+        };
+        pages::each(ask, |page| {
             for resource in page.items.unwrap_or_default() {
                 methods.extend(imported::methods(resource, &authorizer_uris));
             }
-            position = page.position;
-            if position.is_none() {
-                break;
-            }
-        }
+            page.position
+        })
+        .await?;
         methods.sort_by(|one, other| (&one.path, &one.http_method).cmp(&(&other.path, &other.http_method)));
         Ok(ImportedApi {
             api_key_source: api.api_key_source.map(|source| source.as_str().to_owned()).unwrap_or_default(),

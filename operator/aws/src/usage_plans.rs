@@ -13,6 +13,7 @@ use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::{ApiStage, ThrottleSettings, UsagePlan};
 
 use crate::api_keys::PAGE;
+use crate::pages;
 use crate::patch::Patch;
 use crate::service::{Absence, Service, incomplete};
 use crate::tags::tag;
@@ -51,23 +52,20 @@ impl GatewayUsagePlans {
 impl UsagePlans for GatewayUsagePlans {
     async fn list(&self, id: &str) -> Result<UsagePlanList, CloudError> {
         let mut list = UsagePlanList::default();
-        let mut position = None;
-        loop {
-            let page = self
-                .gateway
-                .call("apigateway:GetUsagePlans", |gateway| {
-                    gateway.get_usage_plans().limit(PAGE).set_position(position.take()).send()
-                })
-                .await?;
+        let ask = |position| {
+            self.gateway.call("apigateway:GetUsagePlans", move |gateway| {
+                gateway.get_usage_plans().limit(PAGE).set_position(position).send()
+            })
+        };
+        pages::each(ask, |page| {
             let items = page.items.unwrap_or_default();
             list.in_account += items.len();
             let observed = items.into_iter().filter_map(observed_plan);
             list.ours.extend(observed.filter(|plan| plan.tags.get(TAG_ID).is_some_and(|tag| tag == id)));
-            position = page.position;
-            if position.is_none() {
-                return Ok(list);
-            }
-        }
+            page.position
+        })
+        .await?;
+        Ok(list)
     }
 
     async fn create(&self, plan: &UsagePlanSpec) -> Result<String, CloudError> {
