@@ -1,6 +1,8 @@
 //! One HTTPS exchange: for documents of identity providers and for probes of gateways. No proxy, no redirect, no plain HTTP;
 //! bounded in size by its caller and in time here.
 
+use std::convert::Infallible;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,16 +121,21 @@ impl Https {
             };
             Ok(Incoming { status: parts.status, headers: parts.headers, body })
         };
-        // The connection is driven for as long as the exchange lasts, and closed with it.
-        let drive = async {
-            let _ = connection.await;
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            biased;
-            incoming = exchange => incoming,
-            () = drive => Err(Problem::Broken),
-        }
+        driven(connection, exchange).await
+    }
+}
+
+/// Drives a connection for as long as an exchange over it lasts, and closes it then. A connection may end in the very
+/// moment the answer is there, so its end alone means nothing; whoever asks bounds the time.
+pub(crate) async fn driven<T>(connection: impl Future, exchange: impl Future<Output = T>) -> T {
+    let drive = async {
+        connection.await;
+        pending::<Infallible>().await
+    };
+    tokio::select! {
+        biased;
+        outcome = exchange => outcome,
+        never = drive => match never {},
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::encode::{Span, batch};
 use super::{Settings, Spans};
-use crate::https::{Https, Outgoing, Target};
+use crate::https::{Https, Outgoing, Target, driven};
 
 /// Between batches, the specification's default for them.
 const EVERY: Duration = Duration::from_secs(5);
@@ -108,14 +108,5 @@ async fn plain(url: &str, headers: HeaderMap, body: String) -> Result<StatusCode
         let _ = Limited::new(answer.into_body(), LONGEST_ANSWER).collect().await;
         Ok(status)
     };
-    // The connection may end in the very moment the answer is there; the caller's time-out bounds one that ends before.
-    let drive = async {
-        let _ = connection.await;
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        biased;
-        status = exchange => status,
-        () = drive => Err(Problem::NoAnswer),
-    }
+    driven(connection, exchange).await
 }
