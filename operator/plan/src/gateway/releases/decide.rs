@@ -125,10 +125,22 @@ pub(super) fn send_back(case: &Case<'_>) -> Option<AliasTarget> {
     }
 }
 
-/// Why code that serves nowhere else is not to serve at once, where it is known to fail.
+/// Why new code is not to serve, where another gateway sent it back.
+fn held_back(case: &Case<'_>, serving: &ObservedVersion) -> Option<Hold> {
+    let Case { facts, wanted, .. } = case;
+    // Code that serves here is sent back elsewhere for its memory or time-out.
+    let gateway = facts.rejected_elsewhere.get(&wanted.code_sha256).filter(|_| is_new_code(serving, wanted))?;
+    Some(Hold::HeldBack { gateway: gateway.clone() })
+}
+
+fn is_new_code(serving: &ObservedVersion, wanted: &ObservedVersion) -> bool {
+    serving.code_sha256 != wanted.code_sha256
+}
+
+/// Why new code is not to serve at once, where it is known to fail.
 fn known_bad(case: &Case<'_>, serving: &ObservedVersion, note: &Note) -> Option<Hold> {
-    let Case { facts, actual, wanted, .. } = case;
-    if serving.code_sha256 == wanted.code_sha256 {
+    let Case { actual, wanted, .. } = case;
+    if !is_new_code(serving, wanted) {
         return None;
     }
     let code = |number: &str| actual.versions.iter().find(|version| version.version == number);
@@ -136,8 +148,7 @@ fn known_bad(case: &Case<'_>, serving: &ObservedVersion, note: &Note) -> Option<
     if let Some(rejected) = note.rejected.as_ref().filter(same) {
         return Some(Hold::Rejected(rejected.clone()));
     }
-    let gateway = facts.rejected_elsewhere.get(&wanted.code_sha256)?;
-    Some(Hold::HeldBack { gateway: gateway.clone() })
+    held_back(case, serving)
 }
 
 /// An alias may lead to two versions of one role only (Lambda guide, "Lambda alias routing").
@@ -147,12 +158,11 @@ fn can_share(serving: &ObservedVersion, wanted: &ObservedVersion) -> bool {
 
 fn begin(case: &Case<'_>, policy: &Canary, serving: &ObservedVersion, note: Note) -> Decision {
     let Case { facts, wanted, now, .. } = case;
-    // Who changes the spec of one gateway has nothing to do with others: only an upgrade brings code to all at once.
-    let new_code = serving.code_sha256 != wanted.code_sha256;
-    if let Some(gateway) = facts.rejected_elsewhere.get(&wanted.code_sha256).filter(|_| new_code) {
-        return Decision::Hold(Hold::HeldBack { gateway: gateway.clone() });
+    if let Some(hold) = held_back(case, serving) {
+        return Decision::Hold(hold);
     }
-    let turns = if new_code { facts.ahead } else { 0 };
+    // Who changes the spec of one gateway is not made to wait for others: only an upgrade brings code to all at once.
+    let turns = if is_new_code(serving, wanted) { facts.ahead } else { 0 };
     let due = wanted.published.saturating_add(turns.saturating_mul(policy.interval));
     if *now < due && turns > 0 {
         return Decision::Hold(Hold::Turn { again: seconds(due - now) });
@@ -173,9 +183,7 @@ fn go_on(case: &Case<'_>, policy: &Canary, live: &str, canary: &ObservedCanary, 
         }
         Some(CanaryCalls::Counted(calls)) => *calls,
     };
-    if let Some(verdict) = policy.verdict(calls) {
-        return reject(case, live, &verdict, calls);
-    }
+    // Too many bad ones are dealt with before anything is decided here ([`send_back`]).
     let left = policy.pause().saturating_sub(seconds(case.now - since));
     if !left.is_zero() {
         return hold(left.min(LOOK));
