@@ -47,6 +47,22 @@ pub fn boto3(world: &World, code: &str) -> Outcome<Value> {
     Ok(serde_json::from_str(text.trim()).map_err(|error| format!("{error}: {text}"))?)
 }
 
+/// Every line of JSON in the account's log groups, behind the name of its group.
+pub fn logged(world: &World) -> Outcome<Vec<(String, Value)>> {
+    let code = "\
+logs = boto3.client('logs')
+found = []
+for group in logs.get_paginator('describe_log_groups').paginate().build_full_result()['logGroups']:
+    pages = logs.get_paginator('filter_log_events').paginate(logGroupName=group['logGroupName'])
+    for event in pages.build_full_result()['events']:
+        text = event['message'].strip()
+        if text.startswith('{'):
+            found.append([group['logGroupName'], json.loads(text)])
+print(json.dumps(found))
+";
+    Ok(serde_json::from_value(boto3(world, code)?)?)
+}
+
 /// Changes something in AWS by hand (`tests/clients/python/drift.py`).
 pub fn by_hand(world: &World, gateway: &Object, arguments: &[&str]) -> Outcome<Value> {
     let script = repository::path("tests/clients/python/drift.py").display().to_string();

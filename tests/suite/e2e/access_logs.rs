@@ -4,7 +4,7 @@
 use aigw_tests::clients::Client;
 use aigw_tests::cluster::find_condition;
 use aigw_tests::harness::environment_test as test;
-use aigw_tests::inventory::boto3;
+use aigw_tests::inventory::{boto3, logged};
 use aigw_tests::shared::{Own, Shared, prod};
 use aigw_tests::{Outcome, ensure, ensure_eq, figures, wait};
 use libtest_mimic::Trial;
@@ -23,19 +23,6 @@ answer = client.converse(modelId='eu.anthropic.claude-sonnet-4-5-20250929-v1:0',
 print(json.dumps(answer['ResponseMetadata']['HTTPHeaders']['x-amzn-requestid']))
 ";
 
-/// Every JSON line in the log groups of gateways, by the name of its group.
-const LINES: &str = "\
-logs = boto3.client('logs')
-found = []
-for group in logs.get_paginator('describe_log_groups').paginate().build_full_result()['logGroups']:
-    pages = logs.get_paginator('filter_log_events').paginate(logGroupName=group['logGroupName'])
-    for event in pages.build_full_result()['events']:
-        text = event['message'].strip()
-        if text.startswith('{'):
-            found.append([group['logGroupName'], json.loads(text)])
-print(json.dumps(found))
-";
-
 fn switch(shared: &Shared, own: &Own, access: bool) -> Outcome<Value> {
     shared.world.cluster.patch(&own.gateway, &json!({"spec": {"logs": {"access": access}}}))?;
     wait::until("the access log is as asked for", || {
@@ -52,10 +39,9 @@ fn switch(shared: &Shared, own: &Own, access: bool) -> Outcome<Value> {
 }
 
 /// The one line in which a field has this value.
-fn line(lines: &Value, fits: impl Fn(&str, &Value) -> bool) -> Outcome<Value> {
-    let found = lines.as_array().into_iter().flatten();
-    let fitting = found.filter(|line| fits(line[0].as_str().unwrap_or_default(), &line[1]));
-    Ok(fitting.last().ok_or("not there yet")?[1].clone())
+fn line(lines: &[(String, Value)], fits: impl Fn(&str, &Value) -> bool) -> Outcome<Value> {
+    let last = lines.iter().rfind(|(group, line)| fits(group, line));
+    Ok(last.ok_or("not there yet")?.1.clone())
 }
 
 fn joined() -> Outcome {
@@ -70,7 +56,7 @@ fn joined() -> Outcome {
     let nobody = Client::of(&shared.world, &own.tenants[0])?.with("AWS_BEARER_TOKEN_BEDROCK", "aigw_nobody");
     nobody.must_fail("UnrecognizedClientException")?;
     let (passed, refused, call) = wait::until("the lines of both calls", || {
-        let lines = boto3(&shared.world, LINES)?;
+        let lines = logged(&shared.world)?;
         let passed = line(&lines, |name, line| name == group && line["requestId"] == id)?;
         let refused = line(&lines, |name, line| name == group && line["status"] == "401")?;
         let call = line(&lines, |name, line| name.ends_with("-forwarder") && line["gatewayRequestId"] == id)?;

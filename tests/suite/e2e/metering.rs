@@ -4,26 +4,13 @@ use std::collections::BTreeMap;
 
 use aigw_env::bedrock::{Record, Usage};
 use aigw_tests::harness::environment_test as test;
-use aigw_tests::inventory::boto3;
+use aigw_tests::inventory::logged;
 use aigw_tests::shared::prod;
 use aigw_tests::{Outcome, ensure, ensure_eq, usage, wait};
 use libtest_mimic::Trial;
 
 /// One client program for each form a response can have.
 const PROGRAMS: [&str; 4] = ["converse.py", "converse_stream.py", "invoke_model.py", "invoke_stream.py"];
-
-/// The lines of all calls in the forwarders' log groups.
-const LINES: &str = "\
-logs = boto3.client('logs')
-found = []
-for group in logs.get_paginator('describe_log_groups').paginate().build_full_result()['logGroups']:
-    pages = logs.get_paginator('filter_log_events').paginate(logGroupName=group['logGroupName'])
-    for event in pages.build_full_result()['events']:
-        text = event['message'].strip()
-        if text.startswith('{') and json.loads(text).get('event') == 'call':
-            found.append(json.loads(text))
-print(json.dumps(found))
-";
 
 pub fn tests() -> Vec<Trial> {
     vec![test(module_path!(), "the_log_line_of_every_call_has_the_tokens_bedrock_counted", counted)]
@@ -43,8 +30,8 @@ fn counted() -> Outcome {
     let last = records.iter().rfind(|record| record.usage.is_some()).map(|record| record.request_id.clone());
     let last = last.ok_or("Bedrock counted nothing")?;
     let lines = wait::until("the last call's line is in the log", || {
-        let found = boto3(&shared.world, LINES)?;
-        let lines = found.as_array().cloned().unwrap_or_default();
+        let lines = logged(&shared.world)?.into_iter().map(|(_, line)| line);
+        let lines: Vec<_> = lines.filter(|line| line["event"] == "call").collect();
         ensure!(lines.iter().any(|line| line["bedrockRequestId"] == last.as_str()), "not yet");
         Ok(lines)
     })?;

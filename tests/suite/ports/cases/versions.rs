@@ -87,13 +87,20 @@ async fn an_alias_points_only_at_versions_that_exist(subject: &Subject) -> Outco
     refused("a move", absent, Class::Conflict, "ResourceNotFoundException")
 }
 
-async fn an_alias_gives_a_version_a_share_and_takes_it_back(subject: &Subject) -> Outcome {
+/// A function with two versions, the alias at the first.
+async fn two_versions(subject: &Subject) -> Outcome<(FunctionSpec, String, String)> {
     let functions = &subject.cloud.functions;
     let (spec, first) = subject.published().await?;
     functions.point_alias(&spec.name, &alone(&first), true).await?;
     functions.update_code(&spec, &subject.codes[1], None).await?;
     subject.ready(&spec.name).await?;
     let second = functions.publish(&spec.name, &subject.codes[1].sha256, "second").await?;
+    Ok((spec, first, second))
+}
+
+async fn an_alias_gives_a_version_a_share_and_takes_it_back(subject: &Subject) -> Outcome {
+    let functions = &subject.cloud.functions;
+    let (spec, first, second) = two_versions(subject).await?;
     let canary = Some(ObservedCanary { version: second.clone(), percent: 25 });
     let shared = AliasTarget { version: first.clone(), canary: canary.clone(), note: "{\"since\":1}".into() };
     functions.point_alias(&spec.name, &shared, false).await?;
@@ -130,11 +137,7 @@ async fn an_alias_gives_no_share_to_a_version_of_another_role(subject: &Subject)
 
 async fn a_version_behind_the_alias_is_not_deleted(subject: &Subject) -> Outcome {
     let functions = &subject.cloud.functions;
-    let (spec, first) = subject.published().await?;
-    functions.point_alias(&spec.name, &alone(&first), true).await?;
-    functions.update_code(&spec, &subject.codes[1], None).await?;
-    subject.ready(&spec.name).await?;
-    let second = functions.publish(&spec.name, &subject.codes[1].sha256, "second").await?;
+    let (spec, first, second) = two_versions(subject).await?;
     let in_use = functions.delete_version(&spec.name, &first).await;
     refused("deletion", in_use, Class::Conflict, "ResourceConflictException")?;
     for _ in 0..2 {
