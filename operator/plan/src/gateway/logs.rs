@@ -191,9 +191,32 @@ pub fn condition(
 #[cfg(test)]
 mod tests {
     use aigw_contract::context;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::gateway::fixtures::{World, valid};
+
+    #[test]
+    fn nothing_of_a_gateway_waits_for_its_access_log() {
+        let asked = |access: bool| {
+            valid(json!({
+                "region": "eu-central-1", "accountId": "111122223333", "stages": [{"name": "v1"}],
+                "endpoint": {"type": "Regional"}, "tenants": {"rules": []}, "logs": {"access": access},
+                "tiers": [{"name": "bronze", "plan": {"requestsPerSecond": 5, "burst": 10}}],
+            }))
+        };
+        let mut world = World::settled(&asked(false));
+        // Everything lacks a part that is not asked for in an order of its own.
+        world.sim.aws.roles.values_mut().for_each(|role| role.policy = None);
+        world.sim.aws.usage_plans.iter_mut().for_each(|plan| plan.rate_limit = None);
+        let steps = world.plan(&asked(true)).steps;
+        let of_the_log = |step: &GatewayStep| {
+            use GatewayStep::{CreateLogGroup, SetAccessLog, SetRetention};
+            matches!(step, CreateLogGroup { .. } | SetRetention { .. } | SetAccessLog { .. })
+        };
+        let first = steps.iter().position(of_the_log).unwrap();
+        assert!(first > 2 && steps[first..].iter().all(of_the_log), "{steps:?}");
+    }
 
     #[test]
     fn a_line_is_json_whatever_the_variables_are() {

@@ -218,6 +218,9 @@ fn a_failing_share_ends_whatever_else_cannot_be_done() {
 fn nothing_is_said_to_serve_before_it_was_seen() {
     let (mut world, target) = (world(), target(512, &json!({})));
     assert_eq!(told(&world, &target).0, "RollingOut", "the new version is not published");
+    world.converge(&target);
+    world.sim.aws.functions.get_mut(&FORWARDER).unwrap().canary = None;
+    assert!(told(&world, &target).1.contains("is being made ready"), "its share is not given yet");
     world.sim.aws.functions.clear();
     assert_eq!(told(&world, &target).0, "RollingOut", "there are no functions");
 }
